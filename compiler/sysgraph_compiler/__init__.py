@@ -1,0 +1,20 @@
+"""Graph to program: checks, passes, emitters. Never imports torch."""
+
+from .emit.text import emit_text
+from .pipeline import check, compile
+from .program import IR_VERSION, IRVersionError, Program, Term, Variable
+from .templates.flaw import TemplateError
+from .templates.render import render_template
+
+__all__ = [
+    "IR_VERSION",
+    "IRVersionError",
+    "Program",
+    "TemplateError",
+    "Term",
+    "Variable",
+    "check",
+    "compile",
+    "emit_text",
+    "render_template",
+]

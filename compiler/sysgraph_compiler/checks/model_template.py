@@ -1,0 +1,40 @@
+"""SG406: a template for a model's name that cannot give one."""
+
+from collections.abc import Iterator
+
+from sysgraph_schemas import Code, Diagnostic
+from sysgraph_schemas.suggest import quoted, suggestion
+
+from ..facts import Facts
+from ..templates.model_name import flaw_of, keys_of
+
+CODE = Code(
+    id="SG406",
+    title="template of a model's name",
+    meaning="`model` is a name under `models`, or text with `{{ key }}` in it for the keys of the "
+    "node's `for_each`. It is known before anything runs, so it cannot use other nodes.",
+    wrong='draft: {kind: lm, for_each: {agent: [ada]}, model: "{{ question }}", prompt: ""}\n',
+    right='draft: {kind: lm, for_each: {agent: [ada]}, model: "{{ agent }}", prompt: ""}\n',
+)
+
+
+def check(facts: Facts) -> Iterator[Diagnostic]:
+    """Syntax, more than text and keys, unknown keys."""
+    for name, node in facts.graph.nodes.items():
+        template, path = node.model_template, ("nodes", name, "model")
+        if template is None:
+            continue
+        flaw = flaw_of(template)
+        if flaw is not None:
+            yield facts.flaw(CODE, path, flaw)
+            continue
+        for key, place in keys_of(template).items():
+            if key in node.copies:
+                continue
+            help = suggestion(key, node.copies, "its keys are")
+            if not node.copies:
+                help = (
+                    f"name a model, or add `for_each: {{{key}: [{', '.join(facts.graph.models)}]}}`"
+                )
+            said = f"{quoted(key)} is no `for_each` key of `{name}`"
+            yield facts.diagnose(CODE, said, path, within=place, help=help)

@@ -1,0 +1,28 @@
+"""SG402: a template that does more than lay out texts."""
+
+from collections.abc import Iterator
+
+from sysgraph_schemas import Code, Diagnostic
+
+from ..facts import Facts
+from ..templates.allow import forbidden
+from ..templates.parse import Parsed, parse
+
+CODE = Code(
+    id="SG402",
+    title="not allowed in a template",
+    meaning="A graph file can come from anywhere, so its templates cannot call, import, assign, "
+    "reach into objects or build huge values. What they can do: variables, loops, conditions, "
+    "comparisons, + - ~, and a few filters.",
+    wrong="prompt: \"{{ question.__class__ }} {{ 'x' * 1000000 }}\"\n",
+    right='prompt: "{{ question | upper }}"\n',
+)
+
+
+def check(facts: Facts) -> Iterator[Diagnostic]:
+    """Everything forbidden, in every template."""
+    for path, text in facts.templates.items():
+        parsed = parse(text)
+        if isinstance(parsed, Parsed):
+            for flaw in forbidden(parsed):
+                yield facts.flaw(CODE, path, flaw)

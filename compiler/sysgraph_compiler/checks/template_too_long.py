@@ -1,0 +1,26 @@
+"""SG607: a template beyond the cap."""
+
+from collections.abc import Iterator
+
+from sysgraph_schemas import Code, Diagnostic
+from sysgraph_schemas.limits import MAX_TEMPLATE
+
+from ..facts import Facts
+
+CODE = Code(
+    id="SG607",
+    title="template too long",
+    meaning=f"A prompt or message has at most {MAX_TEMPLATE:,} characters.",
+    wrong='prompt: "..."  # with more characters than that\n',
+    right='prompt: "{{ question }}"\n',
+)
+
+
+def check(facts: Facts) -> Iterator[Diagnostic]:
+    """Each such template."""
+    for name, node in facts.graph.nodes.items():
+        for at, text in node.templates.items():
+            if len(text) > MAX_TEMPLATE:
+                said = f"this template has {len(text):,} characters; the most is {MAX_TEMPLATE:,}"
+                help = "give long material as an input node"
+                yield facts.diagnose(CODE, said, ("nodes", name, *at), help=help)

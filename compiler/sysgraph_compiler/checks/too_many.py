@@ -1,0 +1,44 @@
+"""SG605: a program beyond the caps."""
+
+from collections.abc import Iterator
+from math import prod
+
+from sysgraph_schemas import Code, Diagnostic
+from sysgraph_schemas.limits import MAX_LINKS, MAX_PROMPT_TOTAL, MAX_VARIABLES
+
+from ..facts import Facts
+
+CODE = Code(
+    id="SG605",
+    title="program too big",
+    meaning="`for_each` multiplies: the program's variables, their parents (every copy of a child "
+    "sees every copy of a parent) and their prompts are counted before anything is copied.",
+    wrong="for_each: {a: [1, 2, 3, 4, 5, 6, 7, 8], b: [1, 2, 3, 4, 5, 6, 7, 8]}  # and so on\n",
+    right="for_each: {a: [1, 2, 3]}\n",
+)
+
+
+def check(facts: Facts) -> Iterator[Diagnostic]:
+    """Placed at the node that adds most."""
+    nodes = facts.graph.nodes
+    copies = {name: prod(map(len, node.copies.values())) for name, node in nodes.items()}
+    links = dict.fromkeys(nodes, 0)
+    for parent, child in facts.links:
+        seen = 1 if facts.pairs_with(parent, child) else copies[parent]
+        links[child] += copies[child] * seen
+    prompts = {
+        name: copies[name] * sum(map(len, node.templates.values())) for name, node in nodes.items()
+    }
+    counts = (
+        (copies, MAX_VARIABLES, "variables"),
+        (links, MAX_LINKS, "edges between variables"),
+        (prompts, MAX_PROMPT_TOTAL, "characters of prompts"),
+    )
+    for amounts, most, what in counts:
+        total = sum(amounts.values())
+        if total > most:
+            worst = max(amounts, key=amounts.__getitem__)
+            said = f"the program would have {total:,} {what}; the most is {most:,}"
+            help = f"`{worst}` alone has {amounts[worst]:,}"
+            yield facts.diagnose(CODE, said, ("nodes", worst), key=True, help=help)
+            return

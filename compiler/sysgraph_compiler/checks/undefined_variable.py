@@ -1,0 +1,39 @@
+"""SG403: a template variable that is nothing."""
+
+from collections.abc import Iterator
+
+from sysgraph_schemas import Code, Diagnostic
+from sysgraph_schemas.suggest import closest, listed, quoted
+
+from ..facts import Facts
+
+CODE = Code(
+    id="SG403",
+    title="undefined variable",
+    meaning="A template uses a name that is no node and no `for_each` key of its node.",
+    wrong='draft: {kind: lm, model: ada, prompt: "{{ qestion }}"}\n',
+    right='draft: {kind: lm, model: ada, prompt: "{{ question }}"}\n',
+)
+
+
+def check(facts: Facts) -> Iterator[Diagnostic]:
+    """Each undefined name, once per node."""
+    if ("nodes",) in facts.broken:
+        return
+    for node, used in facts.uses.items():
+        keys = facts.graph.nodes[node].copies
+        for name, (path, start, end) in used.items():
+            if name in keys or facts.knows(name):
+                continue
+            sees = [*facts.named_parents(node), *keys]
+            near = closest(
+                name, [*sees, *(other for other in facts.names("nodes") if other != node)]
+            )
+            meant = f"did you mean `{near}`? " if near else ""
+            yield facts.diagnose(
+                CODE,
+                f"undefined variable {quoted(name)}",
+                path,
+                within=(start, end),
+                help=f"{meant}`{node}` sees: {listed(sees) or 'nothing, as no edge leads to it'}",
+            )

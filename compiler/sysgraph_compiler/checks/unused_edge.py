@@ -1,0 +1,37 @@
+"""SG405: an edge whose value the child never uses."""
+
+from collections.abc import Iterator
+
+from sysgraph_schemas import Code, Diagnostic
+
+from ..facts import Facts
+
+CODE = Code(
+    id="SG405",
+    title="edge never used",
+    severity="warning",
+    meaning="The child's prompt does not use the parent's value, so the edge says the child "
+    "depends on something that it never sees.",
+    wrong='answer: {kind: lm, model: ada, prompt: "{{ question }}"}\n'
+    "edges:\n  - question, draft -> answer\n",
+    right='answer: {kind: lm, model: ada, prompt: "{{ question }} {{ draft }}"}\n'
+    "edges:\n  - question, draft -> answer\n",
+)
+
+
+def check(facts: Facts) -> Iterator[Diagnostic]:
+    """Each such edge, unless the child has undefined variables: one of them may be the parent."""
+    for (parent, child), (edge, end, _) in facts.links.items():
+        used = facts.uses.get(child)
+        node = facts.graph.nodes[child]
+        if used is None or parent in used or not node.templates or parent in node.copies:
+            continue
+        if any(name not in facts.parents[child] and name not in node.copies for name in used):
+            continue
+        yield facts.diagnose(
+            CODE,
+            f"`{child}` never uses `{parent}`, though this edge gives it",
+            ("edges", edge.index),
+            within=(end.start, end.end),
+            help=f"use {{{{ {parent} }}}} in the prompt of `{child}`, or remove the edge",
+        )

@@ -1,0 +1,255 @@
+"""What every check and pass wants to know about a graph, worked out once."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from math import prod
+
+import networkx as nx
+
+from sysgraph_schemas import Code, Diagnostic, Graph, NodeSpec, Note, Span, gives_list
+from sysgraph_schemas.diagnostics import Path, problem
+from sysgraph_schemas.limits import MAX_TEMPLATE, MAX_VARIABLES
+from sysgraph_schemas.located import Places
+from sysgraph_schemas.scalar_map import offsets
+from sysgraph_schemas.suggest import closest
+
+from .edges import Edge, End, parse_edges
+from .templates.allow import forbidden
+from .templates.flaw import Flaw
+from .templates.model_name import flaw_of, keys_of
+from .templates.names import free_names
+from .templates.parse import Parsed, parse
+from .templates.types import ANY
+
+
+class Facts:
+    """A graph with its edges parsed, its DAG built and its places at hand.
+
+    A graph that was read from a file with problems lacks parts; `is_broken` says which, and checks
+    say nothing that only follows from them.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.places: Places | None = graph._places
+        self.broken: frozenset[Path] = self.places.broken if self.places else frozenset()
+
+    # --- what is there -------------------------------------------------------------------------
+
+    def is_broken(self, *path: str | int) -> bool:
+        """Whether this part of the file, or one that holds it, had problems."""
+        return any(path[:length] in self.broken for length in range(1, len(path) + 1))
+
+    def lost(self, section: str) -> frozenset[str]:
+        """The names of a section whose content had problems."""
+        return frozenset(str(p[1]) for p in self.broken if len(p) > 1 and p[0] == section)
+
+    def names(self, section: str) -> list[str]:
+        """Every name of a section, with those whose content had problems."""
+        return [*getattr(self.graph, section), *self.lost(section)]
+
+    @cached_property
+    def copied(self) -> dict[str, NodeSpec]:
+        """The nodes with `for_each`."""
+        return {name: node for name, node in self.graph.nodes.items() if node.copies}
+
+    @cached_property
+    def oversized(self) -> frozenset[str]:
+        """Nodes with more copies than a program may have variables; nobody goes through them."""
+        nodes = self.copied.items()
+        most = MAX_VARIABLES
+        return frozenset(n for n, s in nodes if prod(map(len, s.copies.values())) > most)
+
+    # --- edges ---------------------------------------------------------------------------------
+
+    @cached_property
+    def edges(self) -> tuple[Edge, ...]:
+        """Every edge but those that are no text."""
+        skip = [i for i in range(len(self.graph.edges)) if self.is_broken("edges", i)]
+        return parse_edges(self.graph.edges, skip)
+
+    @cached_property
+    def links(self) -> dict[tuple[str, str], tuple[Edge, End, End]]:
+        """(parent, child) of every edge between nodes, with where it is first written."""
+        nodes = self.graph.nodes
+        found: dict[tuple[str, str], tuple[Edge, End, End]] = {}
+        for edge in self.edges:
+            for parent, child in edge.pairs():
+                if parent.name in nodes and child.name in nodes:
+                    found.setdefault((parent.name, child.name), (edge, parent, child))
+        return found
+
+    @cached_property
+    def parents(self) -> dict[str, list[str]]:
+        """Each node's parents, in the order of the edges."""
+        found: dict[str, list[str]] = {name: [] for name in self.graph.nodes}
+        for parent, child in self.links:
+            found[child].append(parent)
+        return found
+
+    def named_parents(self, child: str) -> list[str]:
+        """A node's parents, with those whose own content had problems."""
+        pairs = (pair for edge in self.edges for pair in edge.pairs())
+        names = (p.name for p, c in pairs if c.name == child and self.knows(p.name))
+        return list(dict.fromkeys(names))
+
+    @cached_property
+    def dag(self) -> "nx.DiGraph[str]":
+        """The nodes and edges, without edges into inputs (SG204); with no cycle, a DAG."""
+        nodes = self.graph.nodes
+        dag: nx.DiGraph[str] = nx.DiGraph()
+        dag.add_nodes_from(nodes)
+        dag.add_edges_from(link for link in self.links if not nodes[link[1]].is_input)
+        return dag
+
+    @cached_property
+    def has_cycle(self) -> bool:
+        """Whether some node is its own ancestor."""
+        return not nx.is_directed_acyclic_graph(self.dag)
+
+    @cached_property
+    def is_wired(self) -> bool:
+        """Whether every edge could be read and leads from a node to a node."""
+        known = set(self.names("nodes"))
+        ends = [end for edge in self.edges for end in (*edge.parents, *edge.children)]
+        whole = not any(p[0] in ("edges", "nodes") for p in self.broken)
+        return whole and all(not e.fault for e in self.edges) and all(e.name in known for e in ends)
+
+    @cached_property
+    def doubtful(self) -> frozenset[str]:
+        """Nodes that a bad edge was likely meant for: their parents are not known for sure."""
+        if ("edges",) in self.broken or ("nodes",) in self.broken:
+            return frozenset(self.graph.nodes)
+        found: set[str] = set()
+        for edge in self.edges:
+            if edge.fault:
+                found |= {name for name in self.graph.nodes if name in edge.text}
+                continue
+            strange = [e.name for e in (*edge.parents, *edge.children) if not self.knows(e.name)]
+            if strange:
+                found |= {child.name for child in edge.children}
+                found |= {near for name in strange if (near := closest(name, self.graph.nodes))}
+        return frozenset(found)
+
+    def knows(self, name: str) -> bool:
+        """Whether there is a node of this name, with problems or without."""
+        return name in self.graph.nodes or self.is_broken("nodes", name)
+
+    # --- copies and types ----------------------------------------------------------------------
+
+    def pairs_with(self, parent: str, child: str) -> bool:
+        """Whether each copy of `child` reads its own copy of `parent`.
+
+        So does a parse node with the parent's `for_each`.
+        """
+        one, other = self.graph.nodes[parent], self.graph.nodes[child]
+        return bool(other.parser_name and other.copies and other.copies == one.copies)
+
+    def type_of(self, name: str) -> str:
+        """The type of one copy's value: `text`, `list[text]`, or `any` when it is not known."""
+        node = self.graph.nodes.get(name)
+        if node is None:
+            return ANY
+        if node.parser_name is None:
+            return "text"
+        parser = self.graph.parsers.get(node.parser_name)
+        return ANY if parser is None else "list[text]" if gives_list(parser) else "text"
+
+    def scope(self, name: str) -> dict[str, str]:
+        """The type of every name that the node's templates may use."""
+        return {
+            **{key: _item_type(items) for key, items in self.graph.nodes[name].copies.items()},
+            **{parent: self.seen_as(parent, name) for parent in self.parents[name]},
+        }
+
+    def seen_as(self, parent: str, child: str) -> str:
+        """The type of a parent as its child sees it: all copies of a `for_each` node are a list."""
+        kind = self.type_of(parent)
+        is_group = parent in self.copied and not self.pairs_with(parent, child)
+        return f"list[{kind}]" if is_group and kind != ANY else kind
+
+    @cached_property
+    def bad_model_templates(self) -> frozenset[str]:
+        """Nodes whose `model` is no name and no template that could give one."""
+        found: set[str] = set()
+        for name, node in self.graph.nodes.items():
+            text = node.model_template
+            if text is not None and (
+                flaw_of(text) or not keys_of(text).keys() <= node.copies.keys()
+            ):
+                found.add(name)
+        return frozenset(found)
+
+    # --- templates -----------------------------------------------------------------------------
+
+    @cached_property
+    def templates(self) -> dict[Path, str]:
+        """Every prompt and message, by its path. Those beyond the cap are left out."""
+        return {
+            ("nodes", name, *path): text
+            for name, node in self.graph.nodes.items()
+            for path, text in node.templates.items()
+            if len(text) <= MAX_TEMPLATE
+        }
+
+    def parsed(self) -> Iterator[tuple[Path, Parsed]]:
+        """The templates without syntax errors and without anything forbidden."""
+        for path, text in self.templates.items():
+            parsed = parse(text)
+            if isinstance(parsed, Parsed) and not forbidden(parsed):
+                yield path, parsed
+
+    @cached_property
+    def uses(self) -> dict[str, dict[str, tuple[Path, int, int]]]:
+        """For each node whose templates are all in order: the names they use, with a place."""
+        good = dict(self.parsed())
+        found: dict[str, dict[str, tuple[Path, int, int]]] = {}
+        for name, node in self.graph.nodes.items():
+            paths = [("nodes", name, *path) for path in node.templates]
+            if all(path in good for path in paths):
+                found[name] = {}
+                for path in paths:
+                    for used, (start, end) in free_names(good[path]).items():
+                        found[name].setdefault(used, (path, start, end))
+        return found
+
+    # --- diagnostics ---------------------------------------------------------------------------
+
+    def diagnose(
+        self,
+        code: Code,
+        message: str,
+        path: Path,
+        *,
+        key: bool = False,
+        within: tuple[int, int] | None = None,
+        help: str | None = None,
+        notes: tuple[Note, ...] = (),
+    ) -> Diagnostic:
+        """A problem at a path: at its value, at its key, or `within` its text (start, end)."""
+        span = self.key(path) if key else self.value(path, within)
+        return problem(code, message, path=path, span=span, help=help, notes=notes)
+
+    def flaw(self, code: Code, path: Path, flaw: Flaw) -> Diagnostic:
+        """A template's flaw, placed in the file."""
+        within = (flaw.start, flaw.end)
+        return self.diagnose(code, flaw.message, path, within=within, help=flaw.help)
+
+    def key(self, path: Path) -> Span | None:
+        """Where the key of the path's last step stands."""
+        return self.places.key(path) if self.places else None
+
+    def value(self, path: Path, within: tuple[int, int] | None = None) -> Span | None:
+        """Where the value at a path stands, or a part of its text."""
+        if self.places is None:
+            return None
+        node = self.places.find(path)
+        if node is None or within is None or not isinstance(node.value, str):
+            return self.places.value(path)
+        start, end = offsets(node, *within)
+        return node.source.span(start, end)
+
+
+def _item_type(items: list[str | int | float]) -> str:
+    kinds = {"text" if isinstance(item, str) else "number" for item in items}
+    return kinds.pop() if len(kinds) == 1 else ANY

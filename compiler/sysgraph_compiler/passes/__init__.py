@@ -1,0 +1,1 @@
+"""The steps from a graph to a program, each readable alone."""

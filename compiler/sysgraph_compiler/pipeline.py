@@ -1,0 +1,145 @@
+"""The compiler: every check, then every pass, in the order they are listed here."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Protocol
+
+from sysgraph_schemas import Code, Diagnostic, Graph, GraphError
+from sysgraph_schemas.diagnostics import has_errors, in_order
+from sysgraph_schemas.limits import MAX_REPORTED
+from sysgraph_schemas.problems import CODES as FILE_CODES
+
+from .checks import (
+    bad_item,
+    bad_output,
+    bad_regex,
+    colliding_copies,
+    cycle,
+    default_type,
+    duplicate_edge,
+    duplicate_output,
+    edge_syntax,
+    empty_for_each,
+    input_with_parent,
+    message_order,
+    missing_edge,
+    model_template,
+    no_failure_policy,
+    no_way_in,
+    no_way_out,
+    parse_parents,
+    parse_type,
+    repeated_item,
+    reserved_name,
+    shadowing_key,
+    template_forbidden,
+    template_syntax,
+    template_too_long,
+    template_type,
+    too_many,
+    undefined_variable,
+    unknown_model,
+    unknown_node,
+    unknown_parser,
+    untrainable,
+    unused_edge,
+    unused_model,
+    unused_parser,
+)
+from .facts import Facts
+from .passes import expand, factorize, link
+from .program import Program
+
+
+class Check(Protocol):
+    """A module of `checks`: one kind of problem."""
+
+    CODE: Code
+
+    def check(self, facts: Facts) -> Iterator[Diagnostic]:
+        """Every problem of this kind, in the order of the file."""
+
+
+CHECKS: tuple[Check, ...] = (
+    edge_syntax,
+    unknown_node,
+    duplicate_edge,
+    input_with_parent,
+    cycle,
+    no_way_in,
+    no_way_out,
+    bad_output,
+    duplicate_output,
+    unknown_model,
+    unknown_parser,
+    unused_model,
+    unused_parser,
+    untrainable,
+    reserved_name,
+    template_syntax,
+    template_forbidden,
+    undefined_variable,
+    missing_edge,
+    unused_edge,
+    model_template,
+    message_order,
+    template_type,
+    parse_parents,
+    parse_type,
+    no_failure_policy,
+    bad_regex,
+    default_type,
+    empty_for_each,
+    repeated_item,
+    shadowing_key,
+    colliding_copies,
+    too_many,
+    bad_item,
+    template_too_long,
+)
+
+CODES: tuple[Code, ...] = (*FILE_CODES, *(check.CODE for check in CHECKS))
+"""Every kind of problem, by number."""
+
+PASSES: tuple[tuple[str, Callable[[Facts, Program], Program]], ...] = (
+    ("expand", expand.run),
+    ("link", link.run),
+    ("factorize", factorize.run),
+)
+
+
+def check(graph: Graph) -> tuple[Diagnostic, ...]:
+    """Every error and warning, sorted by place."""
+    return _check(Facts(graph))
+
+
+def compile(graph: Graph) -> Program:
+    """The program of a graph.
+
+    Raises:
+        GraphError: the graph has errors. Warnings do not raise.
+    """
+    facts = Facts(graph)
+    diagnostics = _check(facts)
+    if facts.broken or has_errors(diagnostics):
+        raise GraphError(diagnostics)
+    program = Program(
+        name=graph.name,
+        description=graph.description,
+        models=graph.models,
+        parsers=graph.parsers,
+        variables=(),
+        terms=(),
+        outputs=(),
+        fit=graph.fit,
+    )
+    for _, run in PASSES:
+        program = run(facts, program)
+    return program
+
+
+def _check(facts: Facts) -> tuple[Diagnostic, ...]:
+    found: list[Diagnostic] = []
+    for one in CHECKS:
+        found.extend(islice(one.check(facts), MAX_REPORTED))
+    return in_order(found)

@@ -1,0 +1,151 @@
+"""What a template may contain. All else is refused before anything is folded, compiled or rendered.
+
+Refused are the ways to reach Python (calls, attributes, imports), to build huge values (`*`, `**`,
+`%`, macros, assignments) and to fail (division). What stays is enough to lay out texts and lists.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+from jinja2 import nodes
+
+from sysgraph_schemas.limits import MAX_AST_DEPTH, MAX_LOOP_DEPTH
+from sysgraph_schemas.suggest import suggestion
+
+from .filters import FILTERS, LOOP, TESTS
+from .flaw import Flaw
+from .parse import Parsed
+
+_ALLOWED = (
+    nodes.Template,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Name,
+    nodes.Const,
+    nodes.List,
+    nodes.Tuple,
+    nodes.For,
+    nodes.If,
+    nodes.CondExpr,
+    nodes.Filter,
+    nodes.Test,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.And,
+    nodes.Or,
+    nodes.Not,
+    nodes.Concat,
+    nodes.Add,
+    nodes.Sub,
+    nodes.Neg,
+    nodes.Pos,
+    nodes.Getattr,
+    nodes.Getitem,
+    nodes.Slice,
+)
+
+_NAMES: dict[type[nodes.Node], tuple[str, str]] = {  # what it is called, a word to find it by
+    nodes.Mul: ("`*`", "*"),
+    nodes.Pow: ("`**`", "**"),
+    nodes.Div: ("`/`", "/"),
+    nodes.FloorDiv: ("`//`", "//"),
+    nodes.Mod: ("`%`", "%"),
+    nodes.Call: ("a call", "("),
+    nodes.Dict: ("a mapping", "{"),
+    nodes.Macro: ("`macro`", "macro"),
+    nodes.CallBlock: ("`call`", "call"),
+    nodes.FilterBlock: ("`filter`", "filter"),
+    nodes.With: ("`with`", "with"),
+    nodes.Assign: ("`set`", "set"),
+    nodes.AssignBlock: ("`set`", "set"),
+    nodes.Include: ("`include`", "include"),
+    nodes.Import: ("`import`", "import"),
+    nodes.FromImport: ("`from ... import`", "from"),
+    nodes.Extends: ("`extends`", "extends"),
+    nodes.Block: ("`block`", "block"),
+    nodes.ScopedEvalContextModifier: ("`autoescape`", "autoescape"),
+}
+
+_LEGAL = "a template holds variables, loops, conditions, comparisons, + - ~ and a few filters"
+
+
+@lru_cache(maxsize=256)
+def forbidden(parsed: Parsed) -> tuple[Flaw, ...]:
+    """Everything in the template that is not allowed."""
+    return tuple(_walk(parsed, parsed.tree, 0, 0))
+
+
+def _walk(parsed: Parsed, node: nodes.Node, depth: int, loops: int) -> Iterator[Flaw]:
+    loops += isinstance(node, nodes.For)
+    if depth > MAX_AST_DEPTH or loops > MAX_LOOP_DEPTH:
+        what = "loops" if loops > MAX_LOOP_DEPTH else "expressions and blocks"
+        most = MAX_LOOP_DEPTH if loops > MAX_LOOP_DEPTH else MAX_AST_DEPTH
+        start, end = parsed.find("for", node.lineno)
+        yield Flaw(f"more than {most} {what} inside one another", start, end)
+        return
+    if not isinstance(node, _ALLOWED):
+        name, word = _NAMES.get(type(node), (f"`{type(node).__name__.lower()}`", ""))
+        if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name):
+            word = node.node.name
+        start, end = parsed.find(word, node.lineno)
+        yield Flaw(f"{name} is not allowed in a template", start, end, _LEGAL)
+        return
+    rule = _RULES.get(type(node))
+    if rule is not None:
+        yield from rule(parsed, node)
+    for child in node.iter_child_nodes():
+        yield from _walk(parsed, child, depth + 1, loops)
+
+
+def _attribute(parsed: Parsed, node: nodes.Node) -> Iterator[Flaw]:
+    assert isinstance(node, nodes.Getattr)
+    of_loop = isinstance(node.node, nodes.Name) and node.node.name == "loop"
+    if of_loop and node.attr in LOOP:
+        return
+    start, end = parsed.find(node.attr, node.lineno, after=".")
+    if of_loop:
+        help = suggestion(node.attr, LOOP, "`loop` has")
+        yield Flaw(f"`loop` has no `{node.attr}`", start, end, help)
+    else:
+        help = "texts and lists have no attributes here; only `loop` has: " + ", ".join(LOOP)
+        yield Flaw(f"the attribute `.{node.attr}` is not allowed in a template", start, end, help)
+
+
+def _filter(parsed: Parsed, node: nodes.Node) -> Iterator[Flaw]:
+    assert isinstance(node, nodes.Filter)
+    start, end = parsed.find(node.name, node.lineno, after="|")
+    if node.name not in FILTERS:
+        help = suggestion(node.name, sorted(FILTERS), "the filters are")
+        yield Flaw(f"the filter `{node.name}` is not allowed in a template", start, end, help)
+        return
+    fewest, most = FILTERS[node.name].arguments
+    if node.kwargs or node.dyn_args or node.dyn_kwargs or not fewest <= len(node.args) <= most:
+        wanted = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+        said = f"the filter `{node.name}` takes {wanted} argument(s), without names"
+        yield Flaw(said, start, end)
+
+
+def _test(parsed: Parsed, node: nodes.Node) -> Iterator[Flaw]:
+    assert isinstance(node, nodes.Test)
+    if node.name in TESTS and not (node.args or node.kwargs or node.dyn_args or node.dyn_kwargs):
+        return
+    start, end = parsed.find(node.name, node.lineno)
+    help = suggestion(node.name, TESTS, "the tests are")
+    yield Flaw(f"the test `is {node.name}` is not allowed in a template", start, end, help)
+
+
+def _loop(parsed: Parsed, node: nodes.Node) -> Iterator[Flaw]:
+    assert isinstance(node, nodes.For)
+    start, end = parsed.find("for", node.lineno)
+    if not isinstance(node.target, nodes.Name):
+        yield Flaw("a loop has one variable: {% for d in draft %}", start, end)
+    if node.recursive:
+        yield Flaw("a recursive loop is not allowed in a template", start, end)
+
+
+_RULES: dict[type[nodes.Node], Callable[[Parsed, nodes.Node], Iterator[Flaw]]] = {
+    nodes.Getattr: _attribute,
+    nodes.Filter: _filter,
+    nodes.Test: _test,
+    nodes.For: _loop,
+}

@@ -1,0 +1,87 @@
+"""The filters and tests of templates. None can make a value much bigger than what went in."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sysgraph_schemas.limits import MAX_RENDERED
+
+from .flaw import TemplateError
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a filter does, and to what.
+
+    `takes` is the kind of value, `gives` the type of the result ("same": the value's own,
+    "element": an item's); `arguments` is the fewest and the most.
+    """
+
+    run: Callable[..., Any]
+    takes: str
+    gives: str
+    arguments: tuple[int, int] = (0, 0)
+
+
+def _replace(text: str, old: str, new: str) -> str:
+    old, new = str(old), str(new)
+    if len(text) + text.count(old) * len(new) > MAX_RENDERED:
+        raise TemplateError(f"`replace` gives more than {MAX_RENDERED:,} characters")
+    return text.replace(old, new)
+
+
+def _join(items: Sequence[object], separator: str = "") -> str:
+    texts = [str(item) for item in items]
+    separator = str(separator)
+    if sum(map(len, texts)) + len(texts) * len(separator) > MAX_RENDERED:
+        raise TemplateError(f"`join` gives more than {MAX_RENDERED:,} characters")
+    return separator.join(texts)
+
+
+def _end(position: int) -> Callable[[Sequence[object]], object]:
+    def take(items: Sequence[object]) -> object:
+        if not items:
+            raise TemplateError("`first` and `last` need something in the list")
+        return items[position]
+
+    return take
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+FILTERS: dict[str, Filter] = {
+    "capitalize": Filter(str.capitalize, "text", "text"),
+    "first": Filter(_end(0), "list or text", "element"),
+    "join": Filter(_join, "list", "text", (0, 1)),
+    "last": Filter(_end(-1), "list or text", "element"),
+    "length": Filter(len, "list or text", "number"),
+    "lower": Filter(str.lower, "text", "text"),
+    "replace": Filter(_replace, "text", "text", (2, 2)),
+    "reverse": Filter(lambda items: items[::-1], "list or text", "same"),
+    "sort": Filter(sorted, "list", "same"),
+    "string": Filter(str, "any", "text"),
+    "title": Filter(str.title, "text", "text"),
+    "tojson": Filter(_json, "any", "text"),
+    "trim": Filter(str.strip, "text", "text"),
+    "unique": Filter(lambda items: list(dict.fromkeys(items)), "list", "same"),
+    "upper": Filter(str.upper, "text", "text"),
+}
+
+TESTS: dict[str, Callable[[Any], bool]] = {
+    "even": lambda number: number % 2 == 0,
+    "odd": lambda number: number % 2 == 1,
+}
+
+LOOP: dict[str, str] = {
+    "index": "number",
+    "index0": "number",
+    "revindex": "number",
+    "revindex0": "number",
+    "first": "true or false",
+    "last": "true or false",
+    "length": "number",
+}
+"""The attributes of `loop`, with their types."""

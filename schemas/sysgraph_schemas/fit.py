@@ -1,0 +1,92 @@
+"""`fit:` of a graph file: how the system is trained. The command line overrides it."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from .spec import Spec, refuse
+
+
+class Fit(Spec):
+    """Training settings. Names are TRL's and accelerate's where they have one."""
+
+    noun: ClassVar[str] = "`fit`"
+
+    data: Annotated[str | None, Field(examples=["pairs.jsonl"])] = None
+    """Preference pairs: a JSONL or Parquet file, or a `datasets` name. Not with `rounds`."""
+    inputs: Annotated[str | None, Field(examples=["toy:specialists/train", "questions.jsonl"])] = (
+        None
+    )
+    """What the system is run on to collect pairs: a JSONL or Parquet file, or `toy:WORLD/SPLIT`."""
+    eval_inputs: Annotated[
+        str | None, Field(examples=["toy:specialists/test", "heldout.jsonl"])
+    ] = None
+    """Held-out inputs that `eval` and `study` score; never trained on."""
+    scorer: Annotated[str | None, Field(examples=["attributes"])] = None
+    """The registered scorer of final outputs (entry-point group `sysgraph.scorers`)."""
+
+    loss: Annotated[Literal["sigmoid", "ipo", "hinge"], Field(examples=["sigmoid"])] = "sigmoid"
+    """The function of the system's margin: DPO's, IPO's or the hinge of SLiC."""
+    credit: Annotated[Literal["system", "node"], Field(examples=["system"])] = "system"
+    """`system`: one loss on the sum of all terms (SysDPO). `node`: one loss per node, each model
+    aligned alone on its own node (separate DPO, the baseline)."""
+    beta: Annotated[float, Field(gt=0, examples=[0.1])] = 0.1
+    """Strength of the pull to the reference."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5, examples=[0.1])] = 0.0
+    """Assumed share of flipped preferences, for `loss: sigmoid`."""
+    anchor: Annotated[float, Field(ge=0, examples=[0.3])] = 0.0
+    """Weight of the chosen side's negative log-likelihood per token."""
+    train: Annotated[list[str] | None, Field(min_length=1, examples=[["ada", "judge"]])] = None
+    """Trains only these models; absent: every model that is not `frozen`."""
+
+    rounds: Annotated[int, Field(ge=0, le=1000, examples=[6])] = 0
+    """Alternates collecting pairs from the current policy with fitting them, this many times;
+    each round's reference is the policy at its start. 0: fit `data` once."""
+    samples: Annotated[int, Field(ge=2, le=1024, examples=[4])] = 4
+    """Traces drawn per input when collecting."""
+    inputs_per_round: Annotated[int | None, Field(ge=1, examples=[200])] = None
+    """Inputs drawn without repetition each round; absent: all."""
+
+    steps: Annotated[int, Field(ge=1, examples=[200])] = 200
+    """Optimizer steps (per round, with `rounds`)."""
+    batch_size: Annotated[int, Field(ge=1, examples=[32])] = 32
+    """Pairs per optimizer step, over all processes and accumulated micro-batches."""
+    gradient_accumulation_steps: Annotated[int, Field(ge=1, examples=[4])] = 1
+    """Micro-batches that one step's pairs are worked through in: less memory, the same result."""
+    learning_rate: Annotated[float, Field(gt=0, examples=[1e-4])] = 1e-4
+    """AdamW's learning rate; a model's own `learning_rate` comes first."""
+    weight_decay: Annotated[float, Field(ge=0, examples=[0.01])] = 0.0
+    """AdamW's decoupled weight decay."""
+    lr_scheduler: Annotated[Literal["constant", "linear", "cosine"], Field(examples=["cosine"])] = (
+        "linear"
+    )
+    """Learning-rate schedule after the warm-up."""
+    warmup_steps: Annotated[int, Field(ge=0, examples=[10])] = 0
+    """Steps over which the learning rate rises from 0."""
+    max_grad_norm: Annotated[float | None, Field(gt=0, examples=[1.0])] = 1.0
+    """Clips the gradient's norm over all models; null: no clipping."""
+    mixed_precision: Annotated[Literal["no", "bf16", "fp16"] | None, Field(examples=["bf16"])] = (
+        None
+    )
+    """Autocast type; absent: what `accelerate` is configured for."""
+
+    eval_fraction: Annotated[float, Field(ge=0, lt=1, examples=[0.1])] = 0.1
+    """Share of the inputs whose pairs are held out to choose the best checkpoint."""
+    eval_every: Annotated[int, Field(ge=1, examples=[50])] = 50
+    """Steps between evaluations on held-out pairs."""
+    save_every: Annotated[int, Field(ge=1, examples=[100])] = 100
+    """Steps between states to resume from."""
+    log_every: Annotated[int, Field(ge=1, examples=[10])] = 10
+    """Steps between lines of metrics."""
+    seed: Annotated[int, Field(ge=0, lt=2**63, examples=[0])] = 0
+    """Seed of the order of pairs, of adapters and of sampling."""
+
+    @model_validator(mode="after")
+    def _sources_fit(self) -> Self:
+        if self.data is not None and self.rounds:
+            said = "`data` is a fixed set of pairs and `rounds` collects its own: give one of them"
+            raise refuse("SG107", said, at=("rounds",), help="remove `data` or `rounds`")
+        if self.label_smoothing and self.loss != "sigmoid":
+            said = f"`label_smoothing` is for `loss: sigmoid`, not `{self.loss}`"
+            raise refuse("SG107", said, at=("label_smoothing",), help="remove it")
+        return self

@@ -1,0 +1,60 @@
+"""The graph file as data: what YAML loads into and what Python code writes directly."""
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, PrivateAttr
+
+from .fit import Fit
+from .located import Places
+from .models import ModelSpec
+from .nodes import NodeSpec
+from .parsers import ParserSpec
+from .spec import IDENTIFIER, NotBlank, Spec
+
+Name = Annotated[str, Field(pattern=IDENTIFIER, max_length=100)]
+
+
+class Graph(Spec):
+    """A compound AI system: models, the variables they generate, and who sees whom.
+
+    Two graphs are equal when they mean the same; where they were read from takes no part.
+    """
+
+    noun: ClassVar[str] = "a graph"
+
+    sysgraph: Annotated[Literal[1], Field(examples=[1])] = 1
+    """Version of the file format."""
+    name: Annotated[NotBlank, Field(max_length=100, examples=["moa"])]
+    """What the system is called."""
+    description: Annotated[str, Field(examples=["Two proposers, one aggregator."])] = ""
+    """What the system does, in a sentence."""
+    models: Annotated[
+        dict[Name, ModelSpec], Field(examples=[{"ada": {"kind": "causal_lm", "id": "gpt2"}}])
+    ]
+    """Parameter sets by name; two nodes that name one model share its weights."""
+    parsers: Annotated[dict[Name, ParserSpec], Field(examples=[{"items": {"kind": "lines"}}])] = {}  # noqa: RUF012 - pydantic copies it
+    """Deterministic readers of text by name."""
+    nodes: Annotated[dict[Name, NodeSpec], Field(examples=[{"question": {"kind": "input"}}])]
+    """Variables by name."""
+    edges: Annotated[
+        list[str], Field(examples=[["question -> draft", "question, draft -> answer"]])
+    ]
+    """Parents and children: `a, b -> c, d` gives c and d the parents a and b."""
+    outputs: Annotated[list[str], Field(min_length=1, examples=[["answer"]])]
+    """The nodes whose values are the system's answer."""
+    fit: Annotated[Fit, Field(examples=[{"beta": 0.1, "steps": 200}])] = Fit()
+    """How the system is trained."""
+
+    _places: Places | None = PrivateAttr(default=None)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Graph):
+            return NotImplemented
+        return self.__dict__ == other.__dict__
+
+    def model_copy(self, *, update: Any = None, deep: bool = False) -> Self:
+        """A copy, as pydantic makes it. A changed copy no longer points into the file."""
+        copy = super().model_copy(update=update, deep=deep)
+        if update:
+            copy._places = None
+        return copy

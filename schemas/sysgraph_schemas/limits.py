@@ -1,0 +1,30 @@
+"""How big a graph may be. A file beyond these is refused before it is worked on."""
+
+MAX_BYTES = 1 << 20
+"""Bytes of a graph file."""
+MAX_DEPTH = 24
+"""Lists and mappings inside one another, through aliases too."""
+MAX_YAML_NODES = 150_000
+"""Scalars, lists and mappings of a file, each counted as often as aliases repeat it."""
+MAX_TEMPLATE = 100_000
+"""Characters of one template."""
+MAX_PATTERN = 1_000
+"""Characters of one regular expression."""
+MAX_ITEM = 200
+"""Characters of one `for_each` item."""
+MAX_VARIABLES = 20_000
+"""Variables of the program, after `for_each`."""
+MAX_LINKS = 500_000
+"""Parents of all variables together, after `for_each`."""
+MAX_PROMPT_TOTAL = 20_000_000
+"""Characters of all variables' templates together, after `for_each`."""
+MAX_RENDERED = 4_000_000
+"""Characters of one rendered prompt."""
+MAX_REPORTED = 100
+"""Problems one check reports; more are counted."""
+MAX_AST_DEPTH = 40
+"""Expressions and blocks of a template inside one another."""
+MAX_LOOP_DEPTH = 3
+"""Loops of a template inside one another."""
+MAX_STEPS = 200_000
+"""Loop turns of one rendering."""

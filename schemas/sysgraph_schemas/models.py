@@ -1,0 +1,104 @@
+"""`models:` of a graph file: the parameter sets. Nodes that name one model share its weights."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from .spec import NotBlank, Spec, refuse
+
+
+class LoRA(Spec):
+    """Low-rank adapters (Hu et al. 2021), as `peft.LoraConfig` names them."""
+
+    noun: ClassVar[str] = "`lora`"
+
+    r: Annotated[int, Field(ge=1, le=4096, examples=[16])] = 16
+    """Rank of the update."""
+    alpha: Annotated[float, Field(gt=0, examples=[32])] = 32
+    """Scale: the update is multiplied by alpha / r."""
+    target_modules: Annotated[
+        str | list[str], Field(examples=["all-linear", ["q_proj", "v_proj"]])
+    ] = "all-linear"
+    """Which modules get an adapter: `all-linear`, or module-name endings."""
+
+
+class CausalLM(Spec):
+    """A causal language model, loaded by transformers."""
+
+    noun: ClassVar[str] = "a causal_lm model"
+
+    kind: Annotated[Literal["causal_lm"], Field(examples=["causal_lm"])] = "causal_lm"
+    """A causal language model."""
+    id: Annotated[NotBlank, Field(examples=["Qwen/Qwen2.5-0.5B-Instruct", "./my-model"])]
+    """A Hub id, a local folder, or `toy:NAME`."""
+    revision: Annotated[str | None, Field(examples=["main"])] = None
+    """Branch, tag or commit of a Hub id."""
+    train: Annotated[Literal["lora", "full", "frozen"], Field(examples=["lora"])] = "lora"
+    """`lora` trains an adapter, `full` every weight, `frozen` nothing."""
+    lora: Annotated[LoRA, Field(examples=[{"r": 16, "alpha": 32}])] = LoRA()
+    """The adapter's settings, for `train: lora`."""
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"], Field(examples=["bfloat16"])
+    ] = "auto"
+    """Type of the resident base weights; `auto` is the checkpoint's own. Trained weights of
+    `train: lora` are float32."""
+    learning_rate: Annotated[float | None, Field(gt=0, examples=[1e-4])] = None
+    """This model's learning rate; `fit.learning_rate` when absent."""
+    max_new_tokens: Annotated[int, Field(ge=1, examples=[256])] = 256
+    """Longest completion that is sampled, in tokens."""
+    temperature: Annotated[float, Field(ge=0, examples=[0.7])] = 1.0
+    """Sampling temperature; 0 takes the likeliest token."""
+    top_p: Annotated[float, Field(gt=0, le=1, examples=[0.95])] = 1.0
+    """Nucleus sampling: the smallest set of tokens with this much probability."""
+
+
+class Table(Spec):
+    """A tabular categorical p(value | context): enumerable, for exact checks and demos."""
+
+    noun: ClassVar[str] = "a table model"
+
+    kind: Annotated[Literal["table"], Field(examples=["table"])] = "table"
+    """A table of probabilities."""
+    values: Annotated[list[str], Field(min_length=1, max_length=10_000, examples=[["yes", "no"]])]
+    """Every text the model can say."""
+    contexts: Annotated[list[str] | None, Field(min_length=1, examples=[["a", "b"]])] = None
+    """The rendered prompts that have a row of their own; absent: one row for every prompt."""
+    probs: Annotated[list[list[float]] | None, Field(examples=[[[0.9, 0.1], [0.2, 0.8]]])] = None
+    """A row per context, an entry per value, each row summing to 1; absent: uniform."""
+    train: Annotated[Literal["full", "frozen"], Field(examples=["full"])] = "full"
+    """`full` trains the logits, `frozen` nothing."""
+    learning_rate: Annotated[float | None, Field(gt=0, examples=[1e-2])] = None
+    """This model's learning rate; `fit.learning_rate` when absent."""
+
+    @model_validator(mode="after")
+    def _probs_fit(self) -> Self:
+        for name, items in (("values", self.values), ("contexts", self.contexts or [])):
+            seen: set[str] = set()
+            for index, item in enumerate(items):
+                if item in seen:
+                    raise refuse("SG108", f"`{name}` has {item!r} twice", at=(name, index))
+                seen.add(item)
+        rows = len(self.contexts) if self.contexts else 1
+        if self.probs is not None and len(self.probs) != rows:
+            wanted = "a row per context" if self.contexts else "one row, as there are no `contexts`"
+            said = f"`probs` has {len(self.probs)} row(s) where {rows} are wanted: {wanted}"
+            raise refuse("SG108", said, at=("probs",))
+        for index, row in enumerate(self.probs or []):
+            _check_row(row, len(self.values), ("probs", index))
+        return self
+
+
+def _check_row(row: list[float], size: int, at: tuple[str | int, ...]) -> None:
+    if len(row) != size:
+        said = f"this row has {len(row)} entries where {size} are wanted: one per value"
+        raise refuse("SG108", said, at=at)
+    if any(p < 0 for p in row):
+        raise refuse(
+            "SG108", "a probability is below 0", at=(*at, [p < 0 for p in row].index(True))
+        )
+    if abs(sum(row) - 1) > 1e-6:
+        said = f"these probabilities sum to {sum(row):.6g}, not to 1"
+        raise refuse("SG108", said, at=at)
+
+
+ModelSpec = Annotated[CausalLM | Table, Field(discriminator="kind")]

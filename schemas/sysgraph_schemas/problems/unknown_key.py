@@ -1,0 +1,30 @@
+"""SG101: a key that its section does not have."""
+
+from ..diagnostics import Code, Diagnostic, problem
+from ..suggest import closest, quoted, suggestion
+from .fault import Fault
+
+CODE = Code(
+    id="SG101",
+    title="unknown key",
+    meaning="A section has a key that it does not know. It would do nothing, so it is an error.",
+    wrong='draft: {kind: lm, model: ada, promt: "{{ question }}"}\n',
+    right='draft: {kind: lm, model: ada, prompt: "{{ question }}"}\n',
+)
+
+
+def diagnose(fault: Fault) -> Diagnostic:
+    """Placed at the key; the help lists the legal ones."""
+    key, owner = str(fault.path[-1]), fault.shape.owner
+    return problem(
+        CODE,
+        f"unknown key {quoted(key)} in {owner.noun}",
+        path=fault.path,
+        span=fault.key_span(),
+        help=suggestion(key, owner.model_fields, f"the keys of {owner.noun} are", most=50),
+    )
+
+
+def meant(fault: Fault) -> str | None:
+    """The legal key that was likely meant."""
+    return closest(str(fault.path[-1]), fault.shape.owner.model_fields)

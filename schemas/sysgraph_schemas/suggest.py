@@ -1,0 +1,39 @@
+"""Did you mean ...?"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+_MANY = 200
+
+
+def closest(word: str, legal: Iterable[str]) -> str | None:
+    """The legal word that is most like `word`, if any is."""
+    names = [name for name in legal if abs(len(name) - len(word)) <= 3]
+    folded = {name.casefold(): name for name in names}
+    if word.casefold() in folded:
+        return folded[word.casefold()]
+    if len(names) > _MANY:  # a comparison costs 20 us: look only at words that begin alike
+        names = [name for name in names if name[:2] == word[:2]][:_MANY]
+    matches = get_close_matches(word, names, n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def listed(words: Iterable[str], most: int = 20) -> str:
+    """`a, b, c`, cut after `most`."""
+    items = list(words)
+    more = f", ... ({len(items) - most} more)" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
+
+
+def suggestion(word: str, legal: Iterable[str], what: str, most: int = 20) -> str:
+    """A help line: the word that was likely meant, then every legal one, as `what` calls them."""
+    names = list(legal)
+    near = closest(word, names)
+    choices = f"{what}: {listed(names, most)}" if names else f"{what}: none"
+    return f"did you mean `{near}`? {choices}" if near else choices
+
+
+def quoted(text: str, most: int = 60) -> str:
+    """The text in backticks, on one line, cut when it is long."""
+    shown = text if len(text) <= most else text[: most - 1] + "…"
+    return f"`{shown}`".replace("\r", "\\r").replace("\n", "\\n")

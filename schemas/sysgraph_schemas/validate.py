@@ -1,0 +1,153 @@
+"""Plain data to a `Graph`; what pydantic complains about becomes diagnostics with places.
+
+When something is wrong, the rest of the file is still made into a graph, so that the compiler's
+checks can speak about it in the same go. What had to go is remembered in `Places.broken`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from .diagnostics import Diagnostic, Path
+from .graph import Graph
+from .located import Located, Places
+from .problems import (
+    bad_name,
+    bad_value,
+    clashing_keys,
+    file_version,
+    missing_key,
+    table_probs,
+    unknown_key,
+    unknown_kind,
+    wrong_type,
+)
+from .problems.fault import Fault
+from .shape import Shape, resolve
+
+Handler = Callable[[Fault], Diagnostic]
+
+_HANDLERS: Mapping[str, Handler] = {
+    "extra_forbidden": unknown_key.diagnose,
+    "missing": missing_key.diagnose,
+    "union_tag_not_found": unknown_kind.diagnose,
+    "union_tag_invalid": unknown_kind.diagnose,
+    "model_attributes_type": unknown_kind.diagnose,
+    "literal_error": bad_value.not_listed,
+    "SG102": clashing_keys.missing_one_of,
+    "SG107": clashing_keys.diagnose,
+    "SG108": table_probs.diagnose,
+}
+
+
+def validate(root: Located) -> tuple[Graph | None, list[Diagnostic]]:
+    """The graph, as far as there is one, and everything that is wrong with its shape."""
+    if not isinstance(root.value, dict):
+        return None, [wrong_type.not_a_mapping(root)]
+    try:
+        graph = Graph.model_validate(root.value)
+    except ValidationError as error:
+        faults = _independent(_faults(error, Places(root)))
+    else:
+        graph._places = Places(root)
+        return graph, []
+    diagnostics = [_handler(fault)(fault) for fault in faults]
+    return _salvage(root, {_damage(fault) for fault in faults}), diagnostics
+
+
+def _handler(fault: Fault) -> Handler:
+    if fault.shape.path == ("sysgraph",):
+        return file_version.diagnose
+    if fault.shape.is_key:
+        return bad_name.diagnose
+    if fault.type == "model_attributes_type" and len(fault.path) != 2:
+        return wrong_type.diagnose
+    default = wrong_type.diagnose if fault.type.endswith("_type") else bad_value.diagnose
+    return _HANDLERS.get(fault.type, default)
+
+
+def _faults(error: ValidationError, places: Places) -> list[Fault]:
+    return [_fault(details, places) for details in error.errors(include_url=False)]
+
+
+def _fault(details: ErrorDetails, places: Places) -> Fault:
+    context: dict[str, Any] = details.get("ctx", {})
+    shape = resolve((*details["loc"], *()))
+    if at := context.get("at", ()):
+        shape = Shape((*shape.path, *at), Any, shape.owner)
+    node = places.find(shape.path)
+    return Fault(details["type"], context, shape, node.value if node else None, places)
+
+
+def _independent(faults: list[Fault]) -> list[Fault]:
+    """Without what only follows: the other members of a union, a key missing because of a typo."""
+    typos = {
+        (*fault.path[:-1], unknown_key.meant(fault))
+        for fault in faults
+        if fault.type == "extra_forbidden"
+    }
+    deepest: dict[tuple[Path, bool], Fault] = {}
+    for fault in faults:
+        if fault.type == "missing" and fault.path in typos:
+            continue
+        deepest.setdefault((fault.path, fault.shape.is_key), fault)
+    paths = {path for path, _ in deepest}
+    inside = {path[:length] for path in paths for length in range(1, len(path))}
+    return [
+        fault
+        for fault in deepest.values()
+        if not (fault.path in inside and fault.type.endswith("_type"))
+    ]
+
+
+_PLACEHOLDERS: Mapping[str, object] = {
+    "name": "graph",
+    "models": {},
+    "nodes": {},
+    "edges": [],
+    "outputs": [""],
+}
+
+
+def _damage(fault: Fault) -> Path:
+    """What must be left out of the graph for a fault: a whole model or node, a key of `fit`, ..."""
+    section = fault.path[:1]
+    if section[0] in ("models", "nodes", "parsers", "edges", "outputs", "fit"):
+        return fault.path[:2]
+    return section
+
+
+def _salvage(root: Located, damages: Iterable[Path]) -> Graph | None:
+    assert isinstance(root.value, dict)
+    broken = set(damages)
+    for _ in range(3):  # leaving out a part can uncover another fault, never a new part
+        data = _without(root.value, broken)
+        try:
+            graph = Graph.model_validate(data)
+        except ValidationError as error:
+            broken |= {_damage(fault) for fault in _faults(error, Places(root))}
+        else:
+            graph._places = Places(root, frozenset(broken))
+            return graph
+    return None
+
+
+def _without(data: Mapping[str, Any], broken: Iterable[Path]) -> dict[str, Any]:
+    kept = dict(data)
+    for path in broken:
+        name = path[0]
+        inner = copy(kept.get(str(name)))
+        if len(path) == 2 and isinstance(inner, dict):
+            inner.pop(path[1], None)
+        elif len(path) == 2 and isinstance(inner, list) and isinstance(path[1], int):
+            inner[path[1]] = ""  # the positions of the others stay
+        else:
+            inner = _PLACEHOLDERS.get(str(name))
+        if inner is None:
+            kept.pop(str(name), None)
+        else:
+            kept[str(name)] = inner
+    return kept

@@ -1,0 +1,131 @@
+"""Describe a compound AI system as a graph, compile it to its log-likelihood, train it as one.
+
+    graph = sysgraph.load("graphs/moa.yaml")
+    program = sysgraph.compile(graph)
+    system = sysgraph.System(program)
+
+What reads, checks and compiles graphs is cheap to import; what needs torch comes on first use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from sysgraph_compiler import (
+    IRVersionError,
+    Program,
+    TemplateError,
+    Term,
+    Variable,
+    check,
+    compile,
+)
+from sysgraph_schemas import (
+    CausalLM,
+    Diagnostic,
+    Fit,
+    Graph,
+    GraphError,
+    InputNode,
+    Json,
+    Lines,
+    LMNode,
+    LoRA,
+    Message,
+    ParseNode,
+    Regex,
+    Span,
+    Split,
+    Table,
+    Tagged,
+    dump,
+    load,
+    render,
+)
+
+if TYPE_CHECKING:
+    from .collection import collect
+    from .data import load_inputs, load_pairs
+    from .errors import DataError, InputError, RunError
+    from .evaluation import evaluate
+    from .scorers import Scorer, find_scorer
+    from .studies import study
+    from .system import System
+    from .trace import Completion, Trace
+    from .training.fitting import fit
+
+__version__ = "0.1.0"
+
+_LAZY = {  # name: (module, attribute); these import torch
+    "Completion": ("sysgraph.trace", "Completion"),
+    "DataError": ("sysgraph.errors", "DataError"),
+    "InputError": ("sysgraph.errors", "InputError"),
+    "RunError": ("sysgraph.errors", "RunError"),
+    "Scorer": ("sysgraph.scorers", "Scorer"),
+    "System": ("sysgraph.system", "System"),
+    "Trace": ("sysgraph.trace", "Trace"),
+    "collect": ("sysgraph.collection", "collect"),
+    "evaluate": ("sysgraph.evaluation", "evaluate"),
+    "find_scorer": ("sysgraph.scorers", "find_scorer"),
+    "fit": ("sysgraph.training.fitting", "fit"),
+    "load_inputs": ("sysgraph.data", "load_inputs"),
+    "load_pairs": ("sysgraph.data", "load_pairs"),
+    "study": ("sysgraph.studies", "study"),
+}
+
+__all__ = [
+    "CausalLM",
+    "Completion",
+    "DataError",
+    "Diagnostic",
+    "Fit",
+    "Graph",
+    "GraphError",
+    "IRVersionError",
+    "InputError",
+    "InputNode",
+    "Json",
+    "LMNode",
+    "Lines",
+    "LoRA",
+    "Message",
+    "ParseNode",
+    "Program",
+    "Regex",
+    "RunError",
+    "Scorer",
+    "Span",
+    "Split",
+    "System",
+    "Table",
+    "Tagged",
+    "TemplateError",
+    "Term",
+    "Trace",
+    "Variable",
+    "__version__",
+    "check",
+    "collect",
+    "compile",
+    "dump",
+    "evaluate",
+    "find_scorer",
+    "fit",
+    "load",
+    "load_inputs",
+    "load_pairs",
+    "render",
+    "study",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _LAZY[name]
+    value: object = getattr(import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,71 @@
+"""The command line. One file a command; importing this imports nothing heavy."""
+
+import os
+import sys
+
+import typer
+
+import sysgraph
+from sysgraph_schemas import GraphError, render
+
+from ..errors import InputError, RunError
+from .check import check
+from .collect import collect
+from .compile import compile
+from .evaluate import evaluate
+from .fit import fit
+from .run import run
+from .study import study
+from .terminal import has_colors
+
+app = typer.Typer(
+    name="sysgraph",
+    help="Compile compound AI systems to their log-likelihood, and train them from preferences.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command()(check)
+app.command()(compile)
+app.command()(run)
+app.command()(collect)
+app.command()(fit)
+app.command("eval")(evaluate)
+app.command()(study)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sysgraph {sysgraph.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    """Compile compound AI systems to their log-likelihood, and train them from preferences."""
+
+
+def main() -> None:
+    """Runs the command line. Exits with 0 (ok), 1 (the run failed) or 2 (the input is wrong)."""
+    # Before torch loads its thread pool: threads that wait by spinning make a small model many times
+    # slower (20 times, measured) as soon as another program wants the core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except GraphError as error:
+        print(render(error.diagnostics, color=has_colors()), file=sys.stderr)
+        sys.exit(2)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except RunError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

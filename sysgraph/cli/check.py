@@ -1,0 +1,52 @@
+"""`sysgraph check GRAPH`: every problem at once."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+import sysgraph_compiler
+from sysgraph_schemas import Diagnostic, Reading, read, render
+from sysgraph_schemas.diagnostics import has_errors, in_order
+
+from .options import GraphFile, Settings
+from .terminal import has_colors
+
+
+def check(
+    graph: GraphFile,
+    settings: Settings = None,
+    format: Annotated[
+        Literal["text", "json", "github"],
+        typer.Option(help="For people, for programs, or as annotations of a GitHub workflow."),
+    ] = "text",
+) -> None:
+    """Report everything that is wrong with a graph file.
+
+    Exits with 0 when there is nothing but warnings, with 2 otherwise.
+    """
+    reading = read(Path(graph), settings or ())
+    found = in_order([*reading.diagnostics, *_checked(reading)])
+    text = render(found, format, color=has_colors(sys.stdout))
+    if format != "text":
+        typer.echo(text, nl=bool(text))
+    else:
+        typer.echo(f"{text}\n\n{_summary(graph, found)}" if found else _summary(graph, found))
+    if has_errors(found):
+        raise typer.Exit(2)
+
+
+def _checked(reading: Reading) -> tuple[Diagnostic, ...]:
+    """What the compiler finds in the graph, or in what the file's problems left of it."""
+    return sysgraph_compiler.check(reading.graph) if reading.graph else ()
+
+
+def _summary(name: str, found: Sequence[Diagnostic]) -> str:
+    errors = sum(diagnostic.severity == "error" for diagnostic in found)
+    warnings = len(found) - errors
+    if not found:
+        return f"{name}: ok"
+    counts = [(errors, "error"), (warnings, "warning")]
+    return ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts if n)

@@ -1,0 +1,43 @@
+"""`sysgraph collect`: preference pairs from the system itself."""
+
+from typing import Annotated
+
+import typer
+
+from .options import GraphFile, ModelDir, Settings
+
+
+def collect(
+    graph: GraphFile,
+    inputs: Annotated[
+        str, typer.Option(help="A JSONL or Parquet file, a datasets name, or toy:WORLD/SPLIT.")
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.")
+    ],
+    scorer: Annotated[str, typer.Option(help="The registered scorer of final outputs.")],
+    samples: Annotated[int, typer.Option(help="Traces per input; 4 give up to 6 pairs.")] = 4,
+    model_dir: ModelDir = None,
+    seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
+    settings: Settings = None,
+) -> None:
+    """Samples every input, scores the traces and writes pairs.jsonl for `sysgraph fit --data`."""
+    from sysgraph_schemas import load
+
+    loaded = load(graph, settings or ())
+
+    from ..collection import collect as run
+
+    found = run(
+        loaded,
+        inputs,
+        output=output,
+        scorer=scorer,
+        samples=samples,
+        seed=seed,
+        model_dir=model_dir,
+    )
+    typer.echo(
+        f"{found.folder / 'pairs.jsonl'}: {found.pairs} pairs from {found.traces} traces"
+        + (f", {found.failed} of which failed to parse" if found.failed else "")
+    )

@@ -1,0 +1,35 @@
+"""`sysgraph fit`: train every model of the system together."""
+
+from typing import Annotated
+
+import typer
+
+from .options import GraphFile, Settings
+
+
+def fit(
+    graph: GraphFile,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Preference pairs: JSONL, Parquet or a datasets name."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="DIR", help="The run's folder; default runs/NAME."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+    settings: Settings = None,
+) -> None:
+    """Trains the system from preferences over its outputs, in one resumable run folder."""
+    from sysgraph_compiler import compile as compile_graph
+    from sysgraph_schemas import load
+
+    loaded = load(graph, settings or ())
+    compile_graph(loaded)
+
+    from ..training.fitting import fit as train
+
+    run = train(loaded, data=data, output=output, resume=resume)
+    if run.before is not None and run.after is not None:
+        typer.echo(f"held-out before: {run.before}\nheld-out after:  {run.after}")
+    typer.echo(f"trained models: {run.folder / 'models'}")

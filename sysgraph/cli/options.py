@@ -1,0 +1,17 @@
+"""Arguments that several commands share."""
+
+from typing import Annotated
+
+import typer
+
+GraphFile = Annotated[str, typer.Argument(metavar="GRAPH", help="A graph file.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="A.B=VALUE", help="Replaces a value of the graph file; repeatable."
+    ),
+]
+ModelDir = Annotated[
+    str | None,
+    typer.Option("--model-dir", metavar="RUN", help="A run's folder: use the models it trained."),
+]

@@ -1,0 +1,171 @@
+"""The engine of `causal_lm` models."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from sysgraph_schemas import CausalLM
+
+from ...errors import InputError
+from ...trace import Completion
+from ..base import Context, Draw, Request
+from .generation import generate
+from .resident import Resident
+from .scoring import passes, score
+from .tokens import Encoded, decode, encode, encode_prompt
+from .weights import Adapter, Frozen, Full, Weights
+
+# Tokens in flight (prompt and completion, padded) in one call of `generate`.
+_TOKENS_PER_GENERATE = 32_768
+
+
+class CausalLMEngine:
+    """All `causal_lm` models of a system. See `Engine` for the methods."""
+
+    def __init__(self, models: Mapping[str, CausalLM], *, device: torch.device, seed: int) -> None:
+        self._specs = dict(models)
+        residents: dict[Hashable, Resident] = {}
+        self._weights: dict[str, Weights] = {}
+        for name, spec in models.items():
+            key = (spec.id, spec.revision, spec.dtype)
+            if key not in residents:
+                residents[key] = Resident(spec, device)
+            self._weights[name] = _weights(residents[key], name, spec, seed)
+        self.encode = lru_cache(maxsize=200_000)(self._encode)
+
+    def problem(self, request: Request) -> str | None:
+        try:
+            row = self.encode(request)
+        except InputError as error:
+            return str(error)
+        window = self._weights[request.model].resident.window()
+        size = len(row.prompt) + len(row.completion)
+        if window is not None and size > window:
+            return (
+                f"{size} tokens ({len(row.prompt)} of prompt, {len(row.completion)} of completion), "
+                f"but model {request.model!r} has a window of {window}"
+            )
+        return None
+
+    def length(self, request: Request) -> int:
+        return len(self.encode(request).completion)
+
+    def log_prob(self, requests: Sequence[Request], *, reference: bool) -> Tensor:
+        """[len(requests)], nats, summed over completion tokens, float32."""
+        groups: dict[Hashable, list[int]] = defaultdict(list)
+        for index, request in enumerate(requests):
+            groups[self._weights[request.model].key(reference=reference)].append(index)
+        parts: list[Tensor] = []
+        order: list[int] = []
+        for indices in groups.values():
+            weights = self._weights[requests[indices[0]].model]
+            with weights.module(reference=reference) as module:
+                for batch, values in self._score(module, weights, [requests[i] for i in indices]):
+                    parts.append(values)
+                    order.extend(indices[i] for i in batch)
+        if not parts:
+            return torch.empty(0)
+        back = torch.tensor(order, device=parts[0].device).argsort()
+        return torch.cat(parts)[back]
+
+    def _score(
+        self, module: nn.Module, weights: Weights, requests: Sequence[Request]
+    ) -> Iterable[tuple[list[int], Tensor]]:
+        """Each forward pass's indices into `requests` and their log-probabilities."""
+        # Models that share weights but not tokenizers do not exist: one resident has one tokenizer,
+        # so rows with equal ids are equal requests, whichever model they name.
+        rows = [self.encode(request) for request in requests]
+        unique = list(dict.fromkeys(rows))
+        where = defaultdict(list)
+        for i, row in enumerate(rows):
+            where[row].append(i)
+        resident = weights.resident
+        for batch in passes(unique):
+            values = score(module, [unique[i] for i in batch], pad=resident.pad, slim=resident.slim)
+            copies = [where[unique[i]] for i in batch]
+            repeats = torch.tensor([len(c) for c in copies], device=values.device)
+            yield [i for c in copies for i in c], values.repeat_interleave(repeats)
+
+    def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> list[Completion]:
+        by_model: dict[str, list[int]] = defaultdict(list)
+        for index, draw in enumerate(draws):
+            by_model[draw.model].append(index)
+        out: dict[int, Completion] = {}
+        for model, indices in by_model.items():
+            prompts = {i: self._prompt(model, draws[i].context) for i in indices}
+            for batch in _batches(prompts, self._specs[model].max_new_tokens, batch_size):
+                completions = self._generate(
+                    model, [prompts[i] for i in batch], [draws[i].seed for i in batch]
+                )
+                out.update(zip(batch, completions, strict=True))
+        return [out[i] for i in range(len(draws))]
+
+    def _generate(
+        self, model: str, prompts: Sequence[tuple[int, ...]], seeds: Sequence[int]
+    ) -> list[Completion]:
+        weights = self._weights[model]
+        resident = weights.resident
+        with weights.module(reference=False) as module:
+            rows = generate(
+                module,
+                prompts,
+                seeds,
+                spec=self._specs[model],
+                pad=resident.pad,
+                ends=resident.ends,
+            )
+        return [Completion(decode(resident.tokenizer, ids), ids) for ids in rows]
+
+    def parameters(self, model: str) -> dict[str, nn.Parameter]:
+        return self._weights[model].parameters()
+
+    def set_reference(self, model: str, weights: dict[str, Tensor] | None) -> None:
+        self._weights[model].set_reference(weights)
+
+    def save(self, model: str, folder: Path) -> None:
+        self._weights[model].save(folder)
+
+    def load(self, model: str, folder: Path) -> None:
+        self._weights[model].load(folder)
+
+    def _encode(self, request: Request) -> Encoded:
+        tokenizer = self._weights[request.model].resident.tokenizer
+        return encode(tokenizer, request.context, request.value)
+
+    def _prompt(self, model: str, context: Context) -> tuple[int, ...]:
+        resident = self._weights[model].resident
+        prompt = encode_prompt(resident.tokenizer, context)
+        window = resident.window()
+        room = self._specs[model].max_new_tokens
+        if window is not None and len(prompt) + room > window:
+            raise InputError(
+                f"a prompt of {len(prompt)} tokens and max_new_tokens {room} do not fit model "
+                f"{model!r}'s window of {window}: {context!r:.200}"
+            )
+        return prompt
+
+
+def _weights(resident: Resident, name: str, spec: CausalLM, seed: int) -> Weights:
+    if spec.train == "lora":
+        return Adapter(resident, name, spec, seed)
+    return Full(resident, name, spec) if spec.train == "full" else Frozen(resident)
+
+
+def _batches(
+    prompts: Mapping[int, tuple[int, ...]], room: int, batch_size: int | None
+) -> Iterable[list[int]]:
+    """Keys of `prompts` in batches of similar length, each within the tokens a device can hold."""
+    order = sorted(prompts, key=lambda i: (len(prompts[i]), i))
+    batch: list[int] = []
+    for index in order:
+        full = (len(batch) + 1) * (len(prompts[index]) + room) > _TOKENS_PER_GENERATE
+        if batch and (full or len(batch) == batch_size):
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch

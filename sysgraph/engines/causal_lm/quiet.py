@@ -1,0 +1,21 @@
+"""Keeps libraries' own bars and notices out of ours while a model is put together."""
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+
+from transformers.utils import logging
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """No loading bars, no notices about names that transformers and peft are renaming."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

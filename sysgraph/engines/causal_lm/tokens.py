@@ -1,0 +1,88 @@
+"""From (prompt, completion) to token ids: the very ids that sampling produced, or TRL's for plain text."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from transformers import PreTrainedTokenizerBase
+
+from ...errors import InputError
+from ...trace import Completion
+from ..base import ChatTurn, Context
+
+
+class Encoded(NamedTuple):
+    """Token ids of a prompt and of the completion that is scored."""
+
+    prompt: tuple[int, ...]
+    completion: tuple[int, ...]
+
+
+def encode_prompt(tokenizer: PreTrainedTokenizerBase, context: Context) -> tuple[int, ...]:
+    """The prompt as a model sees it when sampling: chat template with its generation prompt, or text.
+
+    Raises:
+        InputError: no token would come before the first one to predict.
+    """
+    if isinstance(context, str):
+        ids = tuple(tokenizer(context)["input_ids"])
+    else:
+        ids = _chat(tokenizer, context, add_generation_prompt=True)
+    if not ids:
+        raise InputError(
+            "the prompt is empty and the tokenizer adds no beginning-of-sequence token"
+        )
+    return ids
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, context: Context, value: Completion) -> Encoded:
+    """Prompt and completion ids.
+
+    Ids that sampling stored are used as they are, if this tokenizer is the one that made them. Text
+    is tokenized together with its prompt, ended by the end-of-sequence token, and cut where the two
+    tokenizations part, as TRL 1.16 does (`DPOTrainer._prepare_dataset`).
+    """
+    prompt = encode_prompt(tokenizer, context)
+    if value.ids and decode(tokenizer, value.ids) == value.text:
+        return Encoded(prompt, value.ids)
+    if isinstance(context, str):
+        end = tokenizer.eos_token
+        text = value.text if value.text.endswith(end) else value.text + end
+        whole = tuple(tokenizer(context + text)["input_ids"])
+    else:
+        whole = _chat(tokenizer, (*context, ChatTurn("assistant", value.text)))
+    shared = _common_prefix(prompt, whole)
+    return Encoded(whole[:shared], whole[shared:])
+
+
+def decode(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
+    """The text of sampled ids, without special tokens."""
+    if max(ids, default=0) >= len(tokenizer):
+        return ""
+    text = tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return str(text)
+
+
+def _chat(
+    tokenizer: PreTrainedTokenizerBase,
+    turns: Sequence[ChatTurn],
+    *,
+    add_generation_prompt: bool = False,
+) -> tuple[int, ...]:
+    if not tokenizer.chat_template:
+        raise InputError(
+            "`messages:` needs a chat template and this tokenizer has none: use `prompt:`"
+        )
+    ids = tokenizer.apply_chat_template(
+        [turn._asdict() for turn in turns],
+        add_generation_prompt=add_generation_prompt,
+        tokenize=True,
+        return_dict=False,
+    )
+    return tuple(ids)
+
+
+def _common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
+    for i, (x, y) in enumerate(zip(a, b, strict=False)):
+        if x != y:
+            return i
+    return min(len(a), len(b))

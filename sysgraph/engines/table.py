@@ -1,0 +1,103 @@
+"""Tabular categoricals: p(value | context) as rows of logits. Exact, and small enough to enumerate."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from sysgraph_schemas import Table
+
+from ..errors import InputError
+from ..trace import Completion
+from .base import Context, Draw, Request
+from .seeding import uniforms
+
+_FILE = "table.safetensors"
+
+
+class TableEngine:
+    """All `table` models of a system. See `Engine` for the methods."""
+
+    def __init__(self, models: Mapping[str, Table], *, device: torch.device, seed: int) -> None:
+        del seed  # tables start from their declared probabilities
+        self._specs = dict(models)
+        self._values = {m: {v: i for i, v in enumerate(s.values)} for m, s in models.items()}
+        self._rows = {m: {c: i for i, c in enumerate(s.contexts or ())} for m, s in models.items()}
+        self._initial = {m: _initial_logits(s).to(device) for m, s in models.items()}
+        self._reference = dict(self._initial)
+        self._logits = {
+            m: nn.Parameter(self._initial[m].clone(), requires_grad=s.train == "full")
+            for m, s in models.items()
+        }
+
+    def problem(self, request: Request) -> str | None:
+        if request.value.text not in self._values[request.model]:
+            return f"{request.value.text!r} is none of the values of table {request.model!r}"
+        return self._context_problem(request.model, request.context)
+
+    def length(self, request: Request) -> int:
+        return 1
+
+    def log_prob(self, requests: Sequence[Request], *, reference: bool) -> Tensor:
+        out = [self._log_probs(r.model, r.context, reference)[self._index(r)] for r in requests]
+        return torch.stack(out).float() if out else torch.empty(0)
+
+    @torch.no_grad()
+    def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> list[Completion]:
+        u = uniforms([draw.seed for draw in draws], 1)[:, 0].tolist()
+        out = []
+        for draw, point in zip(draws, u, strict=True):
+            cdf = self._log_probs(draw.model, draw.context, reference=False).exp().cumsum(0).cpu()
+            index = int(torch.searchsorted(cdf, point * cdf[-1], right=True))
+            values = self._specs[draw.model].values
+            out.append(Completion(values[min(index, len(values) - 1)]))
+        return out
+
+    def parameters(self, model: str) -> dict[str, nn.Parameter]:
+        return {"logits": self._logits[model]} if self._specs[model].train == "full" else {}
+
+    def set_reference(self, model: str, weights: dict[str, Tensor] | None) -> None:
+        self._reference[model] = weights["logits"].clone() if weights else self._initial[model]
+
+    def save(self, model: str, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({"logits": self._logits[model].detach().cpu().contiguous()}, folder / _FILE)
+
+    def load(self, model: str, folder: Path) -> None:
+        saved = load_file(folder / _FILE)["logits"]
+        if saved.shape != self._logits[model].shape:
+            raise InputError(
+                f"{folder / _FILE}: shape {tuple(saved.shape)}, but table {model!r} has "
+                f"{tuple(self._logits[model].shape)}"
+            )
+        with torch.no_grad():
+            self._logits[model].copy_(saved)
+
+    def _log_probs(self, model: str, context: Context, reference: bool) -> Tensor:
+        """[V] over the values, in the row of `context`."""
+        problem = self._context_problem(model, context)
+        if problem is not None:
+            raise InputError(problem)
+        logits = (self._reference if reference else self._logits)[model]
+        return logits[self._rows[model].get(str(context), 0)].log_softmax(-1)
+
+    def _index(self, request: Request) -> int:
+        problem = self.problem(request)
+        if problem is not None:
+            raise InputError(problem)
+        return self._values[request.model][request.value.text]
+
+    def _context_problem(self, model: str, context: Context) -> str | None:
+        if self._specs[model].contexts is None or context in self._rows[model]:
+            return None
+        return f"table {model!r} has no row for the context {context!r}"
+
+
+def _initial_logits(spec: Table) -> Tensor:
+    """[C, V], float64: tables are the oracle, so their own arithmetic is exact to rounding."""
+    rows, values = len(spec.contexts) if spec.contexts else 1, len(spec.values)
+    if spec.probs is None:
+        return torch.zeros(rows, values, dtype=torch.float64)
+    return torch.tensor(spec.probs, dtype=torch.float64).log()

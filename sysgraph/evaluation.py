@@ -1,0 +1,97 @@
+"""How good a system's answers are on held-out inputs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
+from typing import Any
+
+from pydantic import BaseModel
+from scipy.special import stdtrit
+
+from .progress import Reporter
+from .scored import Scored, sample_scored
+from .scorers import Scorer
+from .system import System
+
+
+class Estimate(BaseModel):
+    """A mean of n values and the half-width of its 95 % interval (Student's t); None where n < 2."""
+
+    mean: float | None
+    half_width: float | None
+    n: int
+
+    def __str__(self) -> str:
+        if self.mean is None:
+            return "none"
+        return f"{self.mean:.3f}" + (
+            f" ± {self.half_width:.3f}" if self.half_width is not None else ""
+        )
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Mean and 95 % interval of independent values."""
+    n = len(values)
+    if n < 2:
+        return Estimate(mean=values[0] if n else None, half_width=None, n=n)
+    half_width = float(stdtrit(n - 1, 0.975)) * stdev(values) / math.sqrt(n)
+    return Estimate(mean=fmean(values), half_width=half_width, n=n)
+
+
+class Evaluation(BaseModel):
+    """Scores of a system's answers to held-out inputs, one answer each.
+
+    `score`: of the answers that parse. `perfect`: share with the scorer's highest score, None where
+    it has none. `failed`: share that a parser rejected.
+    """
+
+    scorer: str
+    score: Estimate
+    perfect: Estimate | None
+    failed: float
+
+    def metrics(self) -> dict[str, float | None]:
+        """Plain numbers for a metrics file."""
+        perfect = {"perfect": self.perfect.mean} if self.perfect else {}
+        return {"score": self.score.mean, **perfect, "failed": self.failed}
+
+    def __str__(self) -> str:
+        text = f"{self.scorer} {self.score}"
+        text += f", perfect {self.perfect}" if self.perfect else ""
+        return text + (f", failed to parse {self.failed:.1%}" if self.failed else "")
+
+
+def evaluate(
+    system: System,
+    inputs: Sequence[Mapping[str, Any]],
+    scorer: Scorer,
+    *,
+    best_of: int = 1,
+    seed: int = 0,
+    reporter: Reporter | None = None,
+) -> Evaluation:
+    """Answers every input once (or takes the best-scored of `best_of` answers) and scores that."""
+    reporter = reporter or Reporter(shown=False)
+    with reporter.task("evaluate", len(inputs)) as task:
+        scored = sample_scored(
+            system, inputs, scorer, samples=best_of, seed=seed, advance=task.advance
+        )
+    return summarize(
+        [_best(scored[i : i + best_of]) for i in range(0, len(scored), best_of)], scorer
+    )
+
+
+def summarize(scores: Sequence[float], scorer: Scorer) -> Evaluation:
+    """The evaluation of one score per input, minus infinity where a parser rejected the answer."""
+    parsed = [score for score in scores if score != -math.inf]
+    top = scorer.perfect
+    return Evaluation(
+        scorer=scorer.name,
+        score=estimate(parsed),
+        perfect=None if top is None else estimate([float(score >= top) for score in scores]),
+        failed=1 - len(parsed) / len(scores),
+    )
+
+
+def _best(scored: Sequence[Scored]) -> float:
+    return max(one.score for one in scored)

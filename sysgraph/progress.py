@@ -1,0 +1,82 @@
+"""Progress: a rich bar on a terminal, plain lines elsewhere."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+# Without a terminal, a line at most this often (seconds), so that a log stays readable.
+_LINE_EVERY = 10.0
+
+
+class Task:
+    """Work of known length."""
+
+    def __init__(self, reporter: "Reporter", name: str, total: int, done: int) -> None:
+        self._reporter, self._name, self._total, self._done = reporter, name, total, done
+        self._last = time.monotonic()
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if self._reporter.live:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+                console=self._reporter.console,
+                transient=True,
+            )
+            self._id = self._bar.add_task(
+                self._name, total=self._total, completed=self._done, note=""
+            )
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self, count: int = 1, note: str | None = None) -> None:
+        """`count` more are done."""
+        self._done += count
+        if self._bar is not None:
+            self._bar.update(self._id, advance=count, **({"note": note} if note else {}))
+        elif self._reporter.shown and time.monotonic() - self._last > _LINE_EVERY:
+            self._last = time.monotonic()
+            self._reporter.line(f"{self._name}: {self._done}/{self._total} {note or ''}".rstrip())
+
+
+class Reporter:
+    """Where a run tells what it does: standard error, or nowhere (`shown=False`)."""
+
+    def __init__(self, *, shown: bool = True) -> None:
+        self.shown = shown
+        self.console = Console(stderr=True, highlight=False)
+        self.live = shown and sys.stderr.isatty()
+
+    def only_if(self, shown: bool) -> None:
+        """Keeps quiet in all processes but the one that shows progress."""
+        self.shown, self.live = self.shown and shown, self.live and shown
+
+    def line(self, text: str) -> None:
+        """One line of log."""
+        if self.shown:
+            self.console.print(text, markup=False, soft_wrap=True)
+
+    @contextlib.contextmanager
+    def task(self, name: str, total: int, done: int = 0) -> Iterator[Task]:
+        """Shows work of `total` steps, of which `done` are behind us."""
+        with Task(self, name, total, done) as task:
+            yield task

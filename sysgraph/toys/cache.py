@@ -1,0 +1,119 @@
+"""Toy models on disk: built on first use, then found again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from sysgraph.toys.recipes import PREFIX, Recipe, find, fingerprint
+
+
+def cache_root() -> Path:
+    """The folder that holds built models: SYSGRAPH_CACHE, or the user's cache folder."""
+    import platformdirs
+
+    return Path(os.environ.get("SYSGRAPH_CACHE") or platformdirs.user_cache_dir("sysgraph"))
+
+
+def is_toy(model_id: str) -> bool:
+    """Whether a model id names a toy model ("toy:..."); no Hub id has a colon."""
+    return model_id.startswith(PREFIX)
+
+
+def model_folder(model_id: str) -> Path:
+    """The checkpoint folder of a toy model, built first if need be (some seconds).
+
+    `AutoModelForCausalLM.from_pretrained` and `AutoTokenizer.from_pretrained` load it. Of several
+    processes that ask at once one builds; the others wait and use what it built.
+
+    Raises:
+        ValueError: no toy model has this id.
+    """
+    recipe = find(model_id)
+    toys = cache_root() / "toys"
+    folder = toys / f"{model_id.removeprefix(PREFIX)}-{fingerprint(recipe)}"
+    if folder.is_dir():
+        return folder
+    from filelock import FileLock
+
+    toys.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not folder.is_dir():
+            _build(recipe, folder)
+    return folder
+
+
+def _build(recipe: Recipe, folder: Path) -> None:
+    """Build into a temporary sibling, and give it its name only when it is complete on disk."""
+    staging = folder.with_name(f".{folder.name}.staging")
+    shutil.rmtree(staging, ignore_errors=True)  # what a killed build left: we hold the lock
+    staging.mkdir()
+    try:
+        _write_checkpoint(recipe, staging, folder)
+        for path in (*staging.iterdir(), staging):
+            _fsync(path)
+        os.replace(staging, folder)
+        _fsync(folder.parent)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _write_checkpoint(recipe: Recipe, staging: Path, folder: Path) -> None:
+    from transformers import GenerationConfig
+
+    from sysgraph.toys.pretrain import pretrain
+    from sysgraph.toys.tokenizer import build_tokenizer
+
+    tokenizer = build_tokenizer()
+    with _progress(recipe, folder) as on_step:
+        model = pretrain(recipe, tokenizer, on_step)
+    model.generation_config = GenerationConfig(
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
+    )
+    with _no_transformers_bar():
+        model.save_pretrained(staging)
+    tokenizer.save_pretrained(staging)
+
+
+@contextlib.contextmanager
+def _no_transformers_bar() -> Iterator[None]:
+    """Keeps the bar for writing weights, shown even in log files, off stderr."""
+    from transformers.utils import logging
+
+    was_on = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_on:
+            logging.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def _progress(recipe: Recipe, folder: Path) -> Iterator[Callable[[], None]]:
+    """A bar on stderr while a model is built; one plain line where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    text = f"building {recipe.model_id}"
+    if not console.is_terminal:
+        console.print(f"{text} (first use, some seconds) in {folder}", soft_wrap=True)
+        yield lambda: None
+        return
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task(text, total=recipe.steps)
+        yield lambda: bar.advance(task)
+
+
+def _fsync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():  # Windows cannot open a folder
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

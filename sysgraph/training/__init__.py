@@ -1,0 +1,1 @@
+"""Training: pairs, steps, rounds, run folders."""

@@ -1,0 +1,36 @@
+"""Which pairs make up which step: a function of the seed and the step alone, so a run can resume."""
+
+from functools import lru_cache
+
+import torch
+
+from ..engines.seeding import derive
+
+
+def batch_rows(count: int, size: int, step: int, seed: int) -> list[int]:
+    """The rows of batch `step` (from 0), of `count` rows shuffled anew every epoch: [size]."""
+    start = step * size
+    return [_epoch(count, seed, at // count)[at % count] for at in range(start, start + size)]
+
+
+@lru_cache(maxsize=4)
+def _epoch(count: int, seed: int, epoch: int) -> tuple[int, ...]:
+    return tuple(shuffled(count, derive("epoch", seed, epoch)))
+
+
+def shuffled(count: int, seed: int) -> list[int]:
+    """0 .. count - 1 in an order that `seed` decides."""
+    order: list[int] = torch.randperm(count, generator=torch.Generator().manual_seed(seed)).tolist()
+    return order
+
+
+def hold_out(keys: list[str], fraction: float, seed: int) -> list[bool]:
+    """Whether each row is held out: whole keys are, so that no input is on both sides.
+
+    At least one key is held out where `fraction` > 0 and there are two, and one always stays.
+    """
+    distinct = sorted(set(keys))
+    order = shuffled(len(distinct), derive("hold out", seed))
+    wanted = max(1, round(fraction * len(distinct))) if fraction else 0
+    held = {distinct[i] for i in order[: max(0, min(wanted, len(distinct) - 1))]}
+    return [key in held for key in keys]

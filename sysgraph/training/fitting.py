@@ -1,0 +1,127 @@
+"""`sysgraph.fit`: from a graph and preferences to a trained system, in one resumable run folder."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import sysgraph_compiler
+from sysgraph_compiler import Program
+from sysgraph_schemas import Graph, load
+
+from ..data import load_inputs, load_pairs
+from ..errors import DataError, InputError
+from ..evaluation import Evaluation
+from ..forward import complete, requests
+from ..progress import Reporter
+from ..scorers import Scorer, find_scorer
+from ..system import System
+from .checkpoint import write_text
+from .folder import RunFolder, choose_folder
+from .session import Material, Session
+from .workers import Workers
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run. `before` and `after`: scores on `fit.eval_inputs`, None without them."""
+
+    folder: Path
+    before: Evaluation | None
+    after: Evaluation | None
+
+
+def fit(
+    graph: Graph | str | Path,
+    *,
+    data: str | Path | None = None,
+    output: str | Path | None = None,
+    resume: bool = False,
+    scorer: Scorer | None = None,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Trains every model of a system from preferences over its outputs.
+
+    Args:
+        graph: a graph, or the path of its file. `graph.fit` holds the settings.
+        data: preference pairs (`fit.data`), trained on once instead of in rounds.
+        output: the run's folder; default `runs/NAME`.
+        resume: go on with the run in `output`, or with the last one of that name.
+        scorer: scores outputs; default: the one registered under `fit.scorer`.
+        reporter: shows progress; default: standard error.
+
+    Raises:
+        GraphError: the graph is wrong.
+        InputError: the data, a model or the folder is; nothing was written.
+        RunError: training failed, or was interrupted (`Interrupted`).
+    """
+    graph = graph if isinstance(graph, Graph) else load(graph)
+    if data is not None:
+        settings = graph.fit.model_copy(update={"data": str(data), "rounds": 0})
+        graph = graph.model_copy(update={"fit": settings})
+    program = sysgraph_compiler.compile(graph)
+    folder = choose_folder(output, graph.name, resume=resume)
+    if resume:
+        folder.require_same(program)
+        if folder.result.is_file():
+            return _finished(folder)
+    material = _material(program, scorer)
+    workers = Workers(program.fit.mixed_precision)
+    reporter = reporter or Reporter()
+    reporter.only_if(workers.main)
+    system = System(program, device=workers.device)
+    _check(system, material)
+    if workers.main and not resume:
+        folder.start(graph, program)
+    workers.wait()
+    session = Session(system, material, workers=workers, folder=folder, reporter=reporter)
+    session.run()
+    run = Run(folder.root, session.before, session.after)
+    if workers.main:
+        write_text(folder.result, json.dumps(_result(run), indent=2) + "\n")
+    return run
+
+
+def _result(run: Run) -> dict[str, object]:
+    sides = {"before": run.before, "after": run.after}
+    return {name: side.model_dump() if side else None for name, side in sides.items()}
+
+
+def _finished(folder: RunFolder) -> Run:
+    saved = json.loads(folder.result.read_text(encoding="utf-8"))
+    before, after = (Evaluation(**saved[s]) if saved[s] else None for s in ("before", "after"))
+    return Run(folder.root, before, after)
+
+
+def _material(program: Program, scorer: Scorer | None) -> Material:
+    """Everything a run reads, checked before a model is loaded."""
+    fit = program.fit
+    if not any(term.status == "trained" for term in program.terms):
+        raise InputError("nothing to train: every model is frozen or left out by `fit.train`")
+    if not fit.rounds and fit.data is None:
+        raise InputError(
+            "nothing to train on: give preference pairs (--data FILE), or set fit.rounds, fit.inputs "
+            "and fit.scorer to collect them from the system itself"
+        )
+    if fit.rounds and (fit.inputs is None or (fit.scorer is None and scorer is None)):
+        raise InputError("fit.rounds collects pairs: it needs fit.inputs and fit.scorer")
+    if scorer is None and fit.scorer is not None:
+        scorer = find_scorer(fit.scorer)
+    return Material(
+        pairs=load_pairs(program, fit.data) if fit.data and not fit.rounds else (),
+        inputs=load_inputs(program, fit.inputs) if fit.rounds and fit.inputs else (),
+        eval_inputs=load_inputs(program, fit.eval_inputs) if fit.eval_inputs and scorer else (),
+        scorer=scorer,
+    )
+
+
+def _check(system: System, material: Material) -> None:
+    """Refuses values that a model cannot score: DataError with all of them."""
+    problems = []
+    for pair in material.pairs:
+        for side, trace in (("chosen", pair.chosen), ("rejected", pair.rejected)):
+            for variable, request in requests(system.program, complete(system.program, trace)):
+                problem = system.problem(request)
+                if problem is not None:
+                    problems.append(f"{pair.source}: {side}.{variable}: {problem}")
+    if problems:
+        raise DataError(problems)

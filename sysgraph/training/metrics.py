@@ -1,0 +1,30 @@
+"""metrics.jsonl: a line per logged step, flushed as it is written."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+
+class MetricsFile:
+    """Appends JSON lines; the file's size is part of a run's state, so a resumed run cuts it back."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def truncate(self, size: int) -> None:
+        """Drops what was written after the state that a run resumes from."""
+        if self._path is not None and self._path.exists():
+            os.truncate(self._path, min(size, self._path.stat().st_size))
+
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._path.stat().st_size if self._path is not None and self._path.exists() else 0
+
+    def write(self, line: Mapping[str, object]) -> None:
+        """Appends one line."""
+        if self._path is None:
+            return
+        rounded = {k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in line.items()}
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(rounded) + "\n")

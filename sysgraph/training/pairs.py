@@ -1,0 +1,88 @@
+"""Preference pairs, and the table of requests that scoring them takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sysgraph_compiler import Program
+
+from ..engines import Request
+from ..forward import complete, requests
+from ..system import System
+from ..trace import Trace
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One preference. `source` says where it came from, for messages."""
+
+    chosen: Trace
+    rejected: Trace
+    source: str
+
+
+@dataclass(frozen=True)
+class PairTable:
+    """Pairs as indices into a list of distinct requests, so that equal requests are scored once.
+
+    `index[n, side, t]` is the request of pair n's term t, or R = len(requests) where that side has
+    nothing to score. `compared[n, t]`: the term's ratio counts (it is trained and does not cancel).
+    `tokens[r]` is the number of scored tokens of request r, 0 for r = R.
+    """
+
+    terms: tuple[str, ...]
+    requests: tuple[Request, ...]
+    index: Tensor  # (N, 2, T) long
+    compared: Tensor  # (N, T) bool
+    tokens: Tensor  # (R + 1,) float
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def referenced(self) -> list[int]:
+        """The requests whose reference value some ratio needs."""
+        used = self.index[self.compared[:, None].expand_as(self.index)].unique()
+        return [int(r) for r in used if r < len(self.requests)]
+
+
+def tabulate(system: System, pairs: Sequence[Pair]) -> PairTable:
+    """The table of `pairs` for the system's Direct objective.
+
+    A frozen model's ratio is 0, so its terms are left out. A term on whose value and prompt the
+    sides agree cancels: it is left out too, unless the anchor needs its likelihood or the loss
+    divides each side by its own length (`ipo`), where nothing cancels.
+    """
+    fit = system.program.fit
+    terms = tuple(t.variable for t in system.program.terms if t.status == "trained")
+    ids: dict[Request, int] = {}
+    index: list[list[list[int]]] = []
+    compared: list[list[bool]] = []
+    for pair in pairs:
+        sides = [_by_term(system.program, t) for t in (pair.chosen, pair.rejected)]
+        differs = [fit.loss == "ipo" or sides[0].get(t) != sides[1].get(t) for t in terms]
+        row = []
+        for side, wanted in zip(sides, (fit.anchor > 0, False), strict=True):
+            row.append(
+                [
+                    ids.setdefault(side[t], len(ids)) if t in side and (d or wanted) else -1
+                    for t, d in zip(terms, differs, strict=True)
+                ]
+            )
+        index.append(row)
+        compared.append(
+            [d and (t in sides[0] or t in sides[1]) for t, d in zip(terms, differs, strict=True)]
+        )
+    numbers = torch.tensor(index, dtype=torch.long).view(-1, 2, len(terms))
+    return PairTable(
+        terms,
+        tuple(ids),
+        numbers.where(numbers >= 0, len(ids)),
+        torch.tensor(compared, dtype=torch.bool).view(-1, len(terms)),
+        torch.tensor([*(system.length(r) for r in ids), 0], dtype=torch.float32),
+    )
+
+
+def _by_term(program: Program, trace: Trace) -> dict[str, Request]:
+    return dict(requests(program, complete(program, trace)))

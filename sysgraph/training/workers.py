@@ -1,0 +1,99 @@
+"""The processes of one run, through accelerate: who does which share, and how shares are put together.
+
+Gradients are summed once per step over one flat buffer, with zeros for what a process's share did not
+touch: a node without a gradient cannot make another process wait, as bucketed hooks could.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedType, gather_object
+from torch import Tensor, nn
+
+from ..errors import InputError
+
+T = TypeVar("T")
+
+_REPLICATED = {
+    DistributedType.NO,
+    DistributedType.MULTI_CPU,
+    DistributedType.MULTI_GPU,
+    DistributedType.MULTI_XPU,
+    DistributedType.MULTI_NPU,
+}
+
+
+class Workers:
+    """This process among the run's processes.
+
+    Args:
+        mixed_precision: `no`, `bf16`, `fp16`; None: as accelerate is configured.
+
+    Raises:
+        InputError: accelerate is configured to shard models, which this training does not do.
+    """
+
+    def __init__(self, mixed_precision: str | None) -> None:
+        self.accelerator = Accelerator(mixed_precision=mixed_precision)
+        if self.accelerator.distributed_type not in _REPLICATED:
+            raise InputError(
+                f"accelerate is configured for {self.accelerator.distributed_type.value}; sysgraph "
+                "trains replicated models (one process, or several with the same models)"
+            )
+
+    @property
+    def device(self) -> torch.device:
+        """This process's device."""
+        return self.accelerator.device
+
+    @property
+    def main(self) -> bool:
+        """Whether this process writes files and shows progress."""
+        return bool(self.accelerator.is_main_process)
+
+    @property
+    def alone(self) -> bool:
+        """Whether this is the only process."""
+        return bool(self.accelerator.num_processes == 1)
+
+    def share(self, items: Sequence[T]) -> Sequence[T]:
+        """This process's part of `items`."""
+        return items[self.accelerator.process_index :: self.accelerator.num_processes]
+
+    def together(self, share: Sequence[T]) -> list[T]:
+        """All processes' shares in the order of the items that `share` split."""
+        if self.alone:
+            return list(share)
+        indexed = [
+            (i * self.accelerator.num_processes + self.accelerator.process_index, item)
+            for i, item in enumerate(share)
+        ]
+        return [item for _, item in sorted(gather_object(indexed), key=lambda pair: pair[0])]
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """The sum of every process's `tensor`."""
+        if self.alone:
+            return tensor
+        total: Tensor = self.accelerator.reduce(tensor, reduction="sum")
+        return total
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        self.accelerator.wait_for_everyone()
+
+    def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Gives every parameter the sum of its gradients over all processes, 0 where there is none."""
+        several = list(parameters)
+        for parameter in several:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        if self.alone:
+            return
+        flat = self.sum(
+            torch.cat([p.grad.float().flatten() for p in several if p.grad is not None])
+        )
+        sizes = [p.numel() for p in several]
+        for parameter, part in zip(several, flat.split(sizes), strict=True):
+            parameter.grad = part.view_as(parameter).to(parameter.dtype)

@@ -1,0 +1,65 @@
+"""One pair of files per kind of problem: SG101.yaml and, to the letter, what is said about it.
+
+A file's first line can hold `# args: --set a.b=c ...`, or `# expand: N`, which writes N letters in
+place of EXPAND. `UPDATE_GOLDEN=1 pytest tests/golden` writes the .out files anew: read them then.
+"""
+
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+
+import sysgraph_compiler
+from sysgraph_compiler.pipeline import CODES
+from sysgraph_schemas import Diagnostic, read, render
+from sysgraph_schemas.diagnostics import in_order
+
+HERE = Path(__file__).parent
+CASES = sorted(path.stem for path in HERE.glob("SG*.yaml"))
+
+
+def problems(path: Path) -> tuple[Diagnostic, ...]:
+    head = path.read_bytes().split(b"\n", 1)[0].decode("utf-8", "replace")
+    overrides: list[str] = []
+    if head.startswith("# args: "):
+        overrides = [word for word in shlex.split(head[8:]) if word != "--set"]
+    reading = read(path, overrides)
+    checked = sysgraph_compiler.check(reading.graph) if reading.graph else ()
+    return in_order([*reading.diagnostics, *checked])
+
+
+def expanded(path: Path, folder: Path) -> Path:
+    data = path.read_bytes()
+    head, _, _ = data.partition(b"\n")
+    if not head.startswith(b"# expand: "):
+        data, count = data, 0
+    else:
+        count = int(head[10:])
+    copy = folder / path.name
+    copy.write_bytes(data.replace(b"EXPAND", b"x" * count) if count else data)
+    return copy
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_text_is_exact(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expanded(HERE / f"{code}.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    found = problems(Path(f"{code}.yaml"))
+    text = render(found) + "\n"
+    golden = HERE / f"{code}.out"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
+    assert {diagnostic.code for diagnostic in found} == {code}  # and nothing that only follows
+
+
+def test_every_code_has_a_pair() -> None:
+    assert [code.id for code in CODES] == CASES
+
+
+def test_every_code_explains_itself() -> None:
+    for code in CODES:
+        assert code.title
+        assert code.meaning.endswith(".")
+        assert code.wrong != code.right
