@@ -56,10 +56,10 @@ class System:
     # ---- scoring
 
     def log_prob(self, traces: Sequence[Trace], *, reference: bool = False) -> dict[str, Tensor]:
-        """Each node's log p(value | parents): {node name: [len(traces)]}, nats, summed over tokens,
-        float32. Deterministic nodes, and what a rejected parse left nonexistent, give 0.
+        """Each node's log p(value | parents): {node name: [len(traces)]}.
 
-        Gradients reach the policy's trained parameters; the reference has none.
+        Nats, summed over tokens, float32. Deterministic nodes, and what a rejected parse left
+        nonexistent, give 0. Gradients reach the policy's trained parameters only.
 
         Raises:
             InputError: a trace has a node that was not observed, or a value no model can score.
@@ -158,7 +158,7 @@ class System:
         gone: list[set[str]],
         batch_size: int | None,
     ) -> None:
-        """Fills in the variables of one generation: their parents have values, they need no other."""
+        """Fills in the variables of one generation, whose parents all have values."""
         draws: dict[int, list[tuple[int, str, Draw]]] = defaultdict(list)
         models = {term.variable: term.model for term in self.program.terms}
         for i, trace in enumerate(traces):

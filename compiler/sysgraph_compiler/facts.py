@@ -1,5 +1,6 @@
 """What every check and pass wants to know about a graph, worked out once."""
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from math import prod
@@ -8,7 +9,13 @@ import networkx as nx
 
 from sysgraph_schemas import Code, Diagnostic, Graph, NodeSpec, Note, Span, gives_list
 from sysgraph_schemas.diagnostics import Path, problem
-from sysgraph_schemas.limits import MAX_TEMPLATE, MAX_VARIABLES
+from sysgraph_schemas.limits import (
+    MAX_EDGES,
+    MAX_REPORTED,
+    MAX_TEMPLATE,
+    MAX_TEMPLATE_CODE,
+    MAX_VARIABLES,
+)
 from sysgraph_schemas.located import Places
 from sysgraph_schemas.scalar_map import offsets
 from sysgraph_schemas.suggest import closest
@@ -18,7 +25,7 @@ from .templates.allow import forbidden
 from .templates.flaw import Flaw
 from .templates.model_name import flaw_of, keys_of
 from .templates.names import free_names
-from .templates.parse import Parsed, parse
+from .templates.parse import Parsed, code_size, parse
 from .templates.types import ANY
 
 
@@ -63,8 +70,16 @@ class Facts:
     # --- edges ---------------------------------------------------------------------------------
 
     @cached_property
+    def edge_count(self) -> int:
+        """Parents times children of every edge."""
+        sides = (text.split("->", 1) for text in self.graph.edges)
+        return sum(prod(side.count(",") + 1 for side in both) for both in sides)
+
+    @cached_property
     def edges(self) -> tuple[Edge, ...]:
         """Every edge but those that are no text."""
+        if self.edge_count > MAX_EDGES:
+            return ()
         skip = [i for i in range(len(self.graph.edges)) if self.is_broken("edges", i)]
         return parse_edges(self.graph.edges, skip)
 
@@ -112,23 +127,28 @@ class Facts:
         """Whether every edge could be read and leads from a node to a node."""
         known = set(self.names("nodes"))
         ends = [end for edge in self.edges for end in (*edge.parents, *edge.children)]
-        whole = not any(p[0] in ("edges", "nodes") for p in self.broken)
+        whole = self.edge_count <= MAX_EDGES
+        whole = whole and not any(p[0] in ("edges", "nodes") for p in self.broken)
         return whole and all(not e.fault for e in self.edges) and all(e.name in known for e in ends)
 
     @cached_property
     def doubtful(self) -> frozenset[str]:
         """Nodes that a bad edge was likely meant for: their parents are not known for sure."""
-        if ("edges",) in self.broken or ("nodes",) in self.broken:
+        lost = ("edges",) in self.broken or ("nodes",) in self.broken
+        if lost or self.edge_count > MAX_EDGES:
             return frozenset(self.graph.nodes)
+        nodes = self.graph.nodes
         found: set[str] = set()
+        misspelt: list[str] = []
         for edge in self.edges:
             if edge.fault:
-                found |= {name for name in self.graph.nodes if name in edge.text}
+                found |= {name for name in re.findall(r"\w+", edge.text) if name in nodes}
                 continue
             strange = [e.name for e in (*edge.parents, *edge.children) if not self.knows(e.name)]
             if strange:
+                misspelt += strange
                 found |= {child.name for child in edge.children}
-                found |= {near for name in strange if (near := closest(name, self.graph.nodes))}
+        found |= {near for name in misspelt[:MAX_REPORTED] if (near := closest(name, nodes))}
         return frozenset(found)
 
     def knows(self, name: str) -> bool:
@@ -183,8 +203,12 @@ class Facts:
     # --- templates -----------------------------------------------------------------------------
 
     @cached_property
-    def templates(self) -> dict[Path, str]:
-        """Every prompt and message, by its path. Those beyond the cap are left out."""
+    def template_code(self) -> int:
+        """Characters of code in all templates that differ: what checking them costs."""
+        return sum(map(code_size, set(self._template_texts.values())))
+
+    @cached_property
+    def _template_texts(self) -> dict[Path, str]:
         return {
             ("nodes", name, *path): text
             for name, node in self.graph.nodes.items()
@@ -192,26 +216,47 @@ class Facts:
             if len(text) <= MAX_TEMPLATE
         }
 
-    def parsed(self) -> Iterator[tuple[Path, Parsed]]:
+    @cached_property
+    def templates(self) -> dict[Path, Parsed | Flaw]:
+        """Every prompt and message, parsed, by its path; none of them beyond the caps."""
+        if self.template_code > MAX_TEMPLATE_CODE:
+            return {}
+        texts = self._template_texts
+        parsed = {text: parse(text) for text in set(texts.values())}
+        return {path: parsed[text] for path, text in texts.items()}
+
+    @cached_property
+    def forbidden(self) -> dict[Parsed, tuple[Flaw, ...]]:
+        """What is not allowed in each template."""
+        parsed = {one for one in self.templates.values() if isinstance(one, Parsed)}
+        return {one: forbidden(one) for one in parsed}
+
+    def sound(self) -> Iterator[tuple[Path, Parsed]]:
         """The templates without syntax errors and without anything forbidden."""
-        for path, text in self.templates.items():
-            parsed = parse(text)
-            if isinstance(parsed, Parsed) and not forbidden(parsed):
+        for path, parsed in self.templates.items():
+            if isinstance(parsed, Parsed) and not self.forbidden[parsed]:
                 yield path, parsed
 
     @cached_property
-    def uses(self) -> dict[str, dict[str, tuple[Path, int, int]]]:
-        """For each node whose templates are all in order: the names they use, with a place."""
-        good = dict(self.parsed())
-        found: dict[str, dict[str, tuple[Path, int, int]]] = {}
+    def uses(self) -> dict[str, dict[str, Path]]:
+        """For each node whose templates are all sound: the names they use, and in which first."""
+        sound = dict(self.sound())
+        names = {parsed: free_names(parsed) for parsed in set(sound.values())}
+        found: dict[str, dict[str, Path]] = {}
         for name, node in self.graph.nodes.items():
-            paths = [("nodes", name, *path) for path in node.templates]
-            if all(path in good for path in paths):
+            paths: list[Path] = [("nodes", name, *path) for path in node.templates]
+            if all(path in sound for path in paths):
                 found[name] = {}
                 for path in paths:
-                    for used, (start, end) in free_names(good[path]).items():
-                        found[name].setdefault(used, (path, start, end))
+                    for used in names[sound[path]]:
+                        found[name].setdefault(used, path)
         return found
+
+    def place_of(self, name: str, path: Path) -> tuple[int, int]:
+        """Where a template first uses a name."""
+        parsed = self.templates[path]
+        assert isinstance(parsed, Parsed)
+        return parsed.find(name, free_names(parsed)[name])
 
     # --- diagnostics ---------------------------------------------------------------------------
 

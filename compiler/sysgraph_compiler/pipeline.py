@@ -1,10 +1,11 @@
 """The compiler: every check, then every pass, in the order they are listed here."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Protocol
 
-from sysgraph_schemas import Code, Diagnostic, Graph, GraphError
+from sysgraph_schemas import Code, Diagnostic, Graph, GraphError, Note
 from sysgraph_schemas.diagnostics import has_errors, in_order
 from sysgraph_schemas.limits import MAX_REPORTED
 from sysgraph_schemas.problems import CODES as FILE_CODES
@@ -141,5 +142,11 @@ def compile(graph: Graph) -> Program:
 def _check(facts: Facts) -> tuple[Diagnostic, ...]:
     found: list[Diagnostic] = []
     for one in CHECKS:
-        found.extend(islice(one.check(facts), MAX_REPORTED))
+        problems = list(islice(one.check(facts), MAX_REPORTED + 1))
+        found += problems[:MAX_REPORTED]
+        if len(problems) > MAX_REPORTED:
+            found[-1] = replace(found[-1], notes=(*found[-1].notes, _MORE))
     return in_order(found)
+
+
+_MORE = Note(f"only the first {MAX_REPORTED} problems of this kind are shown")

@@ -1,6 +1,5 @@
 """A graph as YAML text that loads to an equal graph and reads well."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -93,7 +92,16 @@ def _scalar(value: Any) -> str:
         return repr(value)
     if _is_plain(value):
         return str(value)
-    return json.dumps(value, ensure_ascii=not value.isprintable())
+    return '"' + "".join(map(_escaped, value)) + '"'
+
+
+def _escaped(char: str) -> str:
+    """A character inside double quotes."""
+    if char in '"\\':
+        return f"\\{char}"
+    if char.isprintable():
+        return char
+    return {"\n": "\\n", "\t": "\\t"}.get(char, f"\\U{ord(char):08x}")
 
 
 def _is_plain(text: str) -> bool:

@@ -8,12 +8,18 @@ MAX_YAML_NODES = 150_000
 """Scalars, lists and mappings of a file, each counted as often as aliases repeat it."""
 MAX_TEMPLATE = 100_000
 """Characters of one template."""
-MAX_PATTERN = 1_000
-"""Characters of one regular expression."""
+MAX_TEMPLATE_CODE = 250_000
+"""Characters between `{{` and `}}`, or `{%` and `%}`, of all templates that differ."""
+MAX_PATTERNS = 20_000
+"""Characters of all regular expressions."""
+MAX_CASELESS = 1_000
+"""Characters of all regular expressions with `(?i)`, whose character ranges are dear to compile."""
 MAX_ITEM = 200
 """Characters of one `for_each` item."""
 MAX_VARIABLES = 20_000
 """Variables of the program, after `for_each`."""
+MAX_EDGES = 150_000
+"""Parents times children of all edges as written."""
 MAX_LINKS = 500_000
 """Parents of all variables together, after `for_each`."""
 MAX_PROMPT_TOTAL = 20_000_000
@@ -21,7 +27,7 @@ MAX_PROMPT_TOTAL = 20_000_000
 MAX_RENDERED = 4_000_000
 """Characters of one rendered prompt."""
 MAX_REPORTED = 100
-"""Problems one check reports; more are counted."""
+"""Problems of one kind that are reported."""
 MAX_AST_DEPTH = 40
 """Expressions and blocks of a template inside one another."""
 MAX_LOOP_DEPTH = 3

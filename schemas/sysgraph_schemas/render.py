@@ -23,10 +23,12 @@ def render(diagnostics: Iterable[Diagnostic], format: Format = "text", color: bo
         color: Whether text has terminal colours.
     """
     if format == "json":
-        return json.dumps([_plain(d) for d in diagnostics], indent=2, ensure_ascii=False)
-    if format == "github":
-        return "\n".join(_annotation(d) for d in diagnostics)
-    return "\n\n".join(_text(d, color) for d in diagnostics)
+        text = json.dumps([_plain(d) for d in diagnostics], indent=2, ensure_ascii=False)
+    elif format == "github":
+        text = "\n".join(_annotation(d) for d in diagnostics)
+    else:
+        text = "\n\n".join(_text(d, color) for d in diagnostics)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # file names need not be text
 
 
 def _text(diagnostic: Diagnostic, color: bool) -> str:

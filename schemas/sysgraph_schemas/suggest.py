@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-_MANY = 200
+_MANY = 100
 
 
 def closest(word: str, legal: Iterable[str]) -> str | None:

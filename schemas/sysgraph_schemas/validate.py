@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from .diagnostics import Diagnostic, Path
 from .graph import Graph
+from .limits import MAX_REPORTED
 from .located import Located, Places
 from .problems import (
     bad_name,
@@ -50,11 +51,12 @@ def validate(root: Located) -> tuple[Graph | None, list[Diagnostic]]:
     try:
         graph = Graph.model_validate(root.value)
     except ValidationError as error:
-        faults = _independent(_faults(error, Places(root)))
+        faults = _faults(error, Places(root))
     else:
         graph._places = Places(root)
         return graph, []
-    diagnostics = [_handler(fault)(fault) for fault in faults]
+    shown = _independent(faults[:MAX_REPORTED])
+    diagnostics = [_handler(fault)(fault) for fault in shown]
     return _salvage(root, {_damage(fault) for fault in faults}), diagnostics
 
 

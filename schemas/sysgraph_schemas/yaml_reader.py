@@ -82,7 +82,10 @@ class _Composer:
     def _scalar(self, event: ev.ScalarEvent) -> Located:
         start, end = event.start_mark.index, event.end_mark.index
         tag = str(event.tag) if event.tag else None
-        text = str(event.value)
+        try:  # JSON writes characters beyond U+FFFF as two escapes
+            text = str(event.value).encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            raise GraphError([yaml_syntax.half_character(self.source, start, end)]) from None
         style = event.style or None
         value: object = text
         if tag is None and event.implicit[0] and style is None:

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 
 from sysgraph_schemas import Code, Diagnostic, Regex
+from sysgraph_schemas.limits import MAX_CASELESS, MAX_PATTERNS
 
 from ..facts import Facts
 
@@ -18,12 +19,24 @@ CODE = Code(
 )
 
 
+_CASELESS = re.compile(r"\(\?[a-zA-Z]*i")
+
+
 def check(facts: Facts) -> Iterator[Diagnostic]:
     """Each pattern that does not compile."""
+    total = caseless = 0
     for name, parser in facts.graph.parsers.items():
         if not isinstance(parser, Regex):
             continue
         path = ("parsers", name, "pattern")
+        total += len(parser.pattern)
+        caseless += len(parser.pattern) if _CASELESS.search(parser.pattern) else 0
+        if total > MAX_PATTERNS or caseless > MAX_CASELESS:
+            said = f"the regular expressions have more than {MAX_PATTERNS:,} characters together"
+            if caseless > MAX_CASELESS:
+                said += f", or those with `(?i)` more than {MAX_CASELESS:,}"
+            yield facts.diagnose(CODE, said, path)
+            return
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

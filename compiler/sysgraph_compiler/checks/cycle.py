@@ -30,7 +30,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
         if tangle_of[parent] != tangle_of[child] or tangle_of[parent] in told:
             continue
         told.add(tangle_of[parent])
-        back = nx.shortest_path(facts.dag, child, parent)
+        back = nx.bidirectional_shortest_path(facts.dag, child, parent)
         path = [parent, *back]
         yield facts.diagnose(
             CODE,

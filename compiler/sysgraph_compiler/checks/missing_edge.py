@@ -28,14 +28,14 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
         if node in facts.doubtful:
             continue
         sees = {*facts.parents[node], *facts.graph.nodes[node].copies}
-        for name, (path, start, end) in used.items():
+        for name, path in used.items():
             if name in sees or name not in facts.graph.nodes:
                 continue
             yield facts.diagnose(
                 CODE,
                 f"`{node}` uses `{name}`, but no edge leads from `{name}` to it",
                 path,
-                within=(start, end),
+                within=facts.place_of(name, path),
                 help=_help(facts, name, node),
             )
 
@@ -43,7 +43,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
 def _help(facts: Facts, parent: str, child: str) -> str:
     if parent == child:
         return f"`{child}` cannot read its own value; a second turn is a node of its own"
-    if nx.has_path(facts.dag, child, parent):
+    if parent in nx.descendants(facts.dag, child):
         return (
             f"`{parent}` depends on `{child}` already, so the edge would close a cycle: "
             "make the later turn a node of its own"

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from sysgraph_schemas import Code, Diagnostic
 
 from ..facts import Facts
-from ..templates.allow import forbidden
-from ..templates.parse import Parsed, parse
+from ..templates.parse import Parsed
 
 CODE = Code(
     id="SG402",
@@ -21,8 +20,7 @@ CODE = Code(
 
 def check(facts: Facts) -> Iterator[Diagnostic]:
     """Everything forbidden, in every template."""
-    for path, text in facts.templates.items():
-        parsed = parse(text)
+    for path, parsed in facts.templates.items():
         if isinstance(parsed, Parsed):
-            for flaw in forbidden(parsed):
+            for flaw in facts.forbidden[parsed]:
                 yield facts.flaw(CODE, path, flaw)

@@ -6,7 +6,6 @@ from sysgraph_schemas import Code, Diagnostic
 
 from ..facts import Facts
 from ..templates.flaw import Flaw
-from ..templates.parse import parse
 
 CODE = Code(
     id="SG401",
@@ -20,8 +19,7 @@ CODE = Code(
 
 def check(facts: Facts) -> Iterator[Diagnostic]:
     """The first error of each template."""
-    for path, text in facts.templates.items():
-        parsed = parse(text)
+    for path, parsed in facts.templates.items():
         if isinstance(parsed, Flaw):
             said = Flaw(f"template: {parsed.message}", parsed.start, parsed.end, parsed.help)
             yield facts.flaw(CODE, path, said)

@@ -3,21 +3,28 @@
 from collections.abc import Iterator
 
 from sysgraph_schemas import Code, Diagnostic
-from sysgraph_schemas.limits import MAX_TEMPLATE
+from sysgraph_schemas.limits import MAX_TEMPLATE, MAX_TEMPLATE_CODE
 
 from ..facts import Facts
 
 CODE = Code(
     id="SG607",
     title="template too long",
-    meaning=f"A prompt or message has at most {MAX_TEMPLATE:,} characters.",
+    meaning=f"A prompt or message has at most {MAX_TEMPLATE:,} characters, "
+    f"and all of them together have at most {MAX_TEMPLATE_CODE:,} of code.",
     wrong='prompt: "..."  # with more characters than that\n',
     right='prompt: "{{ question }}"\n',
 )
 
 
 def check(facts: Facts) -> Iterator[Diagnostic]:
-    """Each such template."""
+    """Each such template, and all of them together."""
+    if facts.template_code > MAX_TEMPLATE_CODE:
+        said = (
+            f"the templates hold {facts.template_code:,} characters between {{{{ }}}} and {{% %}}"
+        )
+        said += f"; the most is {MAX_TEMPLATE_CODE:,}"
+        yield facts.diagnose(CODE, said, ("nodes",), key=True)
     for name, node in facts.graph.nodes.items():
         for at, text in node.templates.items():
             if len(text) > MAX_TEMPLATE:

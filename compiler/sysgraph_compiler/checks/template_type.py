@@ -19,6 +19,6 @@ CODE = Code(
 
 def check(facts: Facts) -> Iterator[Diagnostic]:
     """Every misuse in every template that is otherwise in order."""
-    for path, parsed in facts.parsed():
+    for path, parsed in facts.sound():
         for flaw in misuses(parsed, facts.scope(str(path[1]))):
             yield facts.flaw(CODE, path, flaw)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import prod
 
 from sysgraph_schemas import Code, Diagnostic
-from sysgraph_schemas.limits import MAX_LINKS, MAX_PROMPT_TOTAL, MAX_VARIABLES
+from sysgraph_schemas.limits import MAX_EDGES, MAX_LINKS, MAX_PROMPT_TOTAL, MAX_VARIABLES
 
 from ..facts import Facts
 
@@ -20,6 +20,10 @@ CODE = Code(
 
 def check(facts: Facts) -> Iterator[Diagnostic]:
     """Placed at the node that adds most."""
+    if facts.edge_count > MAX_EDGES:
+        said = f"the edges have {facts.edge_count:,} pairs of parent and child"
+        yield facts.diagnose(CODE, f"{said}; the most is {MAX_EDGES:,}", ("edges",), key=True)
+        return
     nodes = facts.graph.nodes
     copies = {name: prod(map(len, node.copies.values())) for name, node in nodes.items()}
     links = dict.fromkeys(nodes, 0)

@@ -22,7 +22,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
         return
     for node, used in facts.uses.items():
         keys = facts.graph.nodes[node].copies
-        for name, (path, start, end) in used.items():
+        for name, path in used.items():
             if name in keys or facts.knows(name):
                 continue
             sees = [*facts.named_parents(node), *keys]
@@ -34,6 +34,6 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
                 CODE,
                 f"undefined variable {quoted(name)}",
                 path,
-                within=(start, end),
+                within=facts.place_of(name, path),
                 help=f"{meant}`{node}` sees: {listed(sees) or 'nothing, as no edge leads to it'}",
             )

@@ -10,42 +10,68 @@ _GAP = "  "
 
 def emit_text(program: Program) -> str:
     """The whole program; widths follow the content, and equal programs give equal text."""
+    page = _Page(program)
     sections = [
-        _head(program),
-        ["variables", *_indent(_table([_variable(program, v) for v in program.variables]))],
-        ["terms, by model", *_indent(_terms(program))],
-        ["factorization", *_indent(_factorization(program))],
+        page.head(),
+        ["variables", *_indent(_table([page.variable(v) for v in program.variables]))],
+        ["terms, by model", *_indent(page.terms())],
+        ["factorization", *_indent(page.factorization())],
         ["objective", *_indent(_objective(program))],
     ]
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
 
-def _head(program: Program) -> list[str]:
-    lines = [f"program {program.name} (IR {program.ir_version})"]
-    return lines + ([program.description] if program.description else [])
+class _Page:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.outputs = frozenset(program.outputs)
+        self.owner = {name: node for node, names in program.groups.items() for name in names}
+        self.given = {
+            variable.name: given
+            for variable in program.variables
+            if (given := self._parents(variable.parents))
+        }
 
+    def _parents(self, parents: Sequence[str]) -> str:
+        """The parents; a whole group stands as `draft[*]`."""
+        shown: list[str] = []
+        for node, run in groupby(parents, key=lambda name: self.owner.get(name, "")):
+            names = tuple(run)
+            whole = bool(node) and len(names) > 1 and names == self.program.groups[node]
+            shown += [f"{node}[*]"] if whole else names
+        return ", ".join(shown)
 
-def _variable(program: Program, variable: Variable) -> Sequence[str]:
-    if variable.kind == "input":
+    def head(self) -> list[str]:
+        program = self.program
+        lines = [f"program {program.name} (IR {program.ir_version})"]
+        return lines + ([program.description] if program.description else [])
+
+    def variable(self, variable: Variable) -> Sequence[str]:
         how = "input"
-    else:
-        by = f"parsed by {variable.parser}" if variable.parser else "generated"
-        given = _given(program, variable)
-        how = f"{by} from {given}" if given else by
-    mark = "output" if variable.name in set(program.outputs) else ""
-    return variable.name, variable.type, how, mark
+        if variable.kind != "input":
+            by = f"parsed by {variable.parser}" if variable.parser else "generated"
+            given = self.given.get(variable.name)
+            how = f"{by} from {given}" if given else by
+        return variable.name, variable.type, how, "output" if variable.name in self.outputs else ""
 
+    def terms(self) -> list[str]:
+        by_model: dict[str | None, list[Term]] = {}
+        for term in self.program.terms:
+            by_model.setdefault(term.model, []).append(term)
+        lines: list[str] = []
+        for model, terms in by_model.items():
+            lines.append(_model(self.program, model, terms))
+            lines += _indent(self.factor(term) for term in terms)
+        return lines
 
-def _terms(program: Program) -> list[str]:
-    variables = {variable.name: variable for variable in program.variables}
-    by_model: dict[str | None, list[Term]] = {}
-    for term in program.terms:
-        by_model.setdefault(term.model, []).append(term)
-    lines: list[str] = []
-    for model, terms in by_model.items():
-        lines.append(_model(program, model, terms))
-        lines += _indent(_factor(program, variables[term.variable], model) for term in terms)
-    return lines
+    def factor(self, term: Term) -> str:
+        given = self.given.get(term.variable)
+        event = f"{term.variable} | {given}" if given else term.variable
+        return f"log p({event})" if term.model is None else f"log p_{term.model}({event})"
+
+    def factorization(self) -> list[str]:
+        counted = [term for term in self.program.terms if term.status != "deterministic"]
+        return _aligned("log p(s | x) = ", "+ ", [self.factor(term) for term in counted])
 
 
 def _model(program: Program, name: str | None, terms: Sequence[Term]) -> str:
@@ -57,30 +83,6 @@ def _model(program: Program, name: str | None, terms: Sequence[Term]) -> str:
     status = terms[0].status
     how = f"{status}, {spec.train}" if status == "trained" else status
     return f"{name}: {spec.kind} {what} ({how}; {count})"
-
-
-def _factor(program: Program, variable: Variable, model: str | None) -> str:
-    given = _given(program, variable)
-    event = f"{variable.name} | {given}" if given else variable.name
-    return f"log p({event})" if model is None else f"log p_{model}({event})"
-
-
-def _given(program: Program, variable: Variable) -> str:
-    """The parents; a whole group stands as `draft[*]`."""
-    owner = {name: node for node, names in program.groups.items() for name in names}
-    shown: list[str] = []
-    for node, run in groupby(variable.parents, key=lambda name: owner.get(name, "")):
-        names = tuple(run)
-        whole = bool(node) and names == program.groups[node] and len(names) > 1
-        shown += [f"{node}[*]"] if whole else names
-    return ", ".join(shown)
-
-
-def _factorization(program: Program) -> list[str]:
-    variables = {variable.name: variable for variable in program.variables}
-    counted = [term for term in program.terms if term.status != "deterministic"]
-    factors = [_factor(program, variables[term.variable], term.model) for term in counted]
-    return _aligned("log p(s | x) = ", "+ ", factors)
 
 
 def _objective(program: Program) -> list[str]:

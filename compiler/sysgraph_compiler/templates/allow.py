@@ -5,7 +5,6 @@ Refused are the ways to reach Python (calls, attributes, imports), to build huge
 """
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 
 from jinja2 import nodes
 
@@ -69,7 +68,6 @@ _NAMES: dict[type[nodes.Node], tuple[str, str]] = {  # what it is called, a word
 _LEGAL = "a template holds variables, loops, conditions, comparisons, + - ~ and a few filters"
 
 
-@lru_cache(maxsize=256)
 def forbidden(parsed: Parsed) -> tuple[Flaw, ...]:
     """Everything in the template that is not allowed."""
     return tuple(_walk(parsed, parsed.tree, 0, 0))

@@ -32,7 +32,9 @@ def flaw_of(text: str) -> Flaw | None:
 def keys_of(text: str) -> dict[str, tuple[int, int]]:
     """The keys the template uses, with their places."""
     parsed = parse(text)
-    return {} if isinstance(parsed, Flaw) else free_names(parsed)
+    if isinstance(parsed, Flaw):
+        return {}
+    return {name: parsed.find(name, line) for name, line in free_names(parsed).items()}
 
 
 def model_name(text: str, bindings: Mapping[str, object]) -> str:

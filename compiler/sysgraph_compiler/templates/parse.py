@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from jinja2 import nodes
 from jinja2.environment import Environment
 from jinja2.exceptions import TemplateSyntaxError
+from jinja2.parser import Parser
 
 from .flaw import Flaw
 
@@ -33,7 +34,11 @@ class Parsed:
 
     text: str
     tree: nodes.Template
-    tokens: tuple[Token, ...]
+
+    @cached_property
+    def tokens(self) -> tuple[Token, ...]:
+        """The words and signs, for finding places; a template in order never needs them."""
+        return tuple(_tokens(self.text))
 
     def find(self, value: str, line: int, after: str | None = None) -> tuple[int, int]:
         """Where a word stands on a line: (start, end) in the template; else the whole line."""
@@ -44,6 +49,7 @@ class Parsed:
         return line_range(self.text, line)
 
 
+_CODE = re.compile(r"\{[{%].*?(?:[%}]\}|$)", re.DOTALL)
 _PARSER = Environment(keep_trailing_newline=True)
 
 
@@ -51,9 +57,9 @@ _PARSER = Environment(keep_trailing_newline=True)
 def parse(text: str) -> Parsed | Flaw:
     """The template's tree, or its syntax error."""
     if "{" not in text:
-        return Parsed(text, nodes.Template([]), ())
+        return Parsed(text, nodes.Template([]))
     try:
-        return Parsed(text, tree_of(text), tuple(_tokens(text)))
+        return Parsed(text, tree_of(text))
     except TemplateSyntaxError as error:
         return _flaw(text, str(error.message), error.lineno)
     except (RecursionError, MemoryError):
@@ -62,13 +68,18 @@ def parse(text: str) -> Parsed | Flaw:
         return Flaw(f"a number or text in the template is not readable ({error})", 0, len(text))
 
 
+def code_size(text: str) -> int:
+    """Characters between `{{` and `}}` or `{%` and `%}`: what parsing costs."""
+    return sum(len(code) for code in _CODE.findall(text))
+
+
 def tree_of(text: str) -> nodes.Template:
     """A fresh tree, as jinja2's parser makes it.
 
     Raises:
         jinja2.TemplateSyntaxError: the text is no template.
     """
-    return _PARSER.parse(text)
+    return Parser(_PARSER, text).parse()  # Environment.parse rewrites tracebacks, with exec
 
 
 def line_range(text: str, line: int) -> tuple[int, int]:

@@ -46,6 +46,12 @@ def unprintable(source: Source, error: ReaderError) -> Diagnostic:
     return problem(CODE, what, span=source.span(offset, offset + 1), help="remove it")
 
 
+def half_character(source: Source, start: int, end: int) -> Diagnostic:
+    """`"\\ud800"`: one half of an escaped pair."""
+    what = "an escape in this text is half a character"
+    return problem(CODE, what, span=source.span(start, end), help="write the character itself")
+
+
 def other(source: Source, error: Exception) -> Diagnostic:
     """What ruamel stumbled over without saying where."""
     what = f"this is no YAML ({type(error).__name__})"
