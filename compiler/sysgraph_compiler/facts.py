@@ -26,7 +26,7 @@ from .templates.flaw import Flaw
 from .templates.model_name import flaw_of, keys_of
 from .templates.names import free_names
 from .templates.parse import Parsed, code_size, parse
-from .templates.types import ANY
+from .templates.types import ANY, type_of_items
 
 
 class Facts:
@@ -40,6 +40,11 @@ class Facts:
         self.graph = graph
         self.places: Places | None = graph._places
         self.broken: frozenset[Path] = self.places.broken if self.places else frozenset()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the file the graph was read from, if any, had no problems."""
+        return self.places is None or self.places.sound
 
     # --- what is there -------------------------------------------------------------------------
 
@@ -178,7 +183,7 @@ class Facts:
     def scope(self, name: str) -> dict[str, str]:
         """The type of every name that the node's templates may use."""
         return {
-            **{key: _item_type(items) for key, items in self.graph.nodes[name].copies.items()},
+            **{key: type_of_items(items) for key, items in self.graph.nodes[name].copies.items()},
             **{parent: self.seen_as(parent, name) for parent in self.parents[name]},
         }
 
@@ -293,8 +298,3 @@ class Facts:
             return self.places.value(path)
         start, end = offsets(node, *within)
         return node.source.span(start, end)
-
-
-def _item_type(items: list[str | int | float]) -> str:
-    kinds = {"text" if isinstance(item, str) else "number" for item in items}
-    return kinds.pop() if len(kinds) == 1 else ANY

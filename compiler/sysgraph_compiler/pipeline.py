@@ -122,7 +122,7 @@ def compile(graph: Graph) -> Program:
     """
     facts = Facts(graph)
     diagnostics = _check(facts)
-    if facts.broken or has_errors(diagnostics):
+    if not facts.is_sound or has_errors(diagnostics):
         raise GraphError(diagnostics)
     program = Program(
         name=graph.name,

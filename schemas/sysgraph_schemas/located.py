@@ -45,11 +45,12 @@ class Places:
     """Where the parts of a graph stand in its file.
 
     `broken` are the paths whose content had problems and is not in the graph, so that nobody
-    reports what only follows from those problems.
+    reports what only follows from those problems. `sound` is False where there was any problem.
     """
 
     root: Located
     broken: frozenset[Path] = frozenset()
+    sound: bool = True
 
     def find(self, path: Path) -> Located | None:
         """The value at a path."""

@@ -34,6 +34,8 @@ def read(source: str | Path, overrides: Sequence[str] = ()) -> Reading:
         return Reading(None, error.diagnostics)
     root, refused = apply(root, overrides)
     graph, problems = validate(root)
+    if graph is not None and graph._places is not None:
+        graph._places.sound = not (duplicates or refused or problems)
     return Reading(graph, in_order([*duplicates, *refused, *problems]))
 
 

@@ -14,7 +14,7 @@ def closest(word: str, legal: Iterable[str]) -> str | None:
         return folded[word.casefold()]
     if len(names) > _MANY:  # a comparison costs 20 us: look only at words that begin alike
         names = [name for name in names if name[:2] == word[:2]][:_MANY]
-    matches = get_close_matches(word, names, n=1, cutoff=0.6)
+    matches = get_close_matches(word, names, n=1, cutoff=0.7)
     return matches[0] if matches else None
 
 

@@ -52,8 +52,8 @@ def _options(
 
 def main() -> None:
     """Runs the command line. Exits with 0 (ok), 1 (the run failed) or 2 (the input is wrong)."""
-    # Before torch loads its thread pool: threads that wait by spinning make a small model many times
-    # slower (20 times, measured) as soon as another program wants the core.
+    # Before torch loads its thread pool: threads that wait by spinning make a small model many
+    # times slower (20 times, measured) as soon as another program wants the core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()

@@ -21,7 +21,8 @@ def prompt(template: str) -> str:
 def parser(fields: str, count: int = 1) -> str:
     entries = "".join(f"  p{i}: {{kind: regex, {fields}}}\n" for i in range(count))
     return (
-        f"{HEAD}  a: {{kind: lm, model: m, prompt: '{{{{ q }}}}'}}\n  b: {{kind: parse, parser: p0}}\n"
+        f"{HEAD}  a: {{kind: lm, model: m, prompt: '{{{{ q }}}}'}}\n"
+        "  b: {kind: parse, parser: p0}\n"
         f"parsers:\n{entries}edges: ['q -> a', 'a -> b']\noutputs: [b]\n"
     )
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from sysgraph_schemas import CausalLM, GraphError, load
 
 MOA = Path(__file__).parents[2] / "graphs" / "moa.yaml"

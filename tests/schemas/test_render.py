@@ -6,7 +6,13 @@ from sysgraph_schemas import Diagnostic, Note, Span, render
 
 SPAN = Span("a.yaml", 3, 8, 3, 12, "  key: valu, more")
 ONE = Diagnostic(
-    "SG105", "error", "`key` cannot be `valu`", ("key",), SPAN, "it is one of: value", (Note("why"),)
+    "SG105",
+    "error",
+    "`key` cannot be `valu`",
+    ("key",),
+    SPAN,
+    "it is one of: value",
+    (Note("why"),),
 )
 
 

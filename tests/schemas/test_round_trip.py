@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sysgraph_schemas import (
     CausalLM,
     Fit,
@@ -85,23 +86,43 @@ def test_where_it_was_read_from_is_not_part_of_a_graph() -> None:
 
 
 texts = st.text(max_size=30) | st.sampled_from(
-    ["1e3", "no", "null", "~", "", "a: b", "- a", "# x", "two\nlines\n", "\n", " x ", "{{ q }}", "*a"]
+    [
+        "1e3",
+        "no",
+        "null",
+        "~",
+        "",
+        "a: b",
+        "- a",
+        "# x",
+        "two\nlines\n",
+        "\n",
+        " x ",
+        "{{ q }}",
+        "*a",
+    ]
 )
 full = texts.filter(str.strip)
 names = st.from_regex(r"\A[A-Za-z_][A-Za-z0-9_]{0,5}\Z")
 floats = st.floats(0.001, 100)
-items = st.lists(texts | st.integers() | st.floats(allow_nan=False, allow_infinity=False), max_size=3)
+items = st.lists(
+    texts | st.integers() | st.floats(allow_nan=False, allow_infinity=False), max_size=3
+)
 for_each = st.none() | st.dictionaries(names, items, min_size=1, max_size=2)
 models = st.builds(
     CausalLM,
     id=full,
     revision=st.none() | texts,
     train=st.sampled_from(["lora", "full", "frozen"]),
-    lora=st.builds(LoRA, r=st.integers(1, 64), alpha=floats, target_modules=texts | st.lists(texts)),
+    lora=st.builds(
+        LoRA, r=st.integers(1, 64), alpha=floats, target_modules=texts | st.lists(texts)
+    ),
     temperature=floats,
 ) | st.builds(Table, values=st.lists(texts, min_size=1, max_size=3, unique=True))
 messages = st.lists(
-    st.builds(Message, role=st.sampled_from(["system", "user"]), content=texts), min_size=1, max_size=2
+    st.builds(Message, role=st.sampled_from(["system", "user"]), content=texts),
+    min_size=1,
+    max_size=2,
 )
 nodes = st.one_of(
     st.builds(InputNode),

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from sysgraph_schemas.diagnostics import GraphError
 from sysgraph_schemas.scalar_map import offsets
 from sysgraph_schemas.source import Source

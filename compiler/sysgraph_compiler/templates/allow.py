@@ -62,7 +62,7 @@ _NAMES: dict[type[nodes.Node], tuple[str, str]] = {  # what it is called, a word
     nodes.FromImport: ("`from ... import`", "from"),
     nodes.Extends: ("`extends`", "extends"),
     nodes.Block: ("`block`", "block"),
-    nodes.ScopedEvalContextModifier: ("`autoescape`", "autoescape"),
+    nodes.Scope: ("`autoescape`", "autoescape"),
 }
 
 _LEGAL = "a template holds variables, loops, conditions, comparisons, + - ~ and a few filters"
@@ -83,9 +83,12 @@ def _walk(parsed: Parsed, node: nodes.Node, depth: int, loops: int) -> Iterator[
         return
     if not isinstance(node, _ALLOWED):
         name, word = _NAMES.get(type(node), (f"`{type(node).__name__.lower()}`", ""))
-        if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name):
-            word = node.node.name
-        start, end = parsed.find(word, node.lineno)
+        callee = node.node if isinstance(node, nodes.Call) else None
+        if isinstance(callee, nodes.Getattr):
+            start, end = parsed.find(callee.attr, node.lineno, after=".")
+        else:
+            word = callee.name if isinstance(callee, nodes.Name) else word
+            start, end = parsed.find(word, node.lineno)
         yield Flaw(f"{name} is not allowed in a template", start, end, _LEGAL)
         return
     rule = _RULES.get(type(node))

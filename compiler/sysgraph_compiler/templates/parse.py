@@ -40,8 +40,9 @@ class Parsed:
         """The words and signs, for finding places; a template in order never needs them."""
         return tuple(_tokens(self.text))
 
-    def find(self, value: str, line: int, after: str | None = None) -> tuple[int, int]:
+    def find(self, value: str, line: int | None, after: str | None = None) -> tuple[int, int]:
         """Where a word stands on a line: (start, end) in the template; else the whole line."""
+        line = line or 1  # jinja2 gives none to a few kinds of nodes
         for token in self.tokens:
             fits = token.value == value and token.line == line
             if fits and (token.previous == after if after else token.previous not in (".", "|")):

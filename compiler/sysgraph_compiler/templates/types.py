@@ -1,6 +1,6 @@
 """Types inside a template: a list is looped over or joined, a text is printed, not the reverse."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from jinja2 import nodes
 
@@ -149,6 +149,12 @@ class _Walker:
         name = names[0] if names else None
         place = self.parsed.find(name.name if name else "", node.lineno)
         self.flaws.append(Flaw(message, *place, help))
+
+
+def type_of_items(items: Iterable[str | int | float]) -> str:
+    """The type of a `for_each` key."""
+    kinds = {"text" if isinstance(item, str) else "number" for item in items}
+    return kinds.pop() if len(kinds) == 1 else ANY
 
 
 def is_list(kind: str) -> bool:

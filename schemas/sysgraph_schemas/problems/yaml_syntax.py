@@ -47,7 +47,7 @@ def unprintable(source: Source, error: ReaderError) -> Diagnostic:
 
 
 def half_character(source: Source, start: int, end: int) -> Diagnostic:
-    """`"\\ud800"`: one half of an escaped pair."""
+    """One half of an escaped pair."""
     what = "an escape in this text is half a character"
     return problem(CODE, what, span=source.span(start, end), help="write the character itself")
 

@@ -1,0 +1,198 @@
+"""Templates: what is refused, what is typed, what is rendered."""
+
+import pytest
+from jinja2 import Environment, StrictUndefined
+
+from sysgraph_compiler import TemplateError, render_template
+from sysgraph_compiler.templates.allow import forbidden
+from sysgraph_compiler.templates.names import free_names
+from sysgraph_compiler.templates.parse import Parsed, parse
+from sysgraph_compiler.templates.types import misuses
+from sysgraph_schemas.limits import MAX_RENDERED, MAX_STEPS
+
+SCOPE: dict[str, object] = {
+    "q": "What is it?",
+    "xs": ["b", "a", "b"],
+    "n": 3,
+    "yes": [["1"], ["2", "3"]],
+}
+TYPES = {"q": "text", "xs": "list[text]", "n": "number", "yes": "list[list[text]]"}
+
+ALLOWED = [
+    *(
+        "plain",
+        "{{ q }}",
+        "{{ q }}\n",
+        "a {{ q -}} \n b",
+        "{# note #}{{ q }}",
+        "{% raw %}{{ q }}{% endraw %}",
+    ),
+    *("{% for x in xs %}{{ loop.index }}. {{ x }}{% if not loop.last %}; {% endif %}{% endfor %}",),
+    *("{% for x in xs if x != 'a' %}{{ x }}{% else %}none{% endfor %}", "{{ xs[0] }} {{ xs[-1] }}"),
+    *(
+        "{% for x in xs[1:] %}{{ x }}{% endfor %}",
+        "{% for y in yes %}{% for z in y %}{{ z }}{% endfor %}{% endfor %}",
+    ),
+    *(
+        "{% if n > 2 and 'What' in q %}big{% elif n == 0 %}zero{% else %}small{% endif %}",
+        "{{ q ~ n }}",
+    ),
+    *(
+        "{{ q | upper }}",
+        "{{ xs | join(', ') }}",
+        "{{ xs | join }}",
+        "{{ xs | length + 1 }}",
+        "{{ -n }}",
+    ),
+    *(
+        "{{ 'long' if n > 2 else 'short' }}",
+        "{{ q | replace('i', 'o') | trim | title }}",
+        "{{ q + '!' }}",
+    ),
+    *(
+        "{{ xs | first }}{{ xs | last }}",
+        "{{ xs | sort | join('') }}",
+        "{{ n is odd }}",
+        "{{ q[:4] }}",
+    ),
+    *("{% for x in ['u', 'v'] %}{{ x }}{% endfor %}", "{{ (xs + ['c']) | join }}"),
+]
+
+
+@pytest.mark.parametrize("template", ALLOWED)
+def test_what_is_allowed_renders_as_jinja2_does(template: str) -> None:
+    plain = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+    parsed = parse(template)
+    assert isinstance(parsed, Parsed)
+    assert forbidden(parsed) == ()
+    assert misuses(parsed, TYPES) == []
+    assert render_template(template, SCOPE) == plain.from_string(template).render(SCOPE)
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{ xs | reverse | length }}", "3"),
+        ("{{ xs | unique | join }}", "ba"),
+        ("{{ xs | tojson }}", '["b", "a", "b"]'),
+        ("{{ '<é>' | tojson }}", '"<é>"'),
+    ],
+)
+def test_filters_that_are_plainer_than_jinja2s(template: str, text: str) -> None:
+    assert render_template(template, SCOPE) == text
+
+
+@pytest.mark.parametrize(
+    ("template", "culprit"),
+    [
+        *(
+            ("{{ q.x }}", "x"),
+            ("{{ q.__class__ }}", "__class__"),
+            ("{{ q() }}", "q"),
+            ("{{ n * 2 }}", "*"),
+        ),
+        *(
+            ("{{ n ** 2 }}", "**"),
+            ("{{ n % 2 }}", "%"),
+            ("{{ n / 2 }}", "/"),
+            ("{{ n // 2 }}", "//"),
+        ),
+        *(("{% set y = q %}", "set"), ("{% set y %}x{% endset %}", "set"), ("{{ {'a': 1} }}", "{")),
+        *(("{% macro f() %}{% endmacro %}", "macro"), ("{% include 'a' %}", "include")),
+        *(("{% import 'a' as b %}", "import"), ("{% from 'a' import b %}", "from")),
+        *(("{% extends 'a' %}", "extends"), ("{% block a %}{% endblock %}", "block")),
+        *(
+            ("{% with a = 1 %}{% endwith %}", "with"),
+            ("{% filter upper %}a{% endfilter %}", "filter"),
+        ),
+        *(
+            ("{% call q() %}{% endcall %}", "call"),
+            ("{% autoescape true %}{% endautoescape %}", "autoescape"),
+        ),
+        *(
+            ("{{ q | center(9) }}", "center"),
+            ("{{ q | attr('x') }}", "attr"),
+            ("{{ xs | map('upper') }}", "map"),
+        ),
+        *(
+            ("{{ xs | join(d=', ') }}", "join"),
+            ("{{ q | upper(1) }}", "upper"),
+            ("{{ q is callable }}", "callable"),
+        ),
+        *(("{% for a, b in xs %}{% endfor %}", "for"), ("{{ loop.cycle }}", "cycle")),
+        *(("{% for x in xs recursive %}{% endfor %}", "for"), ("{{ xs.append('x') }}", "append")),
+    ],
+)
+def test_what_is_refused_and_where(template: str, culprit: str) -> None:
+    parsed = parse(template)
+    assert isinstance(parsed, Parsed)
+    flaws = forbidden(parsed)
+    assert culprit in {template[flaw.start : flaw.end] for flaw in flaws}
+    with pytest.raises(TemplateError, match=r"not allowed|takes|has no|one variable"):
+        render_template(template, SCOPE)
+
+
+@pytest.mark.parametrize(
+    ("template", "culprit"),
+    [
+        *(("{{ xs }}", "xs"), ("{{ yes[0] }}", "yes"), ("{% for x in q %}{% endfor %}", "q")),
+        *(
+            ("{% for x in n %}{% endfor %}", "n"),
+            ("{{ xs | upper }}", "xs"),
+            ("{{ q | join }}", "q"),
+        ),
+        *(("{{ q - 1 }}", "q"), ("{{ n + q }}", "n"), ("{{ n[0] }}", "n"), ("{{ q['x'] }}", "q")),
+        *(
+            ("{% for x in xs %}{% for y in x %}{% endfor %}{% endfor %}", "x"),
+            ("{{ n | length }}", "n"),
+        ),
+        *(("{{ xs if n else xs }}", "n"), ("{{ xs | sort }}", "xs"), ("{{ xs[1:] }}", "xs")),
+    ],
+)
+def test_types(template: str, culprit: str) -> None:
+    parsed = parse(template)
+    assert isinstance(parsed, Parsed)
+    (flaw,) = misuses(parsed, TYPES)
+    assert template[flaw.start : flaw.end] == culprit
+
+
+def test_names_from_outside_and_names_of_loops() -> None:
+    parsed = parse(
+        "{% for x in xs %}{{ x }}{{ loop.index }}{{ q }}{% else %}{{ x }}{% endfor %}\n{{ n }}"
+    )
+    assert isinstance(parsed, Parsed)
+    assert free_names(parsed) == {"xs": 1, "q": 1, "x": 1, "n": 2}
+
+
+def test_undefined_is_an_error() -> None:
+    with pytest.raises(TemplateError, match="'nothing' is undefined"):
+        render_template("{{ nothing }}", {})
+
+
+def test_values_are_data() -> None:
+    assert render_template("{{ q }}", {"q": "{{ 7 * 7 }}<b>"}) == "{{ 7 * 7 }}<b>"
+
+
+def test_output_is_capped() -> None:
+    big = {"q": "x" * (MAX_RENDERED // 2), "xs": ["x" * 1000] * 1000}
+    assert len(render_template("{{ q }}{{ q }}", big)) == MAX_RENDERED
+    for template in ("{{ q }}{{ q }}!", "{{ q | replace('x', 'xxx') }}", "{{ xs | join(q) }}"):
+        with pytest.raises(TemplateError, match="more than"):
+            render_template(template, big)
+
+
+def test_loops_are_capped() -> None:
+    xs = ["x"] * 100
+    triple = (
+        "{% for a in xs %}{% for b in xs %}{% for c in xs %}{% endfor %}{% endfor %}{% endfor %}"
+    )
+    with pytest.raises(TemplateError, match=f"{MAX_STEPS:,} turns"):
+        render_template(triple, {"xs": xs})
+    with pytest.raises(TemplateError, match="more than 3 loops"):
+        render_template("{% for d in xs %}" + triple + "{% endfor %}", {"xs": xs})
+
+
+def test_errors_while_rendering_are_template_errors() -> None:
+    for template in ("{{ xs[9] }}", "{{ [] | first }}", "{{ xs + 1 }}", "{{ n"):
+        with pytest.raises(TemplateError):
+            render_template(template, SCOPE)
