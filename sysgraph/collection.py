@@ -1,8 +1,10 @@
 """`sysgraph.collect`: preference pairs from the system itself, as files. A stopped one goes on."""
 
-import itertools
+import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,21 +13,24 @@ import sysgraph_compiler
 from sysgraph_compiler import Program
 from sysgraph_schemas import Graph, load
 
-from .data import load_inputs
+from .data import load_inputs, pair_row
+from .data.rows import Row, convert, read_rows
+from .data.traces import read_trace_row, trace_row
 from .errors import InputError
 from .progress import Reporter
-from .scored import Scored, sample_scored
+from .scored import CHUNK, Scored, ordered, scored_chunks
 from .scorers import Scorer, find_scorer
 from .system import System
-from .trace import by_node, ids_by_node
 from .training.checkpoint import write_text
+from .training.pairs import Pair
 
-_INPUTS_PER_WRITE = 32
+_SETTINGS = "collect.json"
+_TRACES = "traces.jsonl"
 
 
 @dataclass(frozen=True)
 class Collection:
-    """What was collected: `folder/pairs.jsonl` for `fit`, `folder/traces.jsonl` with every score."""
+    """What was collected: `pairs.jsonl` in `folder`, for `fit`, and `traces.jsonl`, with scores."""
 
     folder: Path
     traces: int
@@ -69,39 +74,37 @@ def collect(
     settings = {
         "program": json.loads(program.to_json()),
         "inputs": str(inputs),
+        "rows": hashlib.blake2b(json.dumps(rows).encode(), digest_size=16).hexdigest(),
         "scorer": scorer.name,
         "samples": samples,
         "seed": seed,
         "model_dir": str(model_dir) if model_dir else None,
     }
-    done = _resume(folder, settings, samples)
+    _require_same(folder, settings)
     system = System(program)
     if model_dir is not None:
         system.load(model_dir)
-    write_text(folder / "collect.json", json.dumps(settings, indent=2) + "\n")
-    _sample(system, rows, scorer, samples, seed, folder, done, reporter or Reporter())
-    return _pair(folder, samples)
+    _write(folder / _SETTINGS, json.dumps(settings, indent=2) + "\n")
+    _sample(system, rows, scorer, samples, seed, folder / _TRACES, reporter or Reporter())
+    return _pair(program, folder, samples)
 
 
-def _resume(folder: Path, settings: Mapping[str, Any], samples: int) -> int:
-    """How many inputs an earlier, stopped call has finished; its torn last line is dropped."""
-    if not folder.exists() or not any(folder.iterdir()):
-        return 0
+def _require_same(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Refuses a folder that is in use by anything but a call with these settings."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
     try:
-        then = json.loads((folder / "collect.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
-        then = None
-    if then != settings:
+        then = dict(json.loads((folder / _SETTINGS).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
         raise InputError(
-            f"{folder} is not empty and holds no collection with these settings: choose another -o"
+            f"{folder} exists and holds no collection to go on with: choose another --output"
+        ) from None
+    changed = [name for name, value in settings.items() if then.get(name) != value]
+    if changed:
+        raise InputError(
+            f"{folder} holds a collection with other settings ({', '.join(changed)} differ): "
+            "choose another --output"
         )
-    traces = folder / "traces.jsonl"
-    if not traces.is_file():
-        return 0
-    whole = traces.read_text(encoding="utf-8").split("\n")[:-1]
-    kept = whole[: len(whole) // samples * samples]
-    write_text(traces, "".join(f"{line}\n" for line in kept))
-    return len(kept) // samples
 
 
 def _sample(
@@ -110,64 +113,70 @@ def _sample(
     scorer: Scorer,
     samples: int,
     seed: int,
-    folder: Path,
-    done: int,
+    traces: Path,
     reporter: Reporter,
 ) -> None:
+    """Appends what `traces` lacks, chunk by chunk."""
+    done = _whole_chunks(traces, samples, len(rows))
+    chunks = scored_chunks(system, rows, scorer, samples=samples, seed=seed, start=done)
     with (
         reporter.task("collect", len(rows), done) as task,
-        (folder / "traces.jsonl").open("a", encoding="utf-8") as file,
+        traces.open("a", encoding="utf-8", newline="\n") as file,
     ):
-        for start in range(done, len(rows), _INPUTS_PER_WRITE):
-            chunk = rows[start : start + _INPUTS_PER_WRITE]
-            scored = sample_scored(system, chunk, scorer, samples=samples, seed=seed)
+        for scored in chunks:
             file.writelines(
-                json.dumps(_row(system.program, one), ensure_ascii=False) + "\n" for one in scored
+                _line(
+                    {
+                        **trace_row(system.program, one.trace),
+                        "source": one.source,
+                        "score": None if one.score == -math.inf else one.score,
+                    }
+                )
+                for one in scored
             )
             file.flush()
-            task.advance(len(chunk))
+            task.advance(len(scored) // samples)
 
 
-def _row(program: Program, one: Scored) -> dict[str, Any]:
-    return {
-        **one.trace.extra,
-        "inputs": dict(one.trace.inputs),
-        "values": by_node(program, one.trace),
-        "ids": ids_by_node(program, one.trace),
-        "failed": one.trace.failed,
-        "score": None if one.trace.failed else one.score,
-    }
+def _whole_chunks(traces: Path, samples: int, total: int) -> int:
+    """Inputs that a stopped call has finished, in whole chunks; what it wrote after them is cut."""
+    if not traces.is_file():
+        return 0
+    lines = traces.read_bytes().split(b"\n")[:-1]
+    done = len(lines) // samples
+    if done < total:
+        done -= done % CHUNK
+    size = sum(len(line) + 1 for line in lines[: done * samples])
+    os.truncate(traces, size)
+    return done
 
 
-def _pair(folder: Path, samples: int) -> Collection:
-    text = (folder / "traces.jsonl").read_text(encoding="utf-8")
-    traces = [json.loads(line) for line in text.split("\n") if line]
-    rows = [
-        json.dumps(row, ensure_ascii=False)
-        for start in range(0, len(traces), samples)
-        for row in _pairs(traces[start : start + samples])
+def _pair(program: Program, folder: Path, samples: int) -> Collection:
+    """Writes the pairs of all traces."""
+
+    def read(row: Row, problems: list[str]) -> Scored:
+        score = row.fields["score"]
+        trace = read_trace_row(program, row, problems)
+        return Scored(trace, -math.inf if score is None else score, row.fields["source"])
+
+    scored = convert(read_rows(folder / _TRACES), read)
+    pairs = [
+        {
+            **pair_row(program, Pair(better.trace, worse.trace, better.source)),
+            "scores": [better.score, None if worse.score == -math.inf else worse.score],
+        }
+        for better, worse in ordered(scored, samples)
     ]
-    write_text(folder / "pairs.jsonl", "".join(f"{row}\n" for row in rows))
-    return Collection(folder, len(traces), len(rows), sum(trace["failed"] for trace in traces))
+    _write(folder / "pairs.jsonl", "".join(map(_line, pairs)))
+    return Collection(folder, len(scored), len(pairs), sum(one.trace.failed for one in scored))
 
 
-def _pairs(traces: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The rows of all ordered pairs of one input's traces."""
+def _write(file: Path, text: str) -> None:
+    try:
+        write_text(file, text)
+    except OSError as error:
+        raise InputError(f"cannot write {file}: {error.strerror}") from error
 
-    def score(trace: Mapping[str, Any]) -> float:
-        return float("-inf") if trace["score"] is None else float(trace["score"])
 
-    for a, b in itertools.combinations(traces, 2):
-        if score(a) != score(b):
-            better, worse = (a, b) if score(a) > score(b) else (b, a)
-            extra = {
-                k: v for k, v in better.items() if k not in ("values", "ids", "failed", "score")
-            }
-            yield {
-                **extra,
-                "chosen": better["values"],
-                "rejected": worse["values"],
-                "chosen_ids": better["ids"],
-                "rejected_ids": worse["ids"],
-                "scores": [better["score"], worse["score"]],
-            }
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"

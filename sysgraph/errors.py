@@ -1,5 +1,7 @@
 """What can go wrong outside the graph file."""
 
+_SHOWN = 50
+
 
 class InputError(ValueError):
     """What the user gave is wrong (a file, a folder, an option). Nothing was started or written."""
@@ -10,9 +12,11 @@ class DataError(InputError):
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = tuple(problems)
-        shown = "\n".join(f"error: {problem}" for problem in problems[:50])
-        more = f"\n... and {len(problems) - 50} more" if len(problems) > 50 else ""
-        super().__init__(f"{shown}{more}\n{len(problems)} problem(s) in the data")
+        lines = [f"error: {problem}" for problem in problems[:_SHOWN]]
+        if len(problems) > _SHOWN:
+            lines.append(f"... and {len(problems) - _SHOWN} more")
+        lines.append(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in the data")
+        super().__init__("\n".join(lines))
 
 
 class RunError(RuntimeError):

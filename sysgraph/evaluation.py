@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from scipy.special import stdtrit
 
+from .errors import InputError
 from .progress import Reporter
 from .scored import Scored, sample_scored
 from .scorers import Scorer
@@ -15,7 +16,7 @@ from .system import System
 
 
 class Estimate(BaseModel):
-    """A mean of n values and the half-width of its 95 % interval (Student's t); None where n < 2."""
+    """A mean of n values and half the width of its 95 % interval (Student's t); None if n < 2."""
 
     mean: float | None
     half_width: float | None
@@ -70,7 +71,13 @@ def evaluate(
     seed: int = 0,
     reporter: Reporter | None = None,
 ) -> Evaluation:
-    """Answers every input once (or takes the best-scored of `best_of` answers) and scores that."""
+    """Answers every input once (or takes the best-scored of `best_of` answers) and scores that.
+
+    Raises:
+        InputError: there are no inputs, or the scorer gave no scores.
+    """
+    if not inputs:
+        raise InputError("nothing to evaluate: there are no inputs")
     reporter = reporter or Reporter(shown=False)
     with reporter.task("evaluate", len(inputs)) as task:
         scored = sample_scored(

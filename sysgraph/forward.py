@@ -1,6 +1,6 @@
 """What a program's variables see: rendered contexts, recomputed parsers, requests for engines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from sysgraph_compiler import Program, TemplateError, Variable, render_template
@@ -8,24 +8,11 @@ from sysgraph_compiler import Program, TemplateError, Variable, render_template
 from .engines.base import ChatTurn, Context, Request
 from .errors import InputError
 from .parsing import ParseFailure, parse
-from .trace import Completion, Trace, Value
+from .trace import Completion, Trace, Value, plain
 
 
 class Unobserved(InputError):
     """A variable's value, or one that its prompt needs, was not observed."""
-
-
-def plain(trace: Trace, variable: str) -> str | list[str]:
-    """A variable's value as templates see it.
-
-    Raises:
-        Unobserved: the trace has no such value.
-    """
-    try:
-        value = trace[variable]
-    except KeyError:
-        raise Unobserved(variable) from None
-    return value if isinstance(value, str) else list(value)
 
 
 def context(variable: Variable, trace: Trace) -> Context:
@@ -38,7 +25,7 @@ def context(variable: Variable, trace: Trace) -> Context:
     scope: dict[str, object] = dict(variable.bindings)
     for name, target in variable.scope.items():
         several = isinstance(target, tuple)
-        scope[name] = [plain(trace, t) for t in target] if several else plain(trace, str(target))
+        scope[name] = [_seen(trace, t) for t in target] if several else _seen(trace, str(target))
     try:
         if variable.prompt is not None:
             return render_template(variable.prompt, scope)
@@ -50,12 +37,21 @@ def context(variable: Variable, trace: Trace) -> Context:
         raise InputError(f"the prompt of {variable.name}: {error}") from error
 
 
+def _seen(trace: Trace, variable: str) -> str | list[str]:
+    """A variable's value as templates see it."""
+    if variable in trace.inputs:
+        return trace.inputs[variable]
+    if variable not in trace.values:
+        raise Unobserved(variable)
+    return plain(trace.values[variable])
+
+
 def complete(program: Program, trace: Trace) -> Trace:
     """`trace` with its absent deterministic values recomputed and `nonexistent` derived.
 
     A value that hangs on a rejected text never existed: it is dropped, whatever the trace says.
     """
-    values = dict(trace.values)
+    values: dict[str, Value] = {**trace.inputs, **trace.values}
     gone: set[str] = set()
     for variable in program.variables:
         if variable.kind == "input":
@@ -71,11 +67,15 @@ def complete(program: Program, trace: Trace) -> Trace:
                 values.update({variable.name: value} if value is not None else {})
         if variable.name in gone:
             values.pop(variable.name, None)
-    return replace(trace, values=values, nonexistent=frozenset(gone))
+    generated = {name: value for name, value in values.items() if name not in trace.inputs}
+    return replace(trace, values=generated, nonexistent=frozenset(gone))
 
 
-def read(program: Program, variable: Variable, values: dict[str, Value]) -> Value | None:
+def read(program: Program, variable: Variable, values: Mapping[str, Value]) -> Value | None:
     """A `parse` variable's value; None where its parent is unobserved.
+
+    Args:
+        values: inputs and generated values, by variable.
 
     Raises:
         ParseFailure: the parent's text is rejected.
@@ -83,8 +83,7 @@ def read(program: Program, variable: Variable, values: dict[str, Value]) -> Valu
     source = values.get(variable.parents[0])
     if source is None or variable.parser is None:
         return None
-    text = source.text if isinstance(source, Completion) else str(source)
-    return parse(program.parsers[variable.parser], text)
+    return parse(program.parsers[variable.parser], str(plain(source)))
 
 
 def requests(program: Program, trace: Trace) -> Iterator[tuple[str, Request]]:

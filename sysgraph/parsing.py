@@ -75,7 +75,9 @@ def _matches(pattern: str, text: str) -> list[str]:
 def _json(parser: Json, text: str) -> list[str]:
     try:
         value = json.loads(text)[parser.field]
-    except (json.JSONDecodeError, KeyError, TypeError, RecursionError) as error:
+        # An escape can spell half of a character, which is no text for tokenizers and files.
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ParseFailure(f"no JSON object with a field {parser.field!r}") from error
     items = value if parser.many and isinstance(value, list) else [value]
     if (parser.many and not isinstance(value, list)) or not all(isinstance(i, str) for i in items):

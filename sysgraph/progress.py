@@ -2,8 +2,8 @@
 
 import contextlib
 import sys
-import time
 from collections.abc import Iterator
+from time import monotonic
 from types import TracebackType
 from typing import Self
 
@@ -19,17 +19,19 @@ class Task:
 
     def __init__(self, reporter: "Reporter", name: str, total: int, done: int) -> None:
         self._reporter, self._name, self._total, self._done = reporter, name, total, done
-        self._last = time.monotonic()
+        self._note = ""
+        self._last = monotonic()
+        self._told = False
         self._bar: Progress | None = None
 
     def __enter__(self) -> Self:
         if self._reporter.live:
             self._bar = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
+                TextColumn("{task.fields[note]}", markup=False),
                 console=self._reporter.console,
                 transient=True,
             )
@@ -47,15 +49,23 @@ class Task:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+        # What was over at once and has nothing to say does not need a line.
+        if self._note or self._told:
+            self._tell()
 
     def advance(self, count: int = 1, note: str | None = None) -> None:
-        """`count` more are done."""
+        """`count` more are done; `note` is shown beside the number until the next one."""
         self._done += count
+        self._note = note or self._note
         if self._bar is not None:
-            self._bar.update(self._id, advance=count, **({"note": note} if note else {}))
-        elif self._reporter.shown and time.monotonic() - self._last > _LINE_EVERY:
-            self._last = time.monotonic()
-            self._reporter.line(f"{self._name}: {self._done}/{self._total} {note or ''}".rstrip())
+            self._bar.update(self._id, advance=count, note=self._note)
+        elif self._done < self._total and monotonic() - self._last >= _LINE_EVERY:
+            self._tell()
+
+    def _tell(self) -> None:
+        self._last, self._told = monotonic(), True
+        note = f"  {self._note}" if self._note else ""
+        self._reporter.line(f"{self._name}: {self._done}/{self._total}{note}")
 
 
 class Reporter:
@@ -64,7 +74,7 @@ class Reporter:
     def __init__(self, *, shown: bool = True) -> None:
         self.shown = shown
         self.console = Console(stderr=True, highlight=False)
-        self.live = shown and sys.stderr.isatty()
+        self.live = shown and sys.stderr.isatty() and not self.console.is_dumb_terminal
 
     def only_if(self, shown: bool) -> None:
         """Keeps quiet in all processes but the one that shows progress."""

@@ -2,18 +2,21 @@
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from .engines.seeding import derive
 from .scorers import Scorer
 from .system import System
-from .trace import Trace
+from .trace import Trace, input_names
 from .training.pairs import Pair
 
-# Inputs in one call of `System.sample`: enough to fill a model's batch, few enough to show progress.
-_INPUTS_PER_CALL = 64
+CHUNK = 64
+"""Inputs in one call of `System.sample`: enough to fill a model's batch, few enough to show
+progress."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +43,63 @@ def sample_scored(
         advance: told the number of inputs done, as they are.
     """
     out: list[Scored] = []
-    for start in range(0, len(inputs), _INPUTS_PER_CALL):
-        chunk = inputs[start : start + _INPUTS_PER_CALL]
-        traces = system.sample(chunk, n=samples, seed=seed)
-        for i, (trace, score) in enumerate(zip(traces, scorer(traces), strict=True)):
-            out.append(Scored(trace, score, f"input {start + i // samples + 1}"))
-        advance(len(chunk))
+    for scored in scored_chunks(system, inputs, scorer, samples=samples, seed=seed):
+        out += scored
+        advance(len(scored) // samples)
     return out
 
 
-def ordered_pairs(scored: Sequence[Scored], samples: int) -> Iterator[Pair]:
-    """Every pair of an input's samples with different scores, the better one chosen.
+def scored_chunks(
+    system: System,
+    inputs: Sequence[Mapping[str, Any]],
+    scorer: Scorer,
+    *,
+    samples: int,
+    seed: int,
+    start: int = 0,
+) -> Iterator[list[Scored]]:
+    """`sample_scored` in chunks of `CHUNK` inputs.
+
+    Args:
+        start: inputs to leave out at the front, a multiple of `CHUNK`; it changes no other trace.
+    """
+    names = input_names(system.program)
+    keys = [tuple(str(row.get(name)) for name in names) for row in inputs]
+    seen = Counter(keys[:start])
+    for first in range(start, len(inputs), CHUNK):
+        chunk = slice(first, first + CHUNK)
+        traces = _draw(system, inputs[chunk], [seen[key] for key in keys[chunk]], samples, seed)
+        seen.update(keys[chunk])
+        yield [
+            Scored(trace, score, f"input {first + i // samples + 1}")
+            for i, (trace, score) in enumerate(zip(traces, scorer(traces), strict=True))
+        ]
+
+
+def _draw(
+    system: System,
+    rows: Sequence[Mapping[str, Any]],
+    earlier: Sequence[int],
+    samples: int,
+    seed: int,
+) -> list[Trace]:
+    """Traces of rows, of which `earlier` says how often each input was sampled in earlier calls.
+
+    `System.sample` tells equal inputs apart within a call; over calls, they need another seed.
+    """
+    drawn: dict[int, list[Trace]] = {}
+    for times in sorted(set(earlier)):
+        at = [i for i, count in enumerate(earlier) if count == times]
+        traces = system.sample(
+            [rows[i] for i in at], n=samples, seed=derive(seed, times) if times else seed
+        )
+        for number, i in enumerate(at):
+            drawn[i] = traces[number * samples : (number + 1) * samples]
+    return [trace for i in range(len(rows)) for trace in drawn[i]]
+
+
+def ordered(scored: Sequence[Scored], samples: int) -> Iterator[tuple[Scored, Scored]]:
+    """(better, worse) for every two of an input's samples with different scores.
 
     A sample that failed to parse loses to every one that did not; ties make no pair. 4 samples give
     up to 6 pairs.
@@ -58,12 +107,17 @@ def ordered_pairs(scored: Sequence[Scored], samples: int) -> Iterator[Pair]:
     for start in range(0, len(scored), samples):
         for a, b in itertools.combinations(scored[start : start + samples], 2):
             if a.score != b.score:
-                better, worse = (a, b) if a.score > b.score else (b, a)
-                yield Pair(better.trace, worse.trace, better.source)
+                yield (a, b) if a.score > b.score else (b, a)
+
+
+def ordered_pairs(scored: Sequence[Scored], samples: int) -> Iterator[Pair]:
+    """What `ordered` gives, as preferences."""
+    for better, worse in ordered(scored, samples):
+        yield Pair(better.trace, worse.trace, better.source)
 
 
 def mean_score(scored: Sequence[Scored]) -> float:
-    """Mean score, a failed parse counting as the worst score among those that parsed (0 if none)."""
+    """Mean score, a failed parse counting as the worst score of those that parsed (0 if none)."""
     parsed = [one.score for one in scored if one.score != -math.inf]
     worst = min(parsed, default=0.0)
     return fmean(max(one.score, worst) for one in scored)

@@ -1,10 +1,11 @@
 """Scorers of final outputs, picked by registered name (entry-point group `sysgraph.scorers`)."""
 
-import difflib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+
+from sysgraph_schemas.suggest import suggestion
 
 from .errors import InputError
 from .toys import specialists
@@ -29,18 +30,32 @@ class Scorer:
         """The score of each trace; minus infinity for one that a parser rejected.
 
         Raises:
-            InputError: the scorer returned another number of scores than it was given traces.
+            InputError: the scorer did not return a finite number for each trace that it was given.
         """
         good = [trace for trace in traces if not trace.failed]
-        scores = list(self.score(good)) if good else []
-        if len(scores) != len(good):
+        found = iter(self._scores(good))
+        return [-math.inf if trace.failed else next(found) for trace in traces]
+
+    def _scores(self, traces: Sequence[Trace]) -> list[float]:
+        scores = list(self.score(traces)) if traces else []
+        if len(scores) != len(traces):
             raise InputError(
-                f"scorer {self.name!r} returned {len(scores)} scores for {len(good)} traces"
+                f"scorer {self.name!r} returned {len(scores)} scores for {len(traces)} traces"
             )
-        if any(math.isnan(score) for score in scores):
-            raise InputError(f"scorer {self.name!r} returned NaN")
-        found = iter(scores)
-        return [-math.inf if trace.failed else float(next(found)) for trace in traces]
+        for trace, score in zip(traces, scores, strict=True):
+            if not _is_finite(score):
+                raise InputError(
+                    f"scorer {self.name!r} returned {score!r:.60} for the output "
+                    f"{trace.output()!r:.60}; expected a finite number"
+                )
+        return [float(score) for score in scores]
+
+
+def _is_finite(score: object) -> bool:
+    try:
+        return math.isfinite(score)  # type: ignore[arg-type]  # a scorer may return anything
+    except (TypeError, OverflowError):
+        return False
 
 
 def find_scorer(name: str) -> Scorer:
@@ -51,20 +66,27 @@ def find_scorer(name: str) -> Scorer:
     """
     registered = {point.name: point for point in entry_points(group=GROUP)}
     if name not in registered:
-        close = difflib.get_close_matches(name, registered, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(registered)}"
         raise InputError(
-            f"no scorer is registered as {name!r}; {hint} (packages register them in the "
-            f"entry-point group {GROUP!r})"
+            f"no scorer is registered as {name!r}; {suggestion(name, registered, 'there are')} "
+            f"(packages register them in the entry-point group {GROUP!r})"
         )
-    scorer = registered[name].load()
+    point = registered[name]
+    try:
+        scorer = point.load()
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"scorer {name!r} ({point.value}) cannot be loaded: {error}") from error
     if not isinstance(scorer, Scorer):
-        raise InputError(f"entry point {name!r} of {GROUP!r} is no sysgraph Scorer")
+        raise InputError(f"scorer {name!r} ({point.value}) is no sysgraph.Scorer: {scorer!r:.60}")
     return scorer
 
 
 def _attributes(traces: Sequence[Trace]) -> list[float]:
-    return [specialists.attributes(t.inputs["question"], t.output()) for t in traces]
+    try:
+        return [specialists.attributes(t.inputs["question"], t.output()) for t in traces]
+    except KeyError:
+        raise InputError("scorer 'attributes' needs a graph with an input `question`") from None
+    except ValueError as error:
+        raise InputError(f"scorer 'attributes': {error}") from error
 
 
 attributes = Scorer("attributes", _attributes, perfect=3)

@@ -40,7 +40,7 @@ class Trace:
     @property
     def failed(self) -> bool:
         """Whether a parser rejected its text on the way to an output."""
-        return bool(self.nonexistent)
+        return not self.nonexistent.isdisjoint(self.outputs)
 
     def __getitem__(self, variable: str) -> str | tuple[str, ...]:
         """The value of a variable or input, as plain text or texts."""
@@ -53,20 +53,23 @@ class Trace:
         return "\n".join(part if isinstance(part, str) else "\n".join(part) for part in parts)
 
 
+def plain(value: Value) -> str | list[str]:
+    """A value as templates and files have it: a text, or a list of texts."""
+    if isinstance(value, Completion):
+        return value.text
+    return value if isinstance(value, str) else list(value)
+
+
 Plain = str | list[str] | list["Plain"] | None
 
 
 def by_node(program: Program, trace: Trace) -> dict[str, Plain]:
     """The generated values as a preference file writes them: groups as lists, absent as null."""
-
-    def plain(variable: str) -> Plain:
-        if variable not in trace.values:
-            return None
-        value = trace[variable]
-        return value if isinstance(value, str) else list(value)
-
+    values: dict[str, Plain] = {name: plain(value) for name, value in trace.values.items()}
     return {
-        node: [plain(v) for v in variables] if node in program.groups else plain(variables[0])
+        node: [values.get(v) for v in variables]
+        if node in program.groups
+        else values.get(variables[0])
         for node, variables in generated_nodes(program).items()
     }
 
@@ -80,6 +83,11 @@ def ids_by_node(program: Program, trace: Trace) -> dict[str, list[list[int] | No
         if any(ids):
             out[node] = ids
     return out
+
+
+def input_names(program: Program) -> tuple[str, ...]:
+    """The graph's inputs, in order."""
+    return tuple(variable.name for variable in program.variables if variable.kind == "input")
 
 
 def generated_nodes(program: Program) -> dict[str, tuple[str, ...]]:

@@ -21,6 +21,7 @@ from sysgraph_schemas.scalar_map import offsets
 from sysgraph_schemas.suggest import closest
 
 from .edges import Edge, End, parse_edges
+from .observation import EVERYTHING, Observation
 from .templates.allow import forbidden
 from .templates.flaw import Flaw
 from .templates.model_name import flaw_of, keys_of
@@ -36,8 +37,9 @@ class Facts:
     say nothing that only follows from them.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, observation: Observation = EVERYTHING) -> None:
         self.graph = graph
+        self.observation = observation
         self.places: Places | None = graph._places
         self.broken: frozenset[Path] = self.places.broken if self.places else frozenset()
 

@@ -48,7 +48,8 @@ from .checks import (
     unused_parser,
 )
 from .facts import Facts
-from .passes import expand, factorize, link
+from .observation import EVERYTHING, Observation
+from .passes import cancel, expand, factorize, link, merge, observe, schedule
 from .program import Program
 
 
@@ -106,21 +107,33 @@ PASSES: tuple[tuple[str, Callable[[Facts, Program], Program]], ...] = (
     ("expand", expand.run),
     ("link", link.run),
     ("factorize", factorize.run),
+    ("observe", observe.run),
+    ("cancel", cancel.run),
+    ("schedule", schedule.run),
+    ("merge", merge.run),
 )
+"""From a sound graph to its program: each adds what its file says."""
 
 
-def check(graph: Graph) -> tuple[Diagnostic, ...]:
+def check(graph: Graph, observation: Observation = EVERYTHING) -> tuple[Diagnostic, ...]:
     """Every error and warning, sorted by place."""
-    return _check(Facts(graph))
+    return _check(Facts(graph, observation))
 
 
-def compile(graph: Graph) -> Program:
+def compile(
+    graph: Graph, observation: Observation = EVERYTHING, *, until: str | None = None
+) -> Program:
     """The program of a graph.
+
+    Args:
+        graph: what `load` gave, or what was written in Python.
+        observation: which generated values data holds; default: all of them (SysDPO-Direct).
+        until: the last pass to run, one of `PASSES`; default: all.
 
     Raises:
         GraphError: the graph has errors. Warnings do not raise.
     """
-    facts = Facts(graph)
+    facts = Facts(graph, observation)
     diagnostics = _check(facts)
     if not facts.is_sound or has_errors(diagnostics):
         raise GraphError(diagnostics)
@@ -134,8 +147,10 @@ def compile(graph: Graph) -> Program:
         outputs=(),
         fit=graph.fit,
     )
-    for _, run in PASSES:
+    for name, run in PASSES:
         program = run(facts, program)
+        if name == until:
+            break
     return program
 
 

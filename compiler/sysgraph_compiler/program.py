@@ -2,7 +2,8 @@
 
     log p(s | x) = sum over terms t of  log p_model(t)( t.variable | parents of t.variable )
 
-Every later stage (emitters, drawing, the runtime) reads a `Program` and nothing else.
+Every later stage (emitters, drawing, the runtime) reads a `Program` and nothing else. As JSON it is
+described by `program.schema.json` beside this file.
 """
 
 from typing import Literal, Self
@@ -11,43 +12,102 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sysgraph_schemas import Fit, Message, ModelSpec, ParserSpec
 
+from .observation import Method
+
 IR_VERSION = 1
 
 Type = Literal["text", "list[text]"]
 Status = Literal["trained", "frozen", "deterministic"]
+Cadence = Literal["never", "once", "every step"]
 Scalar = str | int | float
 
 
 class _Node(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Variable(_Node):
-    """One random variable (or input) of the expanded DAG.
-
-    `name` is unique (`draft[ada]`), `node` is the graph file's name (`draft`), `bindings` are the
-    `for_each` values of this copy. `scope` says what each name in the prompt stands for: one
-    variable, or the variables of a group in order.
-    """
+    """One random variable (or input) of the expanded DAG."""
 
     name: str
+    """Unique: `answer`, or `draft[ada]` for a copy."""
     node: str
+    """The graph file's name of it: `draft`."""
     kind: Literal["input", "lm", "parse"]
+    """Given by the user, written by a language model, or read by a parser."""
     type: Type
+    """The type of its value."""
     bindings: dict[str, Scalar] = {}
+    """The `for_each` values of this copy."""
     parents: tuple[str, ...] = ()
+    """The variables it depends on."""
     scope: dict[str, str | tuple[str, ...]] = {}
+    """What each name in the prompt stands for: one variable, or a group's variables in order."""
     prompt: str | None = None
+    """The template of its prompt, plain text for the model."""
     messages: tuple[Message, ...] | None = None
+    """The templates of its chat messages, in place of `prompt`."""
     parser: str | None = None
+    """The parser that reads it, for `kind: parse`."""
 
 
 class Term(_Node):
-    """The factor log p_model(variable | parents). A deterministic variable's factor is 0."""
+    """The factor log p_model(variable | parents), and what the objective needs of it."""
 
     variable: str
+    """What it is the likelihood of."""
     model: str | None
+    """Whose likelihood; null for a deterministic variable, whose factor is 0."""
     status: Status
+    """Whether its parameters train."""
+    summed: bool = False
+    """It stands inside Sampling's sum: an unobserved value enters it."""
+    cancels: bool = False
+    """It is equal in log p and log p_ref whatever is observed, so the objective leaves it out."""
+    same_prompt: bool = False
+    """Chosen and rejected have one prompt, as nothing but inputs enters it."""
+    policy: Cadence = "never"
+    """When log p is computed in training: `once` is once for each distinct request of a set of
+    pairs (of a round, with `fit.rounds`)."""
+    reference: Cadence = "never"
+    """When log p_ref is computed; `never` where it equals log p, or the term is left out."""
+
+
+class Objective(_Node):
+    """What training minimizes, as it follows from what data holds."""
+
+    method: Method = "direct"
+    """`direct`: every generated value is observed. `sampling`: the rest is summed over."""
+    observed: tuple[str, ...] = ()
+    """Generated variables whose values data holds, or that follow from those."""
+    latent: tuple[str, ...] = ()
+    """Generated variables that data lacks and that something observed depends on: one trajectory
+    of the sum holds a value for each."""
+
+
+class Resident(_Node):
+    """A base checkpoint that is in memory once, and the models on it."""
+
+    id: str
+    """Where it is loaded from."""
+    revision: str
+    """Its branch, tag or commit."""
+    dtype: str
+    """The type of its weights."""
+    models: tuple[str, ...]
+    """The models that adapt it, copy it or use it as it is."""
+
+
+class Call(_Node):
+    """Terms whose requests are scored together, under one set of weights."""
+
+    side: Literal["policy", "reference"]
+    """Whether it gives log p or log p_ref."""
+    models: tuple[str, ...]
+    """Whose requests they are. Several share a call where all of them run on the bare base; a
+    reference does until `fit.rounds` gives each model a snapshot of its own."""
+    terms: tuple[str, ...]
+    """Variables of the terms."""
 
 
 class IRVersionError(ValueError):
@@ -55,23 +115,34 @@ class IRVersionError(ValueError):
 
 
 class Program(_Node):
-    """The compiled system.
-
-    `variables` are in topological order; `terms` has one entry for every variable that is no
-    input, in the same order. `groups` maps each `for_each` node to its copies. `outputs` are
-    variable names.
-    """
+    """The compiled system."""
 
     ir_version: Literal[1] = 1
+    """Version of this format. Another one is refused: compile the graph file again."""
     name: str
+    """What the graph calls the system."""
     description: str = ""
+    """What the graph says about it."""
     models: dict[str, ModelSpec]
+    """Parameter sets, as the graph has them."""
     parsers: dict[str, ParserSpec] = {}
+    """Deterministic readers of text, as the graph has them."""
     variables: tuple[Variable, ...]
+    """In topological order; ties in the order of the file."""
     terms: tuple[Term, ...]
+    """One for every variable that is no input, in the order of the variables."""
     groups: dict[str, tuple[str, ...]] = {}
+    """The copies of each `for_each` node."""
     outputs: tuple[str, ...]
+    """The variables whose values are the system's answer."""
+    objective: Objective = Objective()
+    """What training minimizes."""
+    residents: tuple[Resident, ...] = ()
+    """Base checkpoints, each in memory once."""
+    calls: tuple[Call, ...] = ()
+    """Which terms are scored together."""
     fit: Fit = Fit()
+    """Training settings, as the graph has them."""
 
     def to_json(self) -> str:
         """The program as JSON text; `from_json` gives an equal program back."""

@@ -59,7 +59,7 @@ def _text(source: str | Path) -> Source:
     if isinstance(source, str) and ("\n" in source or ": " in source):
         if len(source.encode("utf-8", "surrogatepass")) > MAX_BYTES:
             raise GraphError([too_big.many_bytes("<text>")])
-        return Source("<text>", source)
+        return Source("<text>", source.removeprefix("\ufeff"))
     return _file(Path(source))
 
 

@@ -51,13 +51,13 @@ def validate(root: Located) -> tuple[Graph | None, list[Diagnostic]]:
     try:
         graph = Graph.model_validate(root.value)
     except ValidationError as error:
-        faults = _faults(error, Places(root))
+        found = error.errors(include_url=False)
     else:
         graph._places = Places(root)
         return graph, []
-    shown = _independent(faults[:MAX_REPORTED])
-    diagnostics = [_handler(fault)(fault) for fault in shown]
-    return _salvage(root, {_damage(fault) for fault in faults}), diagnostics
+    faults = [_fault(details, Places(root)) for details in found[:MAX_REPORTED]]
+    diagnostics = [_handler(fault)(fault) for fault in _independent(faults)]
+    return _salvage(root, map(_damage, found)), diagnostics
 
 
 def _handler(fault: Fault) -> Handler:
@@ -71,13 +71,9 @@ def _handler(fault: Fault) -> Handler:
     return _HANDLERS.get(fault.type, default)
 
 
-def _faults(error: ValidationError, places: Places) -> list[Fault]:
-    return [_fault(details, places) for details in error.errors(include_url=False)]
-
-
 def _fault(details: ErrorDetails, places: Places) -> Fault:
     context: dict[str, Any] = details.get("ctx", {})
-    shape = resolve((*details["loc"], *()))
+    shape = resolve(details["loc"])
     if at := context.get("at", ()):
         shape = Shape((*shape.path, *at), Any, shape.owner)
     node = places.find(shape.path)
@@ -114,12 +110,13 @@ _PLACEHOLDERS: Mapping[str, object] = {
 }
 
 
-def _damage(fault: Fault) -> Path:
+def _damage(details: ErrorDetails) -> Path:
     """What must be left out of the graph for a fault: a whole model or node, a key of `fit`, ..."""
-    section = fault.path[:1]
-    if section[0] in ("models", "nodes", "parsers", "edges", "outputs", "fit"):
-        return fault.path[:2]
-    return section
+    path = (*details["loc"], *details.get("ctx", {}).get("at", ()))  # two steps: above any union
+    return path[:2] if path[0] in _SECTIONS else path[:1]
+
+
+_SECTIONS = frozenset({"models", "nodes", "parsers", "edges", "outputs", "fit"})
 
 
 def _salvage(root: Located, damages: Iterable[Path]) -> Graph | None:
@@ -130,7 +127,7 @@ def _salvage(root: Located, damages: Iterable[Path]) -> Graph | None:
         try:
             graph = Graph.model_validate(data)
         except ValidationError as error:
-            broken |= {_damage(fault) for fault in _faults(error, Places(root))}
+            broken |= set(map(_damage, error.errors(include_url=False)))
         else:
             graph._places = Places(root, frozenset(broken))
             return graph
@@ -138,18 +135,15 @@ def _salvage(root: Located, damages: Iterable[Path]) -> Graph | None:
 
 
 def _without(data: Mapping[str, Any], broken: Iterable[Path]) -> dict[str, Any]:
-    kept = dict(data)
-    for path in broken:
-        name = path[0]
-        inner = copy(kept.get(str(name)))
-        if len(path) == 2 and isinstance(inner, dict):
-            inner.pop(path[1], None)
-        elif len(path) == 2 and isinstance(inner, list) and isinstance(path[1], int):
-            inner[path[1]] = ""  # the positions of the others stay
+    kept = {name: copy(section) for name, section in data.items()}
+    for name, *inside in broken:
+        section = kept.get(str(name))
+        if inside and isinstance(section, dict):
+            section.pop(inside[0], None)
+        elif inside and isinstance(section, list) and isinstance(inside[0], int):
+            section[inside[0]] = ""  # the positions of the others stay
+        elif name in _PLACEHOLDERS:
+            kept[str(name)] = copy(_PLACEHOLDERS[str(name)])
         else:
-            inner = _PLACEHOLDERS.get(str(name))
-        if inner is None:
             kept.pop(str(name), None)
-        else:
-            kept[str(name)] = inner
     return kept

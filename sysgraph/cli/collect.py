@@ -4,6 +4,9 @@ from typing import Annotated
 
 import typer
 
+from sysgraph_schemas import load
+
+from .compile import compiled
 from .options import GraphFile, ModelDir, Settings
 
 
@@ -16,20 +19,20 @@ def collect(
         str, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.")
     ],
     scorer: Annotated[str, typer.Option(help="The registered scorer of final outputs.")],
-    samples: Annotated[int, typer.Option(help="Traces per input; 4 give up to 6 pairs.")] = 4,
+    samples: Annotated[
+        int, typer.Option(min=2, help="Traces per input; 4 give up to 6 pairs.")
+    ] = 4,
     model_dir: ModelDir = None,
     seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
     settings: Settings = None,
 ) -> None:
     """Samples every input, scores the traces and writes pairs.jsonl for `sysgraph fit --data`."""
-    from sysgraph_schemas import load
-
-    loaded = load(graph, settings or ())
+    compiled(graph, settings or [])
 
     from ..collection import collect as run
 
     found = run(
-        loaded,
+        load(graph, settings or ()),
         inputs,
         output=output,
         scorer=scorer,

@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
-from .options import GraphFile, ModelDir, Settings
+from ..errors import InputError
+from .compile import compiled
+from .options import Format, GraphFile, ModelDir, Settings
 
 
 def evaluate(
@@ -20,21 +22,18 @@ def evaluate(
         int, typer.Option(min=1, help="Answers per input, the best-scored counts.")
     ] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the answers.")] = 0,
-    format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    format: Format = "text",
     settings: Settings = None,
 ) -> None:
     """Answers every held-out input and prints the mean score with its 95 % interval."""
-    from sysgraph_compiler import compile as compile_graph
-    from sysgraph_schemas import load
-
-    from ..errors import InputError
-
-    program = compile_graph(load(graph, settings or ()))
+    program = compiled(graph, settings or [])
     source, name = inputs or program.fit.eval_inputs, scorer or program.fit.scorer
+    problems = [
+        *(["no inputs to answer: give --inputs, or set fit.eval_inputs"] if source is None else []),
+        *(["no scorer: give --scorer, or set fit.scorer"] if name is None else []),
+    ]
     if source is None or name is None:
-        raise InputError(
-            "nothing to score: give --inputs and --scorer, or fit.eval_inputs and fit.scorer"
-        )
+        raise InputError("\n".join(f"error: {problem}" for problem in problems))
 
     from ..data import load_inputs
     from ..evaluation import evaluate as run

@@ -27,9 +27,13 @@ def fit(
     loaded = load(graph, settings or ())
     compile_graph(loaded)
 
+    from accelerate import PartialState
+
     from ..training.fitting import fit as train
 
     run = train(loaded, data=data, output=output, resume=resume)
+    if not PartialState().is_main_process:
+        return
     if run.before is not None and run.after is not None:
         typer.echo(f"held-out before: {run.before}\nheld-out after:  {run.after}")
     typer.echo(f"trained models: {run.folder / 'models'}")

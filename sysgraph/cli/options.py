@@ -1,6 +1,6 @@
 """Arguments that several commands share."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,3 +15,4 @@ ModelDir = Annotated[
     str | None,
     typer.Option("--model-dir", metavar="RUN", help="A run's folder: use the models it trained."),
 ]
+Format = Annotated[Literal["text", "json"], typer.Option(help="For people, or for programs.")]

@@ -1,11 +1,19 @@
 """`sysgraph run`: one pass through the system."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import GraphFile, ModelDir, Settings
+from sysgraph_compiler import Program
+from sysgraph_schemas.suggest import suggestion
+
+from ..errors import InputError
+from .compile import compiled
+from .options import Format, GraphFile, ModelDir, Settings
+
+if TYPE_CHECKING:
+    from ..trace import Trace
 
 
 def run(
@@ -16,51 +24,59 @@ def run(
     ],
     model_dir: ModelDir = None,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
-    format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    format: Format = "text",
     settings: Settings = None,
 ) -> None:
     """Runs the system once on the given inputs and prints every node's value."""
-    from sysgraph_compiler import compile as compile_graph
-    from sysgraph_schemas import load
-
-    from ..errors import InputError
-
-    program = compile_graph(load(graph, settings or ()))
-    inputs = {}
-    for pair in input:
-        name, equals, text = pair.partition("=")
-        if not equals:
-            raise InputError(f"--input {pair!r}: expected NAME=TEXT")
-        inputs[name] = text
-    names = [variable.name for variable in program.variables if variable.kind == "input"]
-    unknown = [name for name in inputs if name not in names]
-    if unknown:
-        raise InputError(
-            f"--input {unknown[0]}: the graph has no such input; it has {', '.join(names)}"
-        )
+    program = compiled(graph, settings or [])
+    inputs = _inputs(program, input)
 
     from ..system import System
     from ..trace import by_node
 
-    missing = [name for name in names if name not in inputs]
-    if missing:
-        raise InputError(f"missing --input {missing[0]}=...")
     system = System(program)
     if model_dir is not None:
         system.load(model_dir)
     (trace,) = system.sample(inputs, seed=seed)
     if format == "json":
         typer.echo(json.dumps({"inputs": inputs, **by_node(program, trace)}, ensure_ascii=False))
-        return
-    for variable in program.variables:
-        if variable.name in trace.values or variable.name in trace.inputs:
-            value = trace[variable.name]
-            text = value if isinstance(value, str) else "\n".join(f"- {item}" for item in value)
-        else:
-            text = "(nothing: a parser rejected the text it hangs on)"
-        mark = " (output)" if variable.name in program.outputs else ""
-        typer.echo(
-            f"{variable.name}{mark}: {text}"
-            if "\n" not in text
-            else f"{variable.name}{mark}:\n{text}"
-        )
+    else:
+        for variable in program.variables:
+            typer.echo(_shown(program, trace, variable.name))
+
+
+def _inputs(program: Program, given: list[str]) -> dict[str, str]:
+    """The inputs that NAME=TEXT arguments give.
+
+    Raises:
+        InputError: they are not exactly the graph's; everything that is wrong.
+    """
+    names = [variable.name for variable in program.variables if variable.kind == "input"]
+    inputs: dict[str, str] = {}
+    problems = []
+    for pair in given:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            problems.append(f"--input {pair!r}: expected NAME=TEXT, NAME one of {', '.join(names)}")
+        elif name not in names:
+            near = suggestion(name, names, "the inputs are")
+            problems.append(f"--input {name}: the graph has no such input; {near}")
+        elif name in inputs:
+            problems.append(f"--input {name} is given twice; expected once")
+        inputs[name] = text
+    problems += [f'missing --input {name}="..."' for name in names if name not in inputs]
+    if problems:
+        raise InputError("\n".join(f"error: {problem}" for problem in problems))
+    return inputs
+
+
+def _shown(program: Program, trace: "Trace", name: str) -> str:
+    """A variable's value for people."""
+    if name in trace.values or name in trace.inputs:
+        value = trace[name]
+        text = value if isinstance(value, str) else "\n".join(f"- {item}" for item in value)
+    else:
+        text = "(nothing: a parser rejected the text it hangs on)"
+    mark = " (output)" if name in program.outputs else ""
+    between = "\n" if "\n" in text else " "
+    return f"{name}{mark}:{between}{text}"

@@ -1,6 +1,6 @@
 """`sysgraph study`: every way of training the system, side by side."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,32 +16,43 @@ def study(
         str | None, typer.Option("--output", "-o", metavar="DIR", help="Default: runs/NAME-study.")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions of every row.")] = 3,
-    format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    format: Annotated[Literal["text", "json"], typer.Option(help="How to print the rows.")] = (
+        "text"
+    ),
     settings: Settings = None,
 ) -> None:
-    """Before / best-of-n / each model alone / separate DPO / joint, on held-out inputs."""
+    """Before, best-of-n, each model alone, separate, per-node and joint training, measured.
+
+    Run again, it goes on where it was stopped.
+    """
     from sysgraph_compiler import compile as compile_graph
     from sysgraph_schemas import load
 
     loaded = load(graph, settings or ())
     compile_graph(loaded)
 
+    from accelerate import PartialState
+
+    from ..errors import RunError
     from ..studies import study as run
 
     folder = output or f"runs/{loaded.name}-study"
     result = run(loaded, output=folder, seeds=seeds)
-    if format == "json":
-        typer.echo(result.model_dump_json(indent=2))
-        return
-    _print(result)
-    typer.echo(f"written to {folder}/study.json")
+    if PartialState().is_main_process:
+        if format == "json":
+            typer.echo(result.model_dump_json(indent=2))
+        else:
+            _print(result, seeds)
+            typer.echo(f"written to {folder}/study.json")
+    failures = [failure for row in result.rows for failure in row.failures]
+    if failures:
+        raise RunError("\n  ".join([f"{len(failures)} measurement(s) failed:", *failures]))
 
 
-def _print(result: "Study") -> None:
+def _print(result: "Study", seeds: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    seeds = len(result.rows[0].seeds)
     table = Table(
         title=f"{result.graph}: {result.scorer} on {result.inputs}, {seeds} seeds, mean ± 95 %"
     )
@@ -49,6 +60,9 @@ def _print(result: "Study") -> None:
     for i, name in enumerate(columns):
         table.add_column(name, justify="right" if i else "left", no_wrap=True)
     for row in result.rows:
+        name = f"{row.name} ({len(row.seeds)} of {seeds})" if row.failures else row.name
         values = [row.score, *([row.perfect] if row.perfect else []), row.failed]
-        table.add_row(row.name, *map(str, values))
-    Console(width=None).print(table)
+        table.add_row(name, *map(str, values))
+    console = Console()
+    # Columns are cut to what a log or a narrow terminal seems to be wide: numbers must not be.
+    console.print(table, width=max(console.width, console.measure(table).maximum), crop=False)

@@ -1,13 +1,17 @@
 """What the system is run on: rows with a text for every input of the graph."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sysgraph_compiler import Program
+from sysgraph_schemas.suggest import closest, suggestion
 
 from .. import toys
-from ..errors import DataError
-from .rows import Row, read_rows
+from ..errors import InputError
+from ..trace import input_names
+from .rows import Row, convert, read_rows
+from .shown import kind
 
 
 def load_inputs(program: Program, source: str | Path) -> list[dict[str, Any]]:
@@ -21,32 +25,40 @@ def load_inputs(program: Program, source: str | Path) -> list[dict[str, Any]]:
         DataError: rows without a text for every input, all of them.
         InputError: nothing can be read there.
     """
-    if toys.is_toy(str(source)):
-        rows = [
-            Row(f"{source}:{i}", fields, Path())
-            for i, fields in enumerate(toys.inputs(str(source)), start=1)
-        ]
-    else:
-        rows = read_rows(source)
-    names = [variable.name for variable in program.variables if variable.kind == "input"]
-    problems: list[str] = []
-    out = []
-    for row in rows:
-        nested = row.fields.get("inputs")
-        fields = {**row.fields, **nested} if isinstance(nested, dict) else dict(row.fields)
-        fields.pop("inputs", None) if isinstance(nested, dict) else None
-        problems += [
-            f"{row.place}: {name}: expected a text, got {_shown(fields, name)}"
-            for name in names
-            if not isinstance(fields.get(name), str)
-        ]
-        out.append(fields)
-    if problems:
-        raise DataError(problems)
+    rows = _toy_rows(str(source)) if toys.is_toy(str(source)) else read_rows(source)
+    return convert(rows, lambda row, problems: _fields(program, row, problems))
+
+
+def read_inputs(
+    program: Program, fields: Mapping[str, Any], where: str, problems: list[str]
+) -> dict[str, str]:
+    """The text of every input; what is wrong is appended to `problems`, under `where` + name."""
+    out = {}
+    for name in input_names(program):
+        value = fields.get(name)
+        if isinstance(value, str):
+            out[name] = value
+        elif name in fields:
+            problems.append(f"{where}{name}: expected a text, got {kind(value)}")
+        else:
+            near = closest(name, fields)
+            has = ", ".join(map(str, fields)) or "nothing"
+            hint = f"is {near!r} a misspelling of it?" if near else f"there is {has}"
+            problems.append(f"{where}{name}: missing; expected a text ({hint})")
     return out
 
 
-def _shown(fields: dict[str, Any], name: str) -> str:
-    if name not in fields:
-        return f"nothing; the row has {', '.join(map(str, fields)) or 'no fields'}"
-    return f"{fields[name]!r:.60}"
+def _fields(program: Program, row: Row, problems: list[str]) -> dict[str, Any]:
+    fields = dict(row.fields)
+    if isinstance(fields.get("inputs"), dict):
+        fields.update(fields.pop("inputs"))
+    read_inputs(program, fields, "", problems)
+    return fields
+
+
+def _toy_rows(source: str) -> list[Row]:
+    if source not in toys.specialists.SOURCES:
+        raise InputError(
+            f"no toy inputs {source!r}; {suggestion(source, toys.specialists.SOURCES, 'there are')}"
+        )
+    return [Row(f"{source}:{i}", row) for i, row in enumerate(toys.inputs(source), start=1)]

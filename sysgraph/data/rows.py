@@ -1,24 +1,26 @@
 """Rows of JSONL files, Parquet files and `datasets` names, each with the place it came from."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import DataError, InputError
+from .columns import no_file, read_dataset, read_parquet
+from .jsonl import read_jsonl
 
 _SUFFIXES = (".jsonl", ".json", ".parquet")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row and where it stands (`pairs.jsonl:3`)."""
+    """One row and where it stands (`pairs.jsonl:3`); `problem` says why it has no fields."""
 
     place: str
     fields: Mapping[str, Any]
-    folder: Path
-    """Relative file paths in the row start here."""
+    problem: str | None = None
 
 
 def read_rows(source: str | Path) -> list[Row]:
@@ -30,69 +32,49 @@ def read_rows(source: str | Path) -> list[Row]:
 
     Raises:
         InputError: nothing can be read there.
-        DataError: lines that are no JSON objects, all of them.
     """
     path = Path(source)
-    if path.suffix.lower() not in _SUFFIXES and not path.is_file():
-        return list(_from_datasets(str(source)))
-    if not path.is_file():
-        raise InputError(f"no such file: {path}")
-    rows = list(_parquet(path) if path.suffix.lower() == ".parquet" else _jsonl(path))
+    if path.is_file() or path.suffix.lower() in _SUFFIXES:
+        rows = list(_file(path))
+    else:
+        found = enumerate(read_dataset(str(source)), start=1)
+        rows = [Row(f"{source}:{number}", fields) for number, fields in found]
     if not rows:
-        raise InputError(f"{path} has no rows")
+        raise InputError(f"{source} is empty; expected at least one row")
     return rows
 
 
-def _jsonl(path: Path) -> Iterator[Row]:
-    problems = []
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no UTF-8 text: {error}") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+def _file(path: Path) -> Iterator[Row]:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; expected a file")
+    if not path.is_file():
+        raise InputError(no_file(path))
+    if path.suffix.lower() == ".parquet":
+        for number, fields in enumerate(read_parquet(path), start=1):
+            yield Row(f"{path}:{number}", fields)
+        return
+    for number, found in read_jsonl(path):
         place = f"{path}:{number}"
-        try:
-            fields = json.loads(line)
-        except json.JSONDecodeError as error:
-            problems.append(
-                f"{place}:{error.colno}: no JSON ({error.msg}); expected an object a line"
-            )
-            continue
-        if isinstance(fields, dict):
-            yield Row(place, fields, path.parent)
-        else:
-            problems.append(f"{place}: {type(fields).__name__} where a JSON object is expected")
+        yield Row(place, {}, found) if isinstance(found, str) else Row(place, found)
+
+
+def convert(rows: Iterable[Row], read: Callable[[Row, list[str]], T | None]) -> list[T]:
+    """What `read` makes of every row.
+
+    Args:
+        read: is given a row and a list that it appends what is wrong with the row to.
+
+    Raises:
+        DataError: rows are wrong; all of them, with everything that is wrong.
+    """
+    problems: list[str] = []
+    out = []
+    for row in rows:
+        found = [row.problem] if row.problem else []
+        value = None if found else read(row, found)
+        problems += [f"{row.place}: {problem}" for problem in found]
+        if value is not None:
+            out.append(value)
     if problems:
         raise DataError(problems)
-
-
-def _parquet(path: Path) -> Iterator[Row]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.read_table(path)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise InputError(f"{path} is no Parquet file: {error}") from error
-    for number, fields in enumerate(table.to_pylist(), start=1):
-        yield Row(f"{path}:{number}", fields, path.parent)
-
-
-def _from_datasets(name: str) -> Iterator[Row]:
-    import datasets
-
-    path, _, split = name.partition(":")
-    try:
-        if (Path(path) / "state.json").is_file() or (Path(path) / "dataset_dict.json").is_file():
-            loaded = datasets.load_from_disk(path)
-            found = loaded[split or "train"] if isinstance(loaded, datasets.DatasetDict) else loaded
-        else:
-            found = datasets.load_dataset(path, split=split or "train")
-    except Exception as error:  # the library raises OSError, ValueError, its own and hub errors
-        raise InputError(
-            f"cannot read {name!r}: it is no .jsonl or .parquet file, and as a dataset: {error}"
-        ) from error
-    for number, fields in enumerate(found, start=1):
-        yield Row(f"{name}:{number}", fields, Path(path))
+    return out

@@ -1,7 +1,7 @@
 """What every engine does: score a flat list of requests, draw a flat list of samples.
 
-Everything that makes it fast (equal requests once, sorting by length, one call for models that share
-weights) happens behind these methods and never shows in an objective.
+Everything that makes it fast (equal requests once, sorting by length, one call for models that
+share weights) happens behind these methods and never shows in an objective.
 """
 
 from collections.abc import Sequence

@@ -15,6 +15,6 @@ def derive(*parts: object) -> int:
 
 
 def uniforms(seeds: Sequence[int], count: int) -> Tensor:
-    """[len(seeds), count] numbers in [0, 1), float32 on the CPU: a row depends on its seed alone."""
+    """[len(seeds), count] numbers in [0, 1), float32, CPU; a row depends on its seed alone."""
     rows = [np.random.Generator(np.random.Philox(seed)).random(count, np.float32) for seed in seeds]
     return torch.from_numpy(np.stack(rows)) if rows else torch.empty(0, count)

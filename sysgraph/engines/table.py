@@ -1,9 +1,10 @@
-"""Tabular categoricals: p(value | context) as rows of logits. Exact, and small enough to enumerate."""
+"""Tabular categoricals: p(value | context) as rows of logits, small enough to enumerate."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -33,19 +34,23 @@ class TableEngine:
         }
 
     def problem(self, request: Request) -> str | None:
+        """Why `request` cannot be scored (no such value or context), or None."""
         if request.value.text not in self._values[request.model]:
             return f"{request.value.text!r} is none of the values of table {request.model!r}"
         return self._context_problem(request.model, request.context)
 
     def length(self, request: Request) -> int:
+        """1: a value is one outcome."""
         return 1
 
     def log_prob(self, requests: Sequence[Request], *, reference: bool) -> Tensor:
+        """[len(requests)], nats, float32; computed in float64."""
         out = [self._log_probs(r.model, r.context, reference)[self._index(r)] for r in requests]
         return torch.stack(out).float() if out else torch.empty(0)
 
     @torch.no_grad()
     def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> list[Completion]:
+        """One value per draw, by its own seed alone."""
         u = uniforms([draw.seed for draw in draws], 1)[:, 0].tolist()
         out = []
         for draw, point in zip(draws, u, strict=True):
@@ -56,17 +61,24 @@ class TableEngine:
         return out
 
     def parameters(self, model: str) -> dict[str, nn.Parameter]:
+        """The logits, [contexts, values], float64; empty for a frozen table."""
         return {"logits": self._logits[model]} if self._specs[model].train == "full" else {}
 
     def set_reference(self, model: str, weights: dict[str, Tensor] | None) -> None:
+        """Makes `weights` the reference's logits; None: the declared probabilities."""
         self._reference[model] = weights["logits"].clone() if weights else self._initial[model]
 
     def save(self, model: str, folder: Path) -> None:
+        """Writes the logits into `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         save_file({"logits": self._logits[model].detach().cpu().contiguous()}, folder / _FILE)
 
     def load(self, model: str, folder: Path) -> None:
-        saved = load_file(folder / _FILE)["logits"]
+        """Reads what `save` wrote, or raises InputError and changes nothing."""
+        try:
+            saved = load_file(folder / _FILE)["logits"]
+        except (OSError, KeyError, SafetensorError) as error:
+            raise InputError(f"{folder} holds no table {model!r}: {error}") from error
         if saved.shape != self._logits[model].shape:
             raise InputError(
                 f"{folder / _FILE}: shape {tuple(saved.shape)}, but table {model!r} has "

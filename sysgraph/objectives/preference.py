@@ -18,7 +18,7 @@ def preference_loss(
     """The loss of each preference: [B].
 
     Args:
-        chosen: [B] log p/p_ref of the preferred side, nats (for `ipo`: per token, as TRL divides it).
+        chosen: [B] log p/p_ref of the preferred side, nats (`ipo`: per token, as TRL divides it).
         rejected: [B] the same of the other side.
         beta: strength of the pull to the reference (`ipo`: its tau).
         loss: `sigmoid` (DPO, Rafailov et al. 2023, eq. 7; with label smoothing conservative DPO),

@@ -1,4 +1,4 @@
-"""Which pairs make up which step: a function of the seed and the step alone, so a run can resume."""
+"""Which pairs make up which step: a function of seed and step alone, so that a run can resume."""
 
 from functools import lru_cache
 

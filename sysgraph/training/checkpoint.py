@@ -3,6 +3,7 @@
 State is safetensors and JSON, never pickle.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -55,7 +56,8 @@ def recover(folder: Path) -> None:
     """Puts `folder` back if a crash came between the two renames of `publish`."""
     old = folder.with_name(folder.name + _OLD)
     if old.is_dir() and not folder.exists():
-        old.rename(folder)
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            old.rename(folder)
 
 
 def _flush(path: Path) -> None:

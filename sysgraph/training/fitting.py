@@ -4,20 +4,23 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 import sysgraph_compiler
 from sysgraph_compiler import Program
 from sysgraph_schemas import Graph, load
 
 from ..data import load_inputs, load_pairs
-from ..errors import DataError, InputError
+from ..errors import DataError, InputError, RunError
 from ..evaluation import Evaluation
 from ..forward import complete, requests
 from ..progress import Reporter
 from ..scorers import Scorer, find_scorer
 from ..system import System
 from .checkpoint import write_text
+from .collecting import Material
 from .folder import RunFolder, choose_folder
-from .session import Material, Session
+from .session import Session
 from .workers import Workers
 
 
@@ -70,14 +73,18 @@ def fit(
     reporter.only_if(workers.main)
     system = System(program, device=workers.device)
     _check(system, material)
-    if workers.main and not resume:
-        folder.start(graph, program)
-    workers.wait()
-    session = Session(system, material, workers=workers, folder=folder, reporter=reporter)
-    session.run()
-    run = Run(folder.root, session.before, session.after)
+    workers.wait()  # every process has seen the folder as it was
     if workers.main:
-        write_text(folder.result, json.dumps(_result(run), indent=2) + "\n")
+        folder.start(graph, program)
+    session = Session(system, material, workers=workers, folder=folder, reporter=reporter)
+    try:
+        session.run()
+        run = Run(folder.root, session.before, session.after)
+        if workers.main:
+            write_text(folder.result, json.dumps(_result(run), indent=2) + "\n")
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"{error}; when that is mended: {folder.resume_command()}") from error
+    workers.wait()
     return run
 
 
@@ -99,8 +106,8 @@ def _material(program: Program, scorer: Scorer | None) -> Material:
         raise InputError("nothing to train: every model is frozen or left out by `fit.train`")
     if not fit.rounds and fit.data is None:
         raise InputError(
-            "nothing to train on: give preference pairs (--data FILE), or set fit.rounds, fit.inputs "
-            "and fit.scorer to collect them from the system itself"
+            "nothing to train on: give preference pairs (--data FILE), or set fit.rounds, "
+            "fit.inputs and fit.scorer to collect them from the system itself"
         )
     if fit.rounds and (fit.inputs is None or (fit.scorer is None and scorer is None)):
         raise InputError("fit.rounds collects pairs: it needs fit.inputs and fit.scorer")

@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import os
 import re
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from sysgraph_schemas import Graph, dump
 
 from ..data import load_pairs, pair_row
 from ..errors import InputError
+from ..system import System
 from .checkpoint import publish, recover, write_text
 from .pairs import Pair
 
@@ -53,28 +56,50 @@ class RunFolder:
         return self.root / "result.json"
 
     def start(self, graph: Graph, program: Program) -> None:
-        """Writes what identifies the run."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        write_text(self.graph, dump(graph))
-        write_text(self.program, program.to_json() + "\n")
+        """Writes what identifies the run, the program first: with it, the run can be resumed.
+
+        Raises:
+            InputError: nothing can be written there.
+        """
+        try:
+            write_text(self.program, program.to_json() + "\n")
+            write_text(self.graph, dump(graph))
+        except OSError as error:
+            raise InputError(f"cannot write {self.root}: {error.strerror}") from error
+
+    def resume_command(self) -> str:
+        """The command line that goes on with this run."""
+        parts = ["sysgraph", "fit", str(self.graph), "--resume", "--output", str(self.root)]
+        return shlex.join(parts)
 
     def require_same(self, program: Program) -> None:
-        """Refuses to resume a run of another program.
+        """Refuses to go on with a run of another program.
 
         Raises:
             InputError: this is no run, or one of another program.
         """
         if not self.program.is_file():
             raise InputError(f"{self.root} holds no run to resume")
-        then = json.loads(self.program.read_text(encoding="utf-8"))
-        now = json.loads(program.to_json())
-        changed = [key for key in now if now[key] != then.get(key)]
+        try:
+            then = json.loads(self.program.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{self.program} cannot be read: {error}") from error
+        changed = list(_changes("", then, json.loads(program.to_json())))
         if changed:
+            more = f"; and {len(changed) - 5} more" if len(changed) > 5 else ""
             raise InputError(
-                f"{self.root} was run with other settings ({', '.join(changed)} differ): resume it "
-                f"with `sysgraph fit {self.graph} --resume --output {self.root}`, or choose another "
-                "--output"
+                f"{self.root} was run with other settings: {'; '.join(changed[:5])}{more}. Go on "
+                f"with its own ({self.graph}), or choose another --output"
             )
+
+    def save_models(self, system: System) -> None:
+        """Writes a folder per trained model."""
+
+        def write(staged: Path) -> None:
+            system.save(staged)
+            (staged / "README.md").unlink(missing_ok=True)  # peft's card, which is about no model
+
+        publish(self.models, write)
 
     def save_pairs(
         self, number: int, program: Program, pairs: Mapping[str, Sequence[Pair]]
@@ -83,7 +108,11 @@ class RunFolder:
 
         def write(staged: Path) -> None:
             for name, several in pairs.items():
-                rows = (json.dumps(pair_row(program, pair), ensure_ascii=False) for pair in several)
+                # `default`: fields that only scorers read may be dates or the like.
+                rows = (
+                    json.dumps(pair_row(program, pair), ensure_ascii=False, default=str)
+                    for pair in several
+                )
                 (staged / f"{name}.jsonl").write_text("\n".join([*rows, ""]), encoding="utf-8")
 
         publish(self._round(number), write)
@@ -100,25 +129,36 @@ class RunFolder:
         return self.root / "rounds" / f"{number:03d}"
 
 
+def _changes(path: str, then: object, now: object) -> Iterator[str]:
+    """What differs between two JSON values, each by its dotted path."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        for key in dict.fromkeys([*now, *then]):
+            yield from _changes(f"{path}.{key}" if path else key, then.get(key), now.get(key))
+    elif then != now:
+        plain = all(not isinstance(value, dict | list) for value in (then, now))
+        yield f"{path} was {then!r}, now is {now!r}" if plain else f"{path} differs"
+
+
 def choose_folder(output: Path | str | None, name: str, *, resume: bool) -> RunFolder:
     """The folder to run in. Without `output`: runs/NAME, runs/NAME-2, ... (the last, to resume).
 
     Raises:
-        InputError: `output` is in use, or there is nothing to resume.
+        InputError: `output` is in use or cannot be written, or there is nothing to resume.
     """
-    if output is not None:
-        root = Path(output)
-        if not resume and root.exists() and (not root.is_dir() or any(root.iterdir())):
-            raise InputError(
-                f"{root} exists: add --resume to go on with it, or choose another --output"
-            )
-        return RunFolder(root)
-    number = next(i for i in itertools.count(1) if not _default(name, i).exists())
-    if not resume:
-        return RunFolder(_default(name, number))
-    if number == 1:
-        raise InputError(f"nothing to resume: there is no {_default(name, 1)}")
-    return RunFolder(_default(name, number - 1))
+    if output is None:
+        number = next(i for i in itertools.count(1) if not _default(name, i).exists())
+        if resume and number == 1:
+            raise InputError(f"nothing to resume: there is no {_default(name, 1)}")
+        output = _default(name, number - 1 if resume else number)
+    root = Path(output)
+    if not resume and root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise InputError(
+            f"{root} exists: add --resume to go on with it, or choose another --output"
+        )
+    there = next(parent for parent in (root, *root.absolute().parents) if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write {root}: {there} is no folder that you may write to")
+    return RunFolder(root)
 
 
 def _default(name: str, number: int) -> Path:

@@ -1,6 +1,6 @@
-"""One batch of pairs through the objective: its loss and its metrics, without leaving the device."""
+"""One batch of pairs through the objective: losses and metrics, without leaving the device."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ from .pairs import PairTable
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums and counts of metrics over pairs; add them up over batches and processes, then divide."""
+    """Sums and counts of metrics over pairs; added up over batches and processes, then divided."""
 
     names: tuple[str, ...]
     sums: Tensor  # (M,)
@@ -28,6 +28,21 @@ class Totals:
         """Mean of every metric that was seen at all."""
         pairs = zip(self.names, self.sums.tolist(), self.counts.tolist(), strict=True)
         return {name: total / count for name, total, count in pairs if count}
+
+    def over(self, reduce: Callable[[Tensor], Tensor]) -> "Totals":
+        """Sums and counts as `reduce` makes them, of all processes for `Workers.sum`."""
+        return Totals(self.names, reduce(self.sums), reduce(self.counts))
+
+    def to_json(self) -> dict[str, list[float]]:
+        """[sum, count] by name: a float32 is the same after a way through JSON."""
+        pairs = zip(self.sums.tolist(), self.counts.tolist(), strict=True)
+        return {name: list(pair) for name, pair in zip(self.names, pairs, strict=True)}
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Sequence[float]], device: torch.device) -> "Totals":
+        """Reads what `to_json` wrote."""
+        values = torch.tensor(list(saved.values()), dtype=torch.float32, device=device)
+        return cls(tuple(saved), values[:, 0], values[:, 1])
 
 
 def pair_losses(
@@ -59,7 +74,7 @@ def pair_losses(
     if fit.anchor:
         losses = losses + fit.anchor * nll
     with torch.no_grad():
-        totals = _totals(table.terms, losses, ratios * fit.beta, policy, tokens, nll)
+        totals = _totals(table.terms, losses, ratios * fit.beta, policy, tokens, compared, nll)
     return losses, totals
 
 
@@ -69,20 +84,31 @@ def _totals(
     rewards: Tensor,
     policy: Tensor,
     tokens: Tensor,
+    compared: Tensor,
     nll: Tensor,
 ) -> Totals:
-    """Metrics under TRL's names; `.../NODE` for one term. rewards, policy, tokens: [2, B, T]."""
+    """Metrics under TRL's names, `.../NODE` for one term: means over pairs.
+
+    A term that cancels has margin 0 and no accuracy, so that the margins of all nodes sum to the
+    system's; log-probabilities are of the terms that were scored.
+
+    Args:
+        losses: [B].
+        rewards: [2, B, T], as are `policy` and `tokens`.
+        compared: [B, T].
+        nll: [B].
+    """
     scored = tokens > 0
     every = torch.ones_like(losses)
     columns: list[tuple[str, Tensor, Tensor]] = [("loss", losses, every)]
-    columns += _rewards("", rewards.sum(-1), every)
+    columns += _rewards("", rewards.sum(-1), every, every)
     columns += [
         ("logps/chosen", policy[0].sum(-1), every),
         ("logps/rejected", policy[1].sum(-1), every),
         ("nll/chosen", nll, tokens[0].sum(-1) > 0),
     ]
     for t, name in enumerate(terms):
-        columns += _rewards(f"/{name}", rewards[..., t], every)
+        columns += _rewards(f"/{name}", rewards[..., t], every, compared[:, t])
         columns += [
             (f"logps/{side}/{name}", policy[s, :, t], scored[s, :, t])
             for s, side in enumerate(("chosen", "rejected"))
@@ -93,12 +119,14 @@ def _totals(
     return Totals(names, (values * weights).sum(1), weights.sum(1))
 
 
-def _rewards(suffix: str, rewards: Tensor, every: Tensor) -> list[tuple[str, Tensor, Tensor]]:
-    """rewards: [2, B]."""
+def _rewards(
+    suffix: str, rewards: Tensor, every: Tensor, judged: Tensor
+) -> list[tuple[str, Tensor, Tensor]]:
+    """Columns of (name, values, weights). rewards: [2, B]; every, judged: [B]."""
     margin = rewards[0] - rewards[1]
     return [
         (f"rewards/chosen{suffix}", rewards[0], every),
         (f"rewards/rejected{suffix}", rewards[1], every),
-        (f"rewards/accuracies{suffix}", (margin > 0).float(), every),
+        (f"rewards/accuracies{suffix}", (margin > 0).float(), judged),
         (f"rewards/margins{suffix}", margin, every),
     ]

@@ -1,4 +1,4 @@
-"""Training on one fixed set of pairs: steps, evaluations on held-out pairs, states to resume from."""
+"""Training on one set of pairs: steps, evaluations on held-out pairs, states to resume from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,11 +12,12 @@ from ..progress import Reporter
 from ..system import System
 from .batches import batch_rows
 from .checkpoint import State, flatten
+from .evidence import Evidence
 from .forward import Totals, pair_losses
 from .metrics import MetricsFile
 from .optimization import Optimization
 from .pairs import PairTable
-from .snapshots import Snapshot, copy_of, fingerprint, put
+from .snapshots import Snapshot, copy_of, put
 from .workers import Workers
 
 _ROWS_PER_EVALUATION = 64
@@ -40,6 +41,7 @@ class Loop:
         train: pairs to learn from.
         held_out: pairs to choose the best checkpoint by; empty: the last one is kept.
         number: of the round, which decides the order of pairs.
+        evidence: told of every gradient.
     """
 
     def __init__(
@@ -50,18 +52,18 @@ class Loop:
         held_out: PairTable,
         *,
         number: int,
+        evidence: Evidence,
         metrics: MetricsFile,
         reporter: Reporter,
     ) -> None:
         self._system, self._workers, self._fit = system, workers, system.program.fit
         self._train, self._held_out, self._number = train, held_out, number
-        self._metrics, self._reporter = metrics, reporter
+        self._evidence, self._metrics, self._reporter = evidence, metrics, reporter
         self._weights = {model: system.parameters(model) for model in system.trained()}
         self._optimization = Optimization(system.program, self._weights, workers)
         self._best = Best()
         self._step = 0
-        self._grad_seen = {model: torch.zeros((), device=workers.device) for model in self._weights}
-        self._start = {model: fingerprint(p) for model, p in self._weights.items()}
+        self._window: Totals | None = None  # since the last line of metrics
 
     def run(self, save: Callable[[State], None], stop: Callable[[], bool]) -> bool:
         """Takes the remaining steps, then puts the best weights back.
@@ -74,60 +76,60 @@ class Loop:
             Whether all steps were taken.
 
         Raises:
-            RunError: a step's loss was not finite, or a model that is trained got no gradient.
+            RunError: a step's loss or gradient was not finite.
         """
         fit = self._fit
         reference = self._reference(self._train, "reference")
         held_reference = self._reference(self._held_out, "held-out reference")
-        window: list[Totals] = []
         name = f"round {self._number + 1}/{fit.rounds}" if fit.rounds else "fit"
         with self._reporter.task(name, fit.steps, self._step) as task:
             if self._step == 0:
                 self._evaluate(held_reference)
             while self._step < fit.steps:
-                totals, norms = self._take_step(reference)
-                self._step += 1
-                window.append(totals)
-                stopping = stop()
-                saving = self._step % fit.save_every == 0 or stopping
-                if self._step % fit.log_every == 0 or saving or self._step == fit.steps:
-                    task.advance(0, note=self._log(window, norms))
-                    window = []
-                if self._step % fit.eval_every == 0 or self._step == fit.steps:
+                norms = self._take_step(reference)
+                last = self._step == fit.steps
+                logging = self._step % fit.log_every == 0 or last
+                task.advance(note=self._log(norms) if logging else None)
+                if self._step % fit.eval_every == 0 or last:
                     self._evaluate(held_reference)
-                if saving and (stopping or self._step < fit.steps):
+                stopping = stop() and not last
+                if stopping or (self._step % fit.save_every == 0 and not last):
                     save(self.state())
-                task.advance()
                 if stopping:
                     return False
-        self._require_training()
+        self._evidence.add_round()
         self._restore_best()
         return True
 
-    def _take_step(self, reference: Tensor) -> tuple[Totals, dict[str, Tensor]]:
+    def _take_step(self, reference: Tensor) -> dict[str, Tensor]:
+        """One optimizer step; the gradients' norms."""
         fit, workers = self._fit, self._workers
         seed = derive(fit.seed, self._number)
         rows = batch_rows(len(self._train), fit.batch_size, self._step, seed)
-        totals: Totals | None = None
-        for micro in _split(list(workers.share(rows)), fit.gradient_accumulation_steps):
+        # More processes than pairs in a batch leave some without a share: their sums are empty.
+        share = _split(list(workers.share(rows)), fit.gradient_accumulation_steps) or [[]]
+        parts = []
+        for micro in share:
             with workers.accelerator.autocast():
-                losses, part = pair_losses(self._system, self._train, micro, reference, fit)
-            workers.accelerator.backward(losses.sum() / fit.batch_size)
-            totals = part if totals is None else totals + part
-        if totals is None:  # more processes than pairs in a batch: this one has no share
-            totals = pair_losses(self._system, self._train, [], reference, fit)[1]
-        loss = workers.sum(totals.sums[0].clone())
+                losses, totals = pair_losses(self._system, self._train, micro, reference, fit)
+            if losses.requires_grad:  # not if every trained term of these pairs cancels
+                workers.accelerator.backward(losses.sum() / fit.batch_size)
+            parts.append(totals)
+        totals = sum(parts[1:], parts[0])
         try:
-            norms = self._optimization.step(loss)
+            norms = self._optimization.step(workers.sum(totals.sums[0].clone()))
         except RunError as error:
             raise RunError(f"step {self._step + 1} was not taken: {error}") from error
-        for model in self._weights:
-            self._grad_seen[model] += norms[f"grad_norm/{model}"]
-        return totals, norms
+        self._evidence.add_step(norms)
+        self._window = totals if self._window is None else self._window + totals
+        self._step += 1
+        return norms
 
-    def _log(self, window: list[Totals], norms: dict[str, Tensor]) -> str:
-        """Writes the window's mean metrics; a short note for the progress line."""
-        means = _reduced(window, self._workers).means()
+    def _log(self, norms: dict[str, Tensor]) -> str:
+        """Writes the mean metrics since the last line; a short note for the progress line."""
+        assert self._window is not None
+        means = self._window.over(self._workers.sum).means()
+        self._window = None
         self._metrics.write(
             {
                 "round": self._number,
@@ -149,7 +151,7 @@ class Loop:
                 pair_losses(self._system, self._held_out, batch, reference, self._fit)[1]
                 for batch in _chunks(rows, _ROWS_PER_EVALUATION) or [[]]
             ]
-        means = _reduced(parts, self._workers).means()
+        means = sum(parts[1:], parts[0]).over(self._workers.sum).means()
         line = {f"eval_{name}": value for name, value in means.items()}
         self._metrics.write({"round": self._number, "step": self._step, **line})
         if means["loss"] < self._best.loss:
@@ -167,62 +169,41 @@ class Loop:
                 task.advance(len(chunk))
         return self._workers.sum(out)
 
+    def _restore_best(self) -> None:
+        if self._best.weights:
+            put(self._weights, self._best.weights)
+            self._reporter.line(
+                f"kept the weights after step {self._best.step} of {self._fit.steps}: lowest "
+                f"held-out loss, {self._best.loss:.4f}"
+            )
+
     # ---- state
 
     def state(self) -> State:
         """Where this round stands, but for the weights themselves."""
-        moments, info = self._optimization.state()
+        moments, optimization = self._optimization.state()
+        window = self._window.over(self._workers.sum) if self._window is not None else None
         return State(
-            {
-                **flatten("optimizer", moments),
-                **flatten("best", self._best.weights),
-                **flatten("gradients", {m: {"seen": g} for m, g in self._grad_seen.items()}),
-                **flatten("start", {m: {"fingerprint": f} for m, f in self._start.items()}),
-            },
+            {**flatten("optimizer", moments), **flatten("best", self._best.weights)},
             {
                 "round": self._number,
                 "step": self._step,
                 "best_step": self._best.step,
                 "best_loss": self._best.loss if self._best.weights else None,
-                "optimization": info,
+                "optimization": optimization,
+                "window": window.to_json() if window is not None else None,
             },
         )
 
     def load(self, state: State) -> None:
         """Goes on from `state`, with the weights of then already in place."""
-        self._optimization.load(state.under("optimizer"), state.info["optimization"])
-        self._step = state.info["step"]
-        if state.info["best_loss"] is not None:
-            self._best = Best(state.info["best_loss"], state.info["best_step"], state.under("best"))
-        for model, seen in state.under("gradients").items():
-            self._grad_seen[model] = seen["seen"].to(self._workers.device)
-        self._start = {m: f["fingerprint"] for m, f in state.under("start").items()}
-
-    def _restore_best(self) -> None:
-        if self._best.weights:
-            put(self._weights, self._best.weights)
-
-    def _require_training(self) -> None:
-        without = [model for model, seen in self._grad_seen.items() if not seen > 0]
-        if without:
-            raise RunError(
-                f"no pair gave a gradient to {', '.join(without)}, declared trainable: on every pair "
-                "the sides agree on the texts and prompts of its nodes. Collect pairs that differ "
-                "there, or declare it `train: frozen`"
-            )
-        same = [m for m, p in self._weights.items() if torch.equal(fingerprint(p), self._start[m])]
-        if same:
-            raise RunError(
-                f"{', '.join(same)} got gradients but did not change: the learning rate is lost in "
-                "the rounding of the weights' type. Raise `learning_rate`, or set `dtype: float32`"
-            )
-
-
-def _reduced(parts: list[Totals], workers: Workers) -> Totals:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return Totals(total.names, workers.sum(total.sums), workers.sum(total.counts))
+        info = state.info
+        self._optimization.load(state.under("optimizer"), info["optimization"])
+        self._step = info["step"]
+        if info["best_loss"] is not None:
+            self._best = Best(info["best_loss"], info["best_step"], state.under("best"))
+        if info["window"] is not None and self._workers.main:  # the sum over all processes
+            self._window = Totals.from_json(info["window"], self._workers.device)
 
 
 def _split(rows: list[int], parts: int) -> list[list[int]]:

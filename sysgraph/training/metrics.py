@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class MetricsFile:
-    """Appends JSON lines; the file's size is part of a run's state, so a resumed run cuts it back."""
+    """Appends JSON lines; its size is part of a run's state, so a resumed run cuts it back."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path

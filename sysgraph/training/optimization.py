@@ -36,6 +36,7 @@ class Optimization:
         self._optimizer = workers.accelerator.prepare(self._adam)
         name = "constant_with_warmup" if fit.lr_scheduler == "constant" else fit.lr_scheduler
         self._schedule: LambdaLR = get_scheduler(name, self._adam, fit.warmup_steps, fit.steps)
+        self._rates = self._schedule.get_last_lr()  # of the last step
 
     def step(self, loss: Tensor) -> dict[str, Tensor]:
         """Steps on the gradients that were accumulated.
@@ -69,6 +70,7 @@ class Optimization:
             )
         if self._max_norm is not None:
             nn.utils.clip_grads_with_norm_(everything, self._max_norm, total)
+        self._rates = self._schedule.get_last_lr()
         self._optimizer.step()
         if not self._optimizer.step_was_skipped:
             self._schedule.step()
@@ -76,13 +78,12 @@ class Optimization:
         return {"grad_norm": total, **norms}
 
     def learning_rates(self) -> dict[str, float]:
-        """`learning_rate` of the first model and `learning_rate/MODEL` of each."""
-        rates = self._schedule.get_last_lr()
-        each = {f"learning_rate/{m}": r for m, r in zip(self._weights, rates, strict=True)}
-        return {"learning_rate": rates[0], **each}
+        """The last step's: `learning_rate` of the first model and `learning_rate/MODEL` of each."""
+        each = {f"learning_rate/{m}": r for m, r in zip(self._weights, self._rates, strict=True)}
+        return {"learning_rate": self._rates[0], **each}
 
     def state(self) -> tuple[dict[str, dict[str, Tensor]], dict[str, object]]:
-        """Tensors by model and `parameter/moment`, and JSON: enough to go on as if never stopped."""
+        """Tensors by model and `parameter/moment`, and JSON: enough to go on as if not stopped."""
         tensors: dict[str, dict[str, Tensor]] = {}
         for model, parameters in self._weights.items():
             tensors[model] = {

@@ -1,7 +1,8 @@
 """Preference pairs, and the table of requests that scoring them takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from ..engines import Request
 from ..forward import complete, requests
 from ..system import System
 from ..trace import Trace
+from .batches import hold_out
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,14 @@ class PairTable:
         """The requests whose reference value some ratio needs."""
         used = self.index[self.compared[:, None].expand_as(self.index)].unique()
         return [int(r) for r in used if r < len(self.requests)]
+
+    def untaught(self, program: Program) -> list[str]:
+        """The trained models that no pair can give a gradient: all of their terms cancel."""
+        anchored = (self.index[:, 0] < len(self.requests)) & (program.fit.anchor > 0)
+        taught = (self.compared | anchored).any(0).tolist()
+        model = {term.variable: str(term.model) for term in program.terms}
+        reached = {model[t] for t, some in zip(self.terms, taught, strict=True) if some}
+        return [m for m in dict.fromkeys(model[t] for t in self.terms) if m not in reached]
 
 
 def tabulate(system: System, pairs: Sequence[Pair]) -> PairTable:
@@ -82,6 +92,18 @@ def tabulate(system: System, pairs: Sequence[Pair]) -> PairTable:
         torch.tensor(compared, dtype=torch.bool).view(-1, len(terms)),
         torch.tensor([*(system.length(r) for r in ids), 0], dtype=torch.float32),
     )
+
+
+def split_pairs(pairs: Sequence[Pair], fraction: float, seed: int) -> dict[str, list[Pair]]:
+    """`train` and `held_out`: whole inputs are held out, so that none is on both sides."""
+    held = hold_out([input_key(pair.chosen.inputs) for pair in pairs], fraction, seed)
+    sides = list(zip(pairs, held, strict=True))
+    return {"train": [p for p, h in sides if not h], "held_out": [p for p, h in sides if h]}
+
+
+def input_key(inputs: Mapping[str, Any]) -> str:
+    """Equal for equal inputs."""
+    return repr(sorted(inputs.items()))
 
 
 def _by_term(program: Program, trace: Trace) -> dict[str, Request]:

@@ -1,41 +1,28 @@
-"""The rounds of one run: collect from the current policy, fit, keep the best, and never lose any of it."""
+"""The rounds of one run: collect from the current policy, fit, keep the best, never lose any."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from sysgraph_compiler import Program
 
 from ..engines.seeding import derive
-from ..errors import RunError
+from ..errors import InputError, RunError
 from ..evaluation import Evaluation, evaluate
 from ..progress import Reporter
-from ..scored import Scored, mean_score, ordered_pairs, sample_scored
-from ..scorers import Scorer
 from ..system import System
-from .batches import hold_out, shuffled
-from .checkpoint import State, flatten, load_state, publish, save_state
+from .checkpoint import State, flatten, load_state, save_state
+from .collecting import Collector, Material
+from .evidence import Evidence, no_gradient
 from .folder import RunFolder
 from .interrupts import stop_between_steps
 from .loop import Loop
 from .metrics import MetricsFile
-from .pairs import Pair, tabulate
+from .pairs import Pair, split_pairs, tabulate
 from .snapshots import Snapshot, copy_of, put
 from .workers import Workers
 
 
 class Interrupted(RunError):
     """The run was asked to stop, and did so where it can be resumed."""
-
-
-@dataclass(frozen=True)
-class Material:
-    """What a run learns from and is measured by: fixed `pairs`, or `inputs` to collect on."""
-
-    pairs: Sequence[Pair]
-    inputs: Sequence[Mapping[str, Any]]
-    eval_inputs: Sequence[Mapping[str, Any]]
-    scorer: Scorer | None
 
 
 class Session:
@@ -55,23 +42,33 @@ class Session:
         self._fit = system.program.fit
         self._workers, self._folder, self._reporter = workers, folder, reporter
         self._metrics = MetricsFile(folder.metrics if workers.main else None)
+        self._collector = Collector(
+            system, material, workers=workers, metrics=self._metrics, reporter=reporter
+        )
         self._weights = {model: system.parameters(model) for model in system.trained()}
+        self._evidence = Evidence(self._weights, workers.device)
+        self._digest = material.digest()
         self._reference: Snapshot = {}  # this round's; empty: the models before training
         self._best: Snapshot = {}  # of the rounds so far, by the score of held-out inputs
         self._best_score: float | None = None
+        self._best_round = 0
         self.before: Evaluation | None = None
         self.after: Evaluation | None = None
-        self._held = hold_out(
-            [repr(i) for i in material.inputs], self._fit.eval_fraction, self._fit.seed
-        )
 
     def run(self) -> None:
         """Takes the rounds that are left; `before` and `after` then hold the scores.
 
         Raises:
             Interrupted: a signal asked to stop.
+            InputError: the data changed since the run was stopped.
             RunError: training failed.
         """
+        try:
+            self._run()
+        except KeyboardInterrupt:  # while no steps are taken, or the second one
+            raise self._interrupted() from None
+
+    def _run(self) -> None:
         state = load_state(self._folder.state)
         first = 0
         if state is None:
@@ -83,37 +80,31 @@ class Session:
             self._round(number, state if state is not None and "step" in state.info else None)
             state = None
             self._save(State({}, {"round": number + 1}))
+        self._evidence.require()
         if self._fit.rounds:
-            self._consider(self._sample(self._held_inputs(), "held-out score", self._fit.rounds))
-            if self._best:
-                put(self._weights, self._best)
+            self._consider(self._collector.held_out_score(), self._fit.rounds)
+            self._restore_best_round()
         self.after = self._evaluate("after")
         if self._workers.main:
-            publish(self._folder.models, self._system.save)
+            self._folder.save_models(self._system)
 
     def _round(self, number: int, state: State | None) -> None:
-        if state is not None:
-            pairs = (
-                self._folder.load_pairs(number, self._program)
-                if self._fit.rounds
-                else self._split()
-            )
-        elif self._fit.rounds:
-            pairs = self._collect(number)
-            if number:
-                self._reference = copy_of(self._weights)
-                self._set_reference()
-        else:
-            pairs = self._split()
+        """One round's steps, or the rest of them after `state`."""
+        pairs = self._pairs(number, resumed=state is not None)
         if not pairs["train"]:
             self._reporter.line(f"round {number + 1}: no input's samples differ in score")
             return
+        train = tabulate(self._system, pairs["train"])
+        untaught = train.untaught(self._program)
+        if untaught and not self._fit.rounds:  # a later round's pairs may differ where these agree
+            raise no_gradient("no pair gives", untaught)
         loop = Loop(
             self._system,
             self._workers,
-            tabulate(self._system, pairs["train"]),
+            train,
             tabulate(self._system, pairs["held_out"]),
             number=number,
+            evidence=self._evidence,
             metrics=self._metrics,
             reporter=self._reporter,
         )
@@ -121,76 +112,26 @@ class Session:
             loop.load(state)
         with stop_between_steps(enabled=self._workers.alone) as stop:
             if not loop.run(self._save, stop):
-                raise Interrupted(
-                    f"interrupted; continue with: sysgraph fit {self._folder.graph} --resume "
-                    f"--output {self._folder.root}"
-                )
+                raise self._interrupted()
 
-    # ---- pairs
-
-    def _split(self) -> dict[str, list[Pair]]:
-        """The fixed pairs, whole inputs held out."""
-        pairs = self._material.pairs
-        keys = [repr(sorted(pair.chosen.inputs.items())) for pair in pairs]
-        held = hold_out(keys, self._fit.eval_fraction, self._fit.seed)
-        return {
-            "train": [p for p, h in zip(pairs, held, strict=True) if not h],
-            "held_out": [p for p, h in zip(pairs, held, strict=True) if h],
-        }
-
-    def _collect(self, number: int) -> dict[str, list[Pair]]:
-        """Pairs from the current policy, on disk before they are trained on."""
-        inputs = [i for i, held in zip(self._material.inputs, self._held, strict=True) if not held]
-        if self._fit.inputs_per_round is not None:
-            order = shuffled(len(inputs), derive(self._fit.seed, "inputs", number))
-            inputs = [inputs[i] for i in order[: self._fit.inputs_per_round]]
-        name = f"collect {number + 1}/{self._fit.rounds}"
-        scored = {
-            "train": self._sample(inputs, name, number),
-            "held_out": self._sample(self._held_inputs(), f"{name} held-out", number),
-        }
-        self._consider(scored["held_out"])
-        self._log_scores(number, scored)
-        pairs = {name: list(ordered_pairs(s, self._fit.samples)) for name, s in scored.items()}
+    def _pairs(self, number: int, *, resumed: bool) -> Mapping[str, Sequence[Pair]]:
+        """Pairs to train on and pairs held out; collected ones are on disk before they are used."""
+        if not self._fit.rounds:
+            return split_pairs(self._material.pairs, self._fit.eval_fraction, self._fit.seed)
+        if resumed:
+            return self._folder.load_pairs(number, self._program)
+        collected = self._collector.collect(number)
+        self._consider(collected.held_out_score, number)
         if self._workers.main:
-            self._folder.save_pairs(number, self._program, pairs)
+            self._folder.save_pairs(number, self._program, collected.pairs)
         self._workers.wait()
-        return pairs
+        if number:
+            self._reference = copy_of(self._weights)
+            self._set_reference()
+        return collected.pairs
 
-    def _held_inputs(self) -> list[Mapping[str, Any]]:
-        return [i for i, held in zip(self._material.inputs, self._held, strict=True) if held]
-
-    def _sample(self, inputs: Sequence[Mapping[str, Any]], name: str, number: int) -> list[Scored]:
-        assert self._material.scorer is not None
-        mine = self._workers.share(inputs)
-        with self._reporter.task(name, len(mine)) as task:
-            scored = sample_scored(
-                self._system,
-                mine,
-                self._material.scorer,
-                samples=self._fit.samples,
-                seed=derive(self._fit.seed, "collect", number),
-                advance=task.advance,
-            )
-        size = self._fit.samples
-        groups = [scored[i : i + size] for i in range(0, len(scored), size)]
-        return [one for group in self._workers.together(groups) for one in group]
-
-    def _consider(self, held_out: Sequence[Scored]) -> None:
-        """Keeps the current weights if held-out inputs score best under them; later ones win ties."""
-        if not held_out:
-            return
-        score = mean_score(held_out)
-        if self._best_score is None or score >= self._best_score:
-            self._best_score, self._best = score, copy_of(self._weights)
-
-    def _log_scores(self, number: int, scored: Mapping[str, Sequence[Scored]]) -> None:
-        means = {name: mean_score(several) for name, several in scored.items() if several}
-        self._metrics.write({"round": number, **{f"score/{k}": v for k, v in means.items()}})
-        shown = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
-        self._reporter.line(
-            f"round {number + 1}/{self._fit.rounds}: mean score of samples: {shown}"
-        )
+    def _interrupted(self) -> Interrupted:
+        return Interrupted(f"interrupted; continue with: {self._folder.resume_command()}")
 
     def _evaluate(self, name: str) -> Evaluation | None:
         scorer = self._material.scorer
@@ -209,6 +150,25 @@ class Session:
 
     # ---- weights and state
 
+    def _consider(self, score: float | None, number: int) -> None:
+        """Keeps the current weights if held-out inputs score best under them; later ones win ties.
+
+        Args:
+            score: of the held-out inputs; None: none are held out.
+            number: rounds that led to these weights.
+        """
+        if score is not None and (self._best_score is None or score >= self._best_score):
+            self._best_score, self._best = score, copy_of(self._weights)
+            self._best_round = number
+
+    def _restore_best_round(self) -> None:
+        if self._best:
+            put(self._weights, self._best)
+            self._reporter.line(
+                f"kept the weights after round {self._best_round} of {self._fit.rounds}: best "
+                f"held-out score, {self._best_score:.3f}"
+            )
+
     def _set_reference(self) -> None:
         for model, weights in self._reference.items():
             self._system.set_reference(model, weights)
@@ -223,9 +183,12 @@ class Session:
                 **state.tensors,
             }
             info = {
+                "data": self._digest,
+                "best_round": self._best_round,
                 "best_round_score": self._best_score,
                 "before": self.before.model_dump() if self.before else None,
                 "metrics_size": self._metrics.size(),
+                "evidence": self._evidence.state(),
                 **state.info,
             }
             save_state(self._folder.state, State(tensors, info))
@@ -234,10 +197,16 @@ class Session:
     def _load(self, state: State) -> int:
         """Goes on from `state`; the round to go on with."""
         info = state.info
+        if info["data"] != self._digest:
+            raise InputError(
+                f"the data of {self._folder.root} changed since the run was stopped: put them back "
+                "as they were, or start anew in another --output"
+            )
         put(self._weights, state.under("policy"))
         self._reference, self._best = state.under("reference"), state.under("best_round")
-        self._best_score = info["best_round_score"]
+        self._best_score, self._best_round = info["best_round_score"], info["best_round"]
         self.before = Evaluation(**info["before"]) if info["before"] else None
+        self._evidence.load(info["evidence"])
         self._set_reference()
         self._metrics.truncate(info["metrics_size"])
         number = int(info["round"])

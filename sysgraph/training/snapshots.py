@@ -1,5 +1,6 @@
 """Copies of trained weights, by model and parameter name."""
 
+import hashlib
 from collections.abc import Mapping
 
 import torch
@@ -25,7 +26,10 @@ def put(weights: Weights, snapshot: Snapshot) -> None:
             parameter.copy_(snapshot[model][name])
 
 
-def fingerprint(parameters: Mapping[str, Tensor]) -> Tensor:
-    """Two numbers that differ when a weight does, but for a coincidence: [2], float64."""
-    values = [p.detach().to("cpu", torch.float64) for p in parameters.values()]
-    return torch.stack([torch.stack([v.sum(), v.square().sum()]) for v in values]).sum(0)
+def fingerprint(parameters: Mapping[str, Tensor]) -> str:
+    """A digest that changes when any weight does."""
+    digest = hashlib.blake2b()
+    for parameter in parameters.values():
+        values = parameter.detach().cpu().contiguous().view(-1).view(torch.uint8)
+        digest.update(values.numpy().data)
+    return digest.hexdigest()

@@ -1,7 +1,7 @@
-"""The processes of one run, through accelerate: who does which share, and how shares are put together.
+"""The processes of one run, through accelerate: who does which share, and what becomes of shares.
 
-Gradients are summed once per step over one flat buffer, with zeros for what a process's share did not
-touch: a node without a gradient cannot make another process wait, as bucketed hooks could.
+Gradients are summed once per step over one flat buffer, with zeros for what a process's share did
+not touch: a node without a gradient cannot make another process wait, as bucketed hooks could.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,10 +9,12 @@ from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedType, gather_object
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..system import default_device
 
 T = TypeVar("T")
 
@@ -32,21 +34,32 @@ class Workers:
         mixed_precision: `no`, `bf16`, `fp16`; None: as accelerate is configured.
 
     Raises:
-        InputError: accelerate is configured to shard models, which this training does not do.
+        InputError: accelerate is configured to shard models, which this training does not do, or
+            the device cannot compute in this precision.
     """
 
     def __init__(self, mixed_precision: str | None) -> None:
-        self.accelerator = Accelerator(mixed_precision=mixed_precision)
+        # The state is one per Python process: an earlier run's precision would stay in effect.
+        AcceleratorState._reset_state()
+        # Without `cpu=True`, processes that were launched on a machine without an accelerator do
+        # not find each other: each would take itself for the only one.
+        on_cpu = default_device().type == "cpu"
+        self.accelerator = Accelerator(mixed_precision=mixed_precision, cpu=on_cpu or None)
         if self.accelerator.distributed_type not in _REPLICATED:
             raise InputError(
                 f"accelerate is configured for {self.accelerator.distributed_type.value}; sysgraph "
                 "trains replicated models (one process, or several with the same models)"
             )
+        if self.accelerator.mixed_precision == "fp16" and self.device.type == "cpu":
+            raise InputError("mixed precision fp16 needs a GPU; on a CPU choose bf16 or no")
+        # The loop divides by the whole batch itself; `accelerate launch` may set another divisor.
+        self.accelerator.gradient_accumulation_steps = 1
 
     @property
     def device(self) -> torch.device:
         """This process's device."""
-        return self.accelerator.device
+        device: torch.device = self.accelerator.device
+        return device
 
     @property
     def main(self) -> bool:
@@ -84,16 +97,18 @@ class Workers:
         self.accelerator.wait_for_everyone()
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Gives every parameter the sum of its gradients over all processes, 0 where there is none."""
+        """Gives every parameter the sum of all processes' gradients, 0 where there is none."""
         several = list(parameters)
         for parameter in several:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         if self.alone:
             return
-        flat = self.sum(
-            torch.cat([p.grad.float().flatten() for p in several if p.grad is not None])
-        )
-        sizes = [p.numel() for p in several]
-        for parameter, part in zip(several, flat.split(sizes), strict=True):
-            parameter.grad = part.view_as(parameter).to(parameter.dtype)
+        gradients = [p.grad for p in several if p.grad is not None]
+        # Half-precision gradients are added in float32; tables keep their float64.
+        wide = [g.float() if g.element_size() < 4 else g for g in gradients]
+        flat = self.sum(torch.cat([g.flatten() for g in wide]))
+        for gradient, part in zip(
+            gradients, flat.split([g.numel() for g in gradients]), strict=True
+        ):
+            gradient.copy_(part.view_as(gradient))

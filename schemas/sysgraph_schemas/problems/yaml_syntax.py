@@ -1,7 +1,6 @@
 """SG002: the text is no YAML."""
 
-from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.reader import ReaderError
+from yaml.error import MarkedYAMLError
 
 from ..diagnostics import Code, Diagnostic, Note, problem
 from ..located import Located
@@ -22,7 +21,7 @@ _QUOTE_TEMPLATES = 'put templates in quotes: prompt: "{{ question }}"'
 
 
 def diagnose(source: Source, error: MarkedYAMLError) -> Diagnostic:
-    """Where ruamel's scanner or parser stopped."""
+    """Where the scanner or parser stopped."""
     mark = error.problem_mark or error.context_mark
     offset = mark.index if mark else 0
     notes: tuple[Note, ...] = ()
@@ -39,21 +38,14 @@ def diagnose(source: Source, error: MarkedYAMLError) -> Diagnostic:
     return problem(CODE, f"this is no YAML: {what}", span=span, help=help, notes=notes)
 
 
-def unprintable(source: Source, error: ReaderError) -> Diagnostic:
-    """A control character."""
-    offset = int(error.position)
+def unprintable(source: Source, offset: int) -> Diagnostic:
+    """A control character, or half of one that takes two."""
     what = f"the character U+{ord(source.text[offset]):04X} may not stand in YAML"
     return problem(CODE, what, span=source.span(offset, offset + 1), help="remove it")
 
 
-def half_character(source: Source, start: int, end: int) -> Diagnostic:
-    """One half of an escaped pair."""
-    what = "an escape in this text is half a character"
-    return problem(CODE, what, span=source.span(start, end), help="write the character itself")
-
-
 def other(source: Source, error: Exception) -> Diagnostic:
-    """What ruamel stumbled over without saying where."""
+    """What the parser stumbled over without saying where."""
     what = f"this is no YAML ({type(error).__name__})"
     return problem(CODE, what, span=source.span(0, 0))
 

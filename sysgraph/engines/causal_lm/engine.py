@@ -31,13 +31,14 @@ class CausalLMEngine:
         residents: dict[Hashable, Resident] = {}
         self._weights: dict[str, Weights] = {}
         for name, spec in models.items():
-            key = (spec.id, spec.revision, spec.dtype)
+            key = (spec.id, spec.revision or "main", spec.dtype)
             if key not in residents:
                 residents[key] = Resident(spec, device)
             self._weights[name] = _weights(residents[key], name, spec, seed)
         self.encode = lru_cache(maxsize=200_000)(self._encode)
 
     def problem(self, request: Request) -> str | None:
+        """Why `request` cannot be scored (nothing to start from, beyond the window), or None."""
         try:
             row = self.encode(request)
         except InputError as error:
@@ -46,12 +47,13 @@ class CausalLMEngine:
         size = len(row.prompt) + len(row.completion)
         if window is not None and size > window:
             return (
-                f"{size} tokens ({len(row.prompt)} of prompt, {len(row.completion)} of completion), "
-                f"but model {request.model!r} has a window of {window}"
+                f"{size} tokens ({len(row.prompt)} of prompt, {len(row.completion)} of "
+                f"completion), but model {request.model!r} has a window of {window}"
             )
         return None
 
     def length(self, request: Request) -> int:
+        """Number of completion tokens, the end-of-sequence token included."""
         return len(self.encode(request).completion)
 
     def log_prob(self, requests: Sequence[Request], *, reference: bool) -> Tensor:
@@ -63,10 +65,10 @@ class CausalLMEngine:
         order: list[int] = []
         for indices in groups.values():
             weights = self._weights[requests[indices[0]].model]
-            with weights.module(reference=reference) as module:
-                for batch, values in self._score(module, weights, [requests[i] for i in indices]):
-                    parts.append(values)
-                    order.extend(indices[i] for i in batch)
+            module = weights.module(reference=reference)
+            for batch, values in self._score(module, weights, [requests[i] for i in indices]):
+                parts.append(values)
+                order.extend(indices[i] for i in batch)
         if not parts:
             return torch.empty(0)
         back = torch.tensor(order, device=parts[0].device).argsort()
@@ -85,12 +87,13 @@ class CausalLMEngine:
             where[row].append(i)
         resident = weights.resident
         for batch in passes(unique):
-            values = score(module, [unique[i] for i in batch], pad=resident.pad, slim=resident.slim)
+            values = score(module, [unique[i] for i in batch], pad=resident.pad)
             copies = [where[unique[i]] for i in batch]
             repeats = torch.tensor([len(c) for c in copies], device=values.device)
             yield [i for c in copies for i in c], values.repeat_interleave(repeats)
 
     def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> list[Completion]:
+        """One completion per draw, its ids stored; the same whatever the batch size."""
         by_model: dict[str, list[int]] = defaultdict(list)
         for index, draw in enumerate(draws):
             by_model[draw.model].append(index)
@@ -109,32 +112,37 @@ class CausalLMEngine:
     ) -> list[Completion]:
         weights = self._weights[model]
         resident = weights.resident
-        with weights.module(reference=False) as module:
-            rows = generate(
-                module,
-                prompts,
-                seeds,
-                spec=self._specs[model],
-                pad=resident.pad,
-                ends=resident.ends,
-            )
+        rows = generate(
+            weights.module(reference=False),
+            prompts,
+            seeds,
+            spec=self._specs[model],
+            pad=resident.pad,
+            ends=resident.ends,
+        )
         return [Completion(decode(resident.tokenizer, ids), ids) for ids in rows]
 
     def parameters(self, model: str) -> dict[str, nn.Parameter]:
+        """What is trained of `model`, by module name; empty for a frozen one."""
         return self._weights[model].parameters()
 
     def set_reference(self, model: str, weights: dict[str, Tensor] | None) -> None:
+        """Makes `weights` the reference of `model`; None: as before training."""
         self._weights[model].set_reference(weights)
 
     def save(self, model: str, folder: Path) -> None:
+        """Writes the adapter, or for `train: full` the whole checkpoint, into `folder`."""
         self._weights[model].save(folder)
 
     def load(self, model: str, folder: Path) -> None:
+        """Reads what `save` wrote, or raises InputError and changes nothing."""
         self._weights[model].load(folder)
 
     def _encode(self, request: Request) -> Encoded:
-        tokenizer = self._weights[request.model].resident.tokenizer
-        return encode(tokenizer, request.context, request.value)
+        resident = self._weights[request.model].resident
+        return encode(
+            resident.tokenizer, request.context, request.value, vocabulary=resident.vocabulary()
+        )
 
     def _prompt(self, model: str, context: Context) -> tuple[int, ...]:
         resident = self._weights[model].resident
@@ -143,8 +151,8 @@ class CausalLMEngine:
         room = self._specs[model].max_new_tokens
         if window is not None and len(prompt) + room > window:
             raise InputError(
-                f"a prompt of {len(prompt)} tokens and max_new_tokens {room} do not fit model "
-                f"{model!r}'s window of {window}: {context!r:.200}"
+                f"a prompt of {len(prompt)} tokens and max_new_tokens {room} do not fit the window "
+                f"of {window} of model {model!r}: {context!r:.200}"
             )
         return prompt
 

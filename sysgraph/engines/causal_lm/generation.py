@@ -17,8 +17,8 @@ from sysgraph_schemas import CausalLM
 from ..seeding import uniforms
 
 
-class InverseCDF(LogitsProcessor):  # type: ignore[misc]
-    """Leaves only the token that row i's own uniform number picks, so that a greedy `generate` samples.
+class InverseCDF(LogitsProcessor):
+    """Leaves only the token that row i's own uniform number picks: greedy `generate` then samples.
 
     `generate`'s sampling draws from one global generator: its result for a row depends on the rows
     beside it. Here u[i, t] is all the randomness of row i at step t.
@@ -29,6 +29,7 @@ class InverseCDF(LogitsProcessor):  # type: ignore[misc]
         self._prompt_width = prompt_width
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """Log-probabilities 0 for the picked token, -inf for all others: [B, V]."""
         cdf = scores.float().softmax(-1).cumsum(-1)  # (B, V)
         point = self._u[:, input_ids.shape[1] - self._prompt_width, None] * cdf[:, -1:]
         last = torch.searchsorted(
@@ -48,7 +49,7 @@ def generate(
     pad: int,
     ends: Sequence[int],
 ) -> list[tuple[int, ...]]:
-    """Completion ids of each prompt, ended by an end-of-sequence id unless the length limit cut them."""
+    """Completion ids of each prompt, ended by one of `ends` unless the length limit cut them."""
     device = next(module.parameters()).device
     width = max(map(len, prompts))
     tokens = torch.tensor([(pad,) * (width - len(p)) + p for p in prompts], device=device)

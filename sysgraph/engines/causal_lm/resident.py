@@ -1,14 +1,14 @@
 """One base checkpoint in memory, shared by every model that names it, and the adapters on it."""
 
 import contextlib
-import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, LoraModel, PeftModel, get_peft_model, get_peft_model_state_dict
+from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
 
 from sysgraph_schemas import CausalLM, LoRA
 
@@ -16,6 +16,9 @@ from ... import toys
 from ...errors import InputError
 from ..seeding import derive
 from .quiet import quiet
+
+# What transformers and safetensors raise for a folder that is no checkpoint, or a damaged one.
+UNREADABLE = (OSError, ValueError, RuntimeError, SafetensorError)
 
 
 def load_base(spec: CausalLM, device: torch.device) -> PreTrainedModel:
@@ -25,10 +28,12 @@ def load_base(spec: CausalLM, device: torch.device) -> PreTrainedModel:
         InputError: `spec.id` is no checkpoint that can be loaded.
     """
     with _explained(spec):
-        module = AutoModelForCausalLM.from_pretrained(
+        module: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             source(spec), revision=spec.revision or "main", dtype=spec.dtype
         )
-    return module.to(device).eval().requires_grad_(False)
+    module.requires_grad_(False).eval()
+    nn.Module.to(module, device)
+    return module
 
 
 def source(spec: CausalLM) -> str:
@@ -41,38 +46,87 @@ def _explained(spec: CausalLM) -> Iterator[None]:
     try:
         with quiet():
             yield
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise InputError(f"cannot load model id {spec.id!r}: {error}") from error
 
 
+def take_generation_config(module: PreTrainedModel) -> GenerationConfig:
+    """Takes the checkpoint's generation settings away from `module`, and returns them.
+
+    `generate` fills what a caller leaves open from there: a checkpoint's repetition penalty or
+    top_k would make samples come from another distribution than the one that is scored.
+    """
+    taken = module.generation_config
+    module.generation_config = GenerationConfig()
+    return taken
+
+
 class Resident:
-    """A base model, its tokenizer and its adapters."""
+    """A base model, its tokenizer and its adapters.
+
+    Raises:
+        InputError: the checkpoint cannot be loaded, or its tokenizer never ends a text.
+    """
 
     def __init__(self, spec: CausalLM, device: torch.device) -> None:
         with _explained(spec):
             self.tokenizer = AutoTokenizer.from_pretrained(
                 source(spec), revision=spec.revision or "main"
             )
-        if self.tokenizer.eos_token_id is None:
+        end = self.tokenizer.eos_token_id
+        if end is None:
             raise InputError(f"the tokenizer of {spec.id!r} has no end-of-sequence token")
         self.device = device
         self.base = load_base(spec, device)
-        self.slim = "logits_to_keep" in inspect.signature(self.base.forward).parameters
-        self.adapted: PeftModel | None = None
-        pad = self.tokenizer.pad_token_id
-        self.pad: int = self.tokenizer.eos_token_id if pad is None else pad
-        self.ends = _ends(self.base, self.tokenizer.eos_token_id)
-        # `generate` fills what a caller leaves open from here: a checkpoint's repetition penalty or
-        # top_k would make samples come from another distribution than the one that is scored.
-        self.base.generation_config = type(self.base.generation_config)()
-        self._trained: dict[str, list[nn.Parameter]] = {}
+        self.generation_config = take_generation_config(self.base)
+        self.pad: int = end if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id
+        self.ends = _ends(self.generation_config, end)
+        self._adapted: PeftModel | None = None
+        self._active: str | None = None
+        self._trained: list[nn.Parameter] = []
 
     def window(self) -> int | None:
         """Longest sequence the model was made for, in tokens."""
-        return getattr(self.base.config, "max_position_embeddings", None)
+        return getattr(self.base.config.get_text_config(), "max_position_embeddings", None)
 
-    def add_adapter(self, name: str, lora: LoRA, seed: int) -> None:
-        """Adds a LoRA adapter; its initial weights depend on `name` and `seed` alone."""
+    def vocabulary(self) -> int:
+        """Number of token ids the model knows, which may be more than its tokenizer has."""
+        embeddings = self.base.get_input_embeddings()
+        assert isinstance(embeddings, nn.Embedding)
+        return embeddings.num_embeddings
+
+    def module(self, adapter: str | None) -> nn.Module:
+        """The module with one adapter active, or (None) as the plain base, until the next call."""
+        if self._adapted is None:
+            return self.base
+        if adapter != self._active:
+            self._activate(adapter)
+        return self._adapted
+
+    def _activate(self, adapter: str | None) -> None:
+        assert self._adapted is not None
+        # Not `PeftModel.disable_adapter`, which surveys every module for its report on each call.
+        tuner = self._adapted.base_model
+        assert isinstance(tuner, LoraModel)
+        if adapter is None:
+            tuner.disable_adapter_layers()
+        else:
+            tuner.enable_adapter_layers()
+            self._adapted.set_adapter(adapter)
+        self._active = adapter
+        # peft freezes every adapter that is not active. A step's graph spans all of them, and a
+        # parameter that is frozen when the graph is walked back gets no gradient.
+        for parameter in self._adapted.parameters():
+            parameter.requires_grad_(False)
+        for parameter in self._trained:
+            parameter.requires_grad_(True)
+
+    def add_adapter(self, adapter: str, lora: LoRA, seed: int, *, trained: bool) -> None:
+        """Adds a LoRA adapter; its initial weights depend on `adapter` and `seed` alone.
+
+        Raises:
+            InputError: `lora.target_modules` names no module of the base.
+        """
         targets = lora.target_modules
         config = LoraConfig(
             r=lora.r,
@@ -81,77 +135,72 @@ class Resident:
             task_type="CAUSAL_LM",
         )
         with torch.random.fork_rng(devices=[]), quiet():
-            torch.manual_seed(derive(seed, name))
-            if self.adapted is None:
-                self.adapted = get_peft_model(self.base, config, adapter_name=name)
-            else:
-                self.adapted.add_adapter(name, config)
-        self.adapted.eval().set_adapter(name)  # peft leaves gradients on for this adapter alone
-        self._trained[name] = [p for p in self.adapted.parameters() if p.requires_grad]
-        self._restore_gradients()
+            torch.manual_seed(derive(seed, adapter))
+            try:
+                if self._adapted is None:
+                    self._adapted = get_peft_model(self.base, config, adapter_name=adapter)
+                else:
+                    self._adapted.add_adapter(adapter, config)
+            except ValueError as error:
+                raise InputError(f"`lora.target_modules`: {error}") from error
+        self._adapted.eval()
+        self._trained += self.adapter_parameters(adapter).values() if trained else ()
+        self._activate(adapter)
 
-    def has_adapter(self, name: str) -> bool:
-        """Whether `add_adapter` has made `name`."""
-        return name in self._trained
-
-    def adapter_parameters(self, name: str) -> dict[str, nn.Parameter]:
+    def adapter_parameters(self, adapter: str) -> dict[str, nn.Parameter]:
         """The adapter's parameters by module name, without the adapter's own name in it."""
-        assert self.adapted is not None
-        mine = {id(p) for p in self._trained[name]}
+        assert self._adapted is not None
+        infix = f".{adapter}."
         return {
-            key.replace(f".{name}.", "."): parameter
-            for key, parameter in self.adapted.named_parameters()
-            if id(parameter) in mine
+            name.replace(infix, "."): parameter
+            for name, parameter in self._adapted.named_parameters()
+            if infix in name
         }
 
-    @contextlib.contextmanager
-    def using(self, adapter: str | None) -> Iterator[nn.Module]:
-        """The module with one adapter active, or (None) the base with every adapter off."""
-        if self.adapted is None:
-            yield self.base
-        elif adapter is None:
-            with self.adapted.disable_adapter():
-                self._restore_gradients()
-                yield self.adapted
-            self._restore_gradients()
-        else:
-            self.adapted.set_adapter(adapter)
-            self._restore_gradients()
-            yield self.adapted
+    def adapter_state(self, adapter: str) -> dict[str, Tensor]:
+        """The adapter's weights, sharing memory, by the names peft saves them under."""
+        state: dict[str, Tensor] = get_peft_model_state_dict(
+            self._adapted, adapter_name=adapter, save_embedding_layers=False
+        )
+        return state
 
-    def _restore_gradients(self) -> None:
-        # peft freezes every adapter that is not active. A step's graph spans all of them, and a
-        # parameter that is frozen when the graph is walked back gets no gradient.
-        for parameters in self._trained.values():
-            for parameter in parameters:
-                parameter.requires_grad_(True)
+    def adapter_config(self, adapter: str) -> LoraConfig:
+        """The adapter's peft settings."""
+        assert self._adapted is not None
+        config = self._adapted.peft_config[adapter]
+        assert isinstance(config, LoraConfig)
+        return config
 
-    def save_adapter(self, name: str, folder: Path) -> None:
+    def save_adapter(self, adapter: str, folder: Path) -> None:
         """Writes the adapter into `folder` as `PeftModel.from_pretrained` reads it."""
-        assert self.adapted is not None
-        self.adapted.save_pretrained(str(folder.parent), selected_adapters=[name])
-        written = folder.parent / name
-        if written != folder:
-            written.rename(folder)
+        assert self._adapted is not None
+        self._adapted.save_pretrained(
+            str(folder.parent), selected_adapters=[adapter], save_embedding_layers=False
+        )
+        (folder.parent / adapter).rename(folder)  # peft names the folder after the adapter
 
 
-def copy_weights(target: dict[str, nn.Parameter], weights: dict[str, Tensor]) -> None:
-    """Copies `weights` into the parameters of the same names.
+def copy_weights(target: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
+    """Copies `weights` into the tensors of the same names; all of them, or none.
 
     Raises:
         InputError: a name or shape differs.
     """
-    if target.keys() != weights.keys():
-        odd = sorted(target.keys() ^ weights.keys())
-        raise InputError(f"saved weights do not fit the model: {', '.join(odd[:3])}")
+    odd = sorted(target.keys() ^ weights.keys())
+    odd += [k for k, t in target.items() if k in weights and t.shape != weights[k].shape]
+    if odd:
+        name = odd[0]
+        sides = [
+            f"{tuple(side[name].shape)}" if name in side else "nothing"
+            for side in (weights, target)
+        ]
+        raise InputError(f"{len(odd)} weight(s) do not fit, as {name}: {sides[0]} for {sides[1]}")
     with torch.no_grad():
-        for name, parameter in target.items():
-            if parameter.shape != weights[name].shape:
-                raise InputError(f"saved weights do not fit the model: shape of {name}")
-            parameter.copy_(weights[name])
+        for name, tensor in target.items():
+            tensor.copy_(weights[name])
 
 
-def _ends(base: PreTrainedModel, tokenizer_end: int) -> tuple[int, ...]:
-    declared = getattr(base.generation_config, "eos_token_id", None)
+def _ends(config: GenerationConfig, tokenizer_end: int) -> tuple[int, ...]:
+    declared = config.eos_token_id
     several = declared if isinstance(declared, list) else [declared]
     return tuple(dict.fromkeys([tokenizer_end, *(e for e in several if e is not None)]))

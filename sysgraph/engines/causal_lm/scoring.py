@@ -1,6 +1,8 @@
 """Log-probabilities of completions under a causal LM."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,45 +13,67 @@ from .tokens import Encoded
 TOKENS_PER_PASS = 16_384
 
 
-def completion_log_probs(logits: Tensor, targets: Tensor, scored: Tensor) -> Tensor:
-    """Log p of each row's scored targets, summed: [B], nats, float32.
+def token_log_probs(logits: Tensor, targets: Tensor) -> Tensor:
+    """Log p of each target: [N], nats, float32.
 
     Args:
-        logits: [B, T, V], any float type; position t predicts targets[:, t].
-        targets: [B, T] token ids.
-        scored: [B, T] bool, the positions that count.
+        logits: [N, V], any float type.
+        targets: [N] token ids.
     """
-    chosen = logits[scored].float()  # (N, V): only completion positions ever reach float32
-    log_probs = chosen.gather(1, targets[scored, None])[:, 0] - chosen.logsumexp(-1)
-    return log_probs.new_zeros(scored.shape).masked_scatter(scored, log_probs).sum(-1)
+    logits = logits.float()
+    return logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(-1)
 
 
-def score(module: nn.Module, rows: Sequence[Encoded], *, pad: int, slim: bool) -> Tensor:
+def score(module: nn.Module, rows: Sequence[Encoded], *, pad: int) -> Tensor:
     """Log p(completion | prompt) of each row in one forward pass: [B], nats, float32.
 
-    `slim`: the module's forward takes `logits_to_keep`, so prompt positions get no logits.
+    Args:
+        module: a causal LM of transformers, with or without a peft adapter.
+        rows: at least one; every prompt has a token, since the first one is predicted by nothing.
+        pad: the id that fills shorter rows; nothing attends to it.
     """
     device = next(module.parameters()).device
     ids = [row.prompt + row.completion for row in rows]
     width = max(map(len, ids))
-    first = min(len(row.prompt) for row in rows) - 1  # the first position that predicts a scored id
     tokens = torch.tensor([i + (pad,) * (width - len(i)) for i in ids], device=device)  # (B, T)
     length = torch.tensor([len(i) for i in ids], device=device)[:, None]
-    prompt = torch.tensor([len(row.prompt) for row in rows], device=device)[:, None]
-    position = torch.arange(width, device=device)
-    keep = {"logits_to_keep": width - first} if slim else {}
-    logits = module(
-        input_ids=tokens, attention_mask=(position < length).long(), use_cache=False, **keep
-    ).logits
-    logits = logits[:, -(width - first) : -1]  # (B, T - first - 1, V)
-    position = position[first + 1 :]
-    return completion_log_probs(
-        logits, tokens[:, first + 1 :], (position >= prompt) & (position < length)
+    # Flat indices (N,) into (B, T) of what is scored, known without asking the device.
+    flat = torch.tensor(
+        [b * width + t for b, row in enumerate(rows) for t in range(len(row.prompt), len(ids[b]))],
+        dtype=torch.long,
+        device=device,
     )
+    with _head_only_at(module, flat - 1):
+        logits = module(
+            input_ids=tokens,
+            attention_mask=(torch.arange(width, device=device) < length).long(),
+            use_cache=False,
+        ).logits  # (1, N, V)
+    log_probs = token_log_probs(logits[0], tokens.flatten()[flat])
+    return log_probs.new_zeros(tokens.numel()).index_copy(0, flat, log_probs).view_as(tokens).sum(1)
+
+
+@contextlib.contextmanager
+def _head_only_at(module: nn.Module, flat: Tensor) -> Iterator[None]:
+    """Lets the output layer see only the positions `flat` [N] of [B * T], as one row: [1, N, H].
+
+    With vocabularies of 100,000s the output layer can cost more than all the others, and nearly all
+    its memory; `logits_to_keep` saves only what is left of the shortest prompt, on models that
+    have it.
+    """
+
+    def select(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (args[0].flatten(0, 1)[flat][None], *args[1:])
+
+    handle = module.get_output_embeddings().register_forward_pre_hook(select)  # type: ignore[operator]
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def passes(rows: Sequence[Encoded]) -> Iterator[list[int]]:
-    """Indices of `rows` in forward passes of similar length, at most TOKENS_PER_PASS padded tokens."""
+    """Indices of `rows` by forward pass: similar lengths, at most TOKENS_PER_PASS padded tokens."""
     size = [len(row.prompt) + len(row.completion) for row in rows]
     batch: list[int] = []
     for index in sorted(range(len(rows)), key=lambda i: (-size[i], i)):

@@ -1,8 +1,9 @@
-"""From (prompt, completion) to token ids: the very ids that sampling produced, or TRL's for plain text."""
+"""From (prompt, completion) to token ids: the very ids of sampling, or TRL's for plain text."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jinja2
 from transformers import PreTrainedTokenizerBase
 
 from ...errors import InputError
@@ -18,7 +19,7 @@ class Encoded(NamedTuple):
 
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, context: Context) -> tuple[int, ...]:
-    """The prompt as a model sees it when sampling: chat template with its generation prompt, or text.
+    """The prompt as sampling sees it: text, or a chat template with its generation prompt.
 
     Raises:
         InputError: no token would come before the first one to predict.
@@ -34,15 +35,25 @@ def encode_prompt(tokenizer: PreTrainedTokenizerBase, context: Context) -> tuple
     return ids
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, context: Context, value: Completion) -> Encoded:
+def encode(
+    tokenizer: PreTrainedTokenizerBase, context: Context, value: Completion, *, vocabulary: int
+) -> Encoded:
     """Prompt and completion ids.
 
     Ids that sampling stored are used as they are, if this tokenizer is the one that made them. Text
     is tokenized together with its prompt, ended by the end-of-sequence token, and cut where the two
-    tokenizations part, as TRL 1.16 does (`DPOTrainer._prepare_dataset`).
+    tokenizations part, as TRL 1.16 does (`DPOTrainer._prepare_dataset`; it cuts both sides of a pair
+    where the first of them parts, which is the same unless a token of one side alone reaches back
+    into the prompt).
+
+    Args:
+        vocabulary: number of ids that the model knows; stored ids beyond it are another model's.
+
+    Raises:
+        InputError: no token would come before the first one to score.
     """
     prompt = encode_prompt(tokenizer, context)
-    if value.ids and decode(tokenizer, value.ids) == value.text:
+    if value.ids and _made(tokenizer, value.ids, value.text, vocabulary):
         return Encoded(prompt, value.ids)
     if isinstance(context, str):
         end = tokenizer.eos_token
@@ -51,15 +62,23 @@ def encode(tokenizer: PreTrainedTokenizerBase, context: Context, value: Completi
     else:
         whole = _chat(tokenizer, (*context, ChatTurn("assistant", value.text)))
     shared = _common_prefix(prompt, whole)
+    if not shared:
+        raise InputError(
+            "prompt and text merge into one first token, so no token comes before what is scored"
+        )
     return Encoded(whole[:shared], whole[shared:])
 
 
 def decode(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
     """The text of sampled ids, without special tokens."""
-    if max(ids, default=0) >= len(tokenizer):
-        return ""
     text = tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
     return str(text)
+
+
+def _made(
+    tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], text: str, vocabulary: int
+) -> bool:
+    return min(ids) >= 0 and max(ids) < vocabulary and decode(tokenizer, ids) == text
 
 
 def _chat(
@@ -72,12 +91,15 @@ def _chat(
         raise InputError(
             "`messages:` needs a chat template and this tokenizer has none: use `prompt:`"
         )
-    ids = tokenizer.apply_chat_template(
-        [turn._asdict() for turn in turns],
-        add_generation_prompt=add_generation_prompt,
-        tokenize=True,
-        return_dict=False,
-    )
+    try:
+        ids = tokenizer.apply_chat_template(
+            [turn._asdict() for turn in turns],
+            add_generation_prompt=add_generation_prompt,
+            tokenize=True,
+            return_dict=False,
+        )
+    except jinja2.TemplateError as error:  # templates refuse roles, or orders of them, by raising
+        raise InputError(f"the model's chat template refuses these messages: {error}") from error
     return tuple(ids)
 
 

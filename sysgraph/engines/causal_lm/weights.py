@@ -1,25 +1,24 @@
 """How a model's policy and reference relate to the shared base: one class per way of training.
 
-Each gives the module to run under `policy()` and `reference()`, and `key(reference)`: requests with
-equal keys run under the same weights, so one forward pass serves them all.
+Each gives the module to run as policy and as reference, and `key(reference)`: requests with equal
+keys run under the same weights, so one forward pass serves them all.
 """
 
-import contextlib
+import json
 from collections.abc import Hashable
-from contextlib import AbstractContextManager
 from copy import deepcopy
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from peft import set_peft_model_state_dict
-from peft.utils import load_peft_weights
-from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
+from transformers import AutoModelForCausalLM
 
 from sysgraph_schemas import CausalLM
 
 from ...errors import InputError
-from .resident import Resident, copy_weights, load_base
+from .quiet import quiet
+from .resident import UNREADABLE, Resident, copy_weights, load_base, take_generation_config
 
 
 class Weights(Protocol):
@@ -27,8 +26,8 @@ class Weights(Protocol):
 
     resident: Resident
 
-    def module(self, *, reference: bool) -> AbstractContextManager[nn.Module]:
-        """The module with the policy's or the reference's weights in effect."""
+    def module(self, *, reference: bool) -> nn.Module:
+        """The module with the policy's or the reference's weights, until the next such call."""
         ...
 
     def key(self, *, reference: bool) -> Hashable:
@@ -43,9 +42,17 @@ class Weights(Protocol):
         """Other reference weights than the ones before training, or (None) those."""
         ...
 
-    def save(self, folder: Path) -> None: ...
+    def save(self, folder: Path) -> None:
+        """Writes what is trained, as its library's own loader reads it."""
+        ...
 
-    def load(self, folder: Path) -> None: ...
+    def load(self, folder: Path) -> None:
+        """Reads what `save` wrote.
+
+        Raises:
+            InputError: it is not there, or does not fit; nothing was changed.
+        """
+        ...
 
 
 class Frozen:
@@ -54,23 +61,26 @@ class Frozen:
     def __init__(self, resident: Resident) -> None:
         self.resident = resident
 
-    def module(self, *, reference: bool) -> AbstractContextManager[nn.Module]:
-        return self.resident.using(None)
+    def module(self, *, reference: bool) -> nn.Module:
+        """The base."""
+        return self.resident.module(None)
 
     def key(self, *, reference: bool) -> Hashable:
+        """One for all that run on the base."""
         return id(self.resident)
 
     def parameters(self) -> dict[str, nn.Parameter]:
+        """Nothing."""
         return {}
 
     def set_reference(self, weights: dict[str, Tensor] | None) -> None:
-        pass
+        """Nothing: there is but one set of weights."""
 
     def save(self, folder: Path) -> None:
-        pass
+        """Nothing to write."""
 
     def load(self, folder: Path) -> None:
-        pass
+        """Nothing to read."""
 
 
 class Adapter:
@@ -79,42 +89,60 @@ class Adapter:
     def __init__(self, resident: Resident, name: str, spec: CausalLM, seed: int) -> None:
         self.resident = resident
         self._name, self._spec, self._seed = name, spec, seed
+        # peft makes the adapter's name a part of parameter names and a key of an nn.ModuleDict: a
+        # model may be called `mlp` or `train`, an adapter may not.
+        self._policy = f"{name}__policy"
+        self._snapshot = f"{name}__reference"
+        self._has_snapshot = False
         self._reference: str | None = None
-        resident.add_adapter(name, spec.lora, seed)
+        resident.add_adapter(self._policy, spec.lora, seed, trained=True)
 
-    def module(self, *, reference: bool) -> AbstractContextManager[nn.Module]:
-        return self.resident.using(self._reference if reference else self._name)
+    def module(self, *, reference: bool) -> nn.Module:
+        """The base with the policy's adapter, the reference's, or none."""
+        return self.resident.module(self._reference if reference else self._policy)
 
     def key(self, *, reference: bool) -> Hashable:
-        adapter = self._reference if reference else self._name
+        """The base and the adapter on it."""
+        adapter = self._reference if reference else self._policy
         return id(self.resident) if adapter is None else (id(self.resident), adapter)
 
     def parameters(self) -> dict[str, nn.Parameter]:
-        return self.resident.adapter_parameters(self._name)
+        """The adapter's, by module name."""
+        return self.resident.adapter_parameters(self._policy)
 
     def set_reference(self, weights: dict[str, Tensor] | None) -> None:
+        """Puts `weights` into a second adapter; None: the base is the reference again."""
         if weights is None:
             self._reference = None
             return
-        name = f"{self._name}__reference"
-        if self._reference is None and not self.resident.has_adapter(name):
-            self.resident.add_adapter(name, self._spec.lora, self._seed)
-        self._reference = name
-        copy_weights(self.resident.adapter_parameters(name), weights)
+        if not self._has_snapshot:
+            self.resident.add_adapter(self._snapshot, self._spec.lora, self._seed, trained=False)
+            self._has_snapshot = True
+        copy_weights(self.resident.adapter_parameters(self._snapshot), weights)
+        self._reference = self._snapshot
 
     def save(self, folder: Path) -> None:
-        self.resident.save_adapter(self._name, folder)
+        """Writes the adapter as `PeftModel.from_pretrained` reads it."""
+        self.resident.save_adapter(self._policy, folder)
 
     def load(self, folder: Path) -> None:
+        """Reads a peft adapter of the same shape and scale."""
         try:
-            weights = load_peft_weights(str(folder), device="cpu")
-            outcome = set_peft_model_state_dict(self.resident.adapted, weights, self._name)
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            saved = dict(json.loads((folder / "adapter_config.json").read_text("utf-8")))
+            weights = load_file(folder / "adapter_model.safetensors")
+        except (*UNREADABLE, TypeError) as error:
             raise InputError(f"{folder} is no adapter for model {self._name!r}: {error}") from error
-        if outcome.unexpected_keys:
-            raise InputError(
-                f"{folder} does not fit model {self._name!r}: {outcome.unexpected_keys[0]}"
-            )
+        config = self.resident.adapter_config(self._policy)
+        for field in ("r", "lora_alpha", "use_rslora", "use_dora"):  # what the weights mean
+            if field in saved and saved[field] != getattr(config, field):
+                raise InputError(
+                    f"{folder} does not fit model {self._name!r}: its {field} is {saved[field]}, "
+                    f"the graph's is {getattr(config, field)}"
+                )
+        try:
+            copy_weights(self.resident.adapter_state(self._policy), weights)
+        except InputError as error:
+            raise InputError(f"{folder} does not fit model {self._name!r}: {error}") from error
 
 
 class Full:
@@ -124,25 +152,27 @@ class Full:
         self.resident = resident
         self._name = name
         self._policy = load_base(spec, resident.device).requires_grad_(True)
-        self._policy.generation_config = deepcopy(resident.base.generation_config)
+        take_generation_config(self._policy)
         self._reference: nn.Module | None = None
 
-    def module(self, *, reference: bool) -> AbstractContextManager[nn.Module]:
+    def module(self, *, reference: bool) -> nn.Module:
+        """The trained copy, or the base or snapshot it is compared with."""
         if not reference:
-            return contextlib.nullcontext(self._policy)
-        if self._reference is not None:
-            return contextlib.nullcontext(self._reference)
-        return self.resident.using(None)
+            return self._policy
+        return self.resident.module(None) if self._reference is None else self._reference
 
     def key(self, *, reference: bool) -> Hashable:
+        """The module."""
         if not reference:
             return id(self._policy)
         return id(self.resident) if self._reference is None else id(self._reference)
 
     def parameters(self) -> dict[str, nn.Parameter]:
+        """Every weight of the copy, tied ones once."""
         return dict(self._policy.named_parameters())
 
     def set_reference(self, weights: dict[str, Tensor] | None) -> None:
+        """Puts `weights` into a frozen copy; None: the base is the reference again."""
         if weights is None:
             self._reference = None
             return
@@ -151,15 +181,30 @@ class Full:
         copy_weights(dict(self._reference.named_parameters()), weights)
 
     def save(self, folder: Path) -> None:
-        self._policy.save_pretrained(str(folder))
-        self.resident.tokenizer.save_pretrained(str(folder))
+        """Writes a checkpoint with its tokenizer, as `from_pretrained` reads it."""
+        with quiet():
+            self._policy.save_pretrained(str(folder))
+            self.resident.tokenizer.save_pretrained(str(folder))
+        # The checkpoint's own settings, which `save_pretrained` would refuse where they contradict
+        # each other, as some published ones do.
+        self.resident.generation_config.to_json_file(str(folder / "generation_config.json"))
 
     def load(self, folder: Path) -> None:
+        """Reads a checkpoint of the same architecture."""
         try:
-            saved = type(self._policy).from_pretrained(str(folder))
-        except (OSError, ValueError) as error:
+            with quiet():
+                loaded: Any = AutoModelForCausalLM.from_pretrained(
+                    folder.resolve(strict=True), output_loading_info=True, local_files_only=True
+                )
+            saved, found = loaded
+            if found["missing_keys"]:
+                raise ValueError(f"it lacks {sorted(found['missing_keys'])[0]}")
+        except UNREADABLE as error:
             raise InputError(
                 f"{folder} is no checkpoint for model {self._name!r}: {error}"
             ) from error
-        weights = {name: p.detach() for name, p in saved.named_parameters()}
-        copy_weights(self.parameters(), weights)
+        weights = {name: parameter.detach() for name, parameter in saved.named_parameters()}
+        try:
+            copy_weights(self.parameters(), weights)
+        except InputError as error:
+            raise InputError(f"{folder} does not fit model {self._name!r}: {error}") from error

@@ -1,0 +1,126 @@
+"""What stands in a box, and so how big it is."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from .measure import elide, width, wrap
+from .spec import Box
+
+TITLE, SMALL = 14.0, 12.0
+"""Font sizes, px."""
+PAD_X, PAD_Y = 14.0, 10.0
+LINE = 17.0
+"""From one baseline to the next, px."""
+SHEET = 4.0
+"""How far a stack's next sheet shows."""
+MARK = 9.0
+MARK_GAP = 5.0
+_GAP = 12.0
+_MOST = 230.0
+"""Widest content, px."""
+_LEAST = 76.0
+_ROWS = 3
+"""Rows of models before the rest is counted."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A line of text; x, y are its left end and baseline in the box."""
+
+    x: float
+    y: float
+    text: str
+    size: float = SMALL
+    bold: bool = False
+    style: str = "dim"
+
+    @property
+    def width(self) -> float:
+        """Its measured width."""
+        return width(self.text, self.size, self.bold)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A model's mark, centred at x, y in the box."""
+
+    x: float
+    y: float
+    model: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """A box with its content, from its own top left corner."""
+
+    box: Box
+    width: float
+    height: float
+    texts: tuple[Text, ...]
+    marks: tuple[Mark, ...]
+
+    @property
+    def below(self) -> float:
+        """How far a stack's sheets reach below the box."""
+        return 2 * SHEET if self.box.stacked else 0.0
+
+
+def card(box: Box) -> Card:
+    """The card of a box; every label is inside, elided where it is very long."""
+    badge = "  ".join(part for part in (box.badge, "output" if box.output else "") if part)
+    badge_width = width(badge, SMALL, True) + _GAP if badge else 0.0
+    title = elide(box.title, TITLE, _MOST - badge_width, bold=True, middle=True)
+    plain = [elide(text, SMALL, _MOST) for text in (box.subtitle, box.items) if text]
+    rows = _model_rows(box)
+    widths = [
+        width(title, TITLE, True) + badge_width,
+        *(width(text, SMALL) for text in plain),
+        *(_row_width(row) for row in rows),
+    ]
+    inner = max(_LEAST, *widths)
+    y = PAD_Y + TITLE - 2
+    texts = [Text(PAD_X, y, title, TITLE, True, "ink")]
+    if badge:
+        left = PAD_X + inner - width(badge, SMALL, True)
+        texts.append(Text(left, y, badge, SMALL, True, "ink"))
+    marks: list[Mark] = []
+    for text in plain[:1]:
+        y += LINE
+        texts.append(Text(PAD_X, y, text))
+    for row in rows:
+        y += LINE
+        _place(row, y, texts, marks)
+    for text in plain[1:]:
+        y += LINE
+        texts.append(Text(PAD_X, y, text))
+    return Card(box, inner + 2 * PAD_X, y + PAD_Y + 2, tuple(texts), tuple(marks))
+
+
+def _model_rows(box: Box) -> list[list[tuple[str, str]]]:
+    """Rows of (model, label); the last label counts what is left out."""
+    labels = [elide(name, SMALL, _MOST - MARK - MARK_GAP, middle=True) for name in box.models]
+    lengths = [MARK + MARK_GAP + width(label, SMALL) for label in labels]
+    rows = wrap(labels, _GAP, _MOST, lengths)
+    shown = [[(box.models[i], labels[i]) for i in row] for row in rows[:_ROWS]]
+    left = len(box.models) - sum(map(len, shown))
+    if left:
+        while len(shown[-1]) > 1 and _row_width([*shown[-1], ("", f"+{left} more")]) > _MOST:
+            shown[-1].pop()
+            left += 1
+        shown[-1].append(("", f"+{left} more"))
+    return shown
+
+
+def _row_width(row: list[tuple[str, str]]) -> float:
+    total = sum(width(label, SMALL) + (MARK + MARK_GAP if model else 0) for model, label in row)
+    return total + _GAP * sum(1 for _ in pairwise(row))
+
+
+def _place(row: list[tuple[str, str]], y: float, texts: list[Text], marks: list[Mark]) -> None:
+    x = PAD_X
+    for model, label in row:
+        if model:
+            marks.append(Mark(x + MARK / 2, y - 4, model))
+            x += MARK + MARK_GAP
+        texts.append(Text(x, y, label, style="ink"))
+        x += width(label, SMALL) + _GAP

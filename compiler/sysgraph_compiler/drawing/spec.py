@@ -1,0 +1,96 @@
+"""A drawing as plain data: what every output format draws, and nothing else."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+Role = Literal["input", "trained", "frozen", "mixed", "deterministic"]
+"""What a node's term is: none, trained, frozen, both (copies differ), or 0."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One variable: a node, or one of its `for_each` copies."""
+
+    name: str
+    model: str | None
+    term: str | None
+    """log p_model(variable | parents), as text."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of the graph file, with everything a reader may ask of it."""
+
+    name: str
+    kind: str
+    role: Role
+    type: str
+    output: bool
+    each: str | None
+    """The `for_each` items, as text."""
+    parser: str | None
+    prompt: str | None
+    messages: tuple[tuple[str, str], ...]
+    parents: tuple[str, ...]
+    copies: tuple[Copy, ...]
+
+    @cached_property
+    def models(self) -> tuple[str, ...]:
+        """The models of its copies, each once."""
+        return tuple(dict.fromkeys(c.model for c in self.copies if c.model is not None))
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box of the picture: one node, or several that were folded into one."""
+
+    id: str
+    title: str
+    subtitle: str
+    badge: str
+    """`×3` on a stack, else empty."""
+    items: str
+    """The copies or the folded nodes, where neither title nor models tell."""
+    role: Role
+    models: tuple[str, ...]
+    output: bool
+    stacked: bool
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Link:
+    """An arrow. `paired`: each copy sees its own counterpart only, not all of them."""
+
+    source: str
+    target: str
+    paired: bool
+
+
+@dataclass(frozen=True)
+class Model:
+    """An entry of the legend."""
+
+    name: str
+    what: str
+    """Its id and how it trains."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One picture. `links` join boxes; `nodes` and their `parents` are the whole program."""
+
+    title: str
+    description: str
+    note: str
+    """What was folded, or empty."""
+    boxes: tuple[Box, ...]
+    links: tuple[Link, ...]
+    models: tuple[Model, ...]
+    nodes: tuple[Node, ...]
+
+    @cached_property
+    def by_name(self) -> dict[str, Node]:
+        """The nodes by name."""
+        return {node.name: node for node in self.nodes}

@@ -1,0 +1,110 @@
+"""The objective, and what of it is computed when, as text."""
+
+from collections.abc import Sequence
+
+from ..program import Call, Program, Term
+from .words import Words, counted, indent, total
+
+_LOSSES = {
+    "sigmoid": "-log sigmoid(m)",
+    "ipo": "(m / beta - 1 / (2 beta))^2",
+    "hinge": "max(0, 1 - m)",
+}
+
+
+def objective(program: Program, words: Words) -> list[str]:
+    """What is minimized; with unobserved values, the sum over them."""
+    trained = [term for term in program.terms if term.status == "trained"]
+    if not program.terms:
+        return []  # a program after an early pass
+    if not trained:
+        return ["nothing is trained"]
+    fit = program.fit
+    lines = _likelihood(program, words)
+    data = "z" if program.objective.latent else "s"
+    margin = f"log p/p_ref ({data}_chosen | x) - log p/p_ref ({data}_rejected | x)"
+    over = f"over {counted(len(trained), 'trained term')}"
+    per = "one loss per node, summed" if fit.credit == "node" else "one loss for the system"
+    lines += [
+        f"m = beta * [ {margin} ], beta = {fit.beta:g}, {over}",
+        f"loss = {_LOSSES[fit.loss]}, {per}",
+    ]
+    if fit.loss == "ipo":
+        lines.append("       log p/p_ref divided by the side's number of tokens")
+    if fit.label_smoothing:
+        lines.append(f"       label smoothing {fit.label_smoothing:g}")
+    if fit.anchor:
+        lines.append(f"     + {fit.anchor:g} * negative log-likelihood per token of chosen")
+    return lines
+
+
+def _likelihood(program: Program, words: Words) -> list[str]:
+    latent = program.objective.latent
+    if not latent:
+        return ["SysDPO-Direct: every generated value is observed"]
+    inside = [t for t in program.terms if t.summed]
+    outside = [t for t in program.terms if t.model and not t.summed and t.variable not in latent]
+    outside = [t for t in outside if t.variable in program.objective.observed]
+    sum_of = total("logsumexp_a [ ", [words.factor(term) for term in inside])
+    sum_of[-1] += " ]"
+    body = [*[[words.factor(term)] for term in outside], sum_of]
+    head = "log p(z | x) = "
+    lines = [head + body[0][0], *(" " * len(head) + line for line in body[0][1:])]
+    for part in body[1:]:
+        lines.append(" " * (len(head) - 2) + "+ " + part[0])
+        lines += [" " * len(head) + line for line in part[1:]]
+    many = f"a: k distinct joint trajectories of {words.listed(latent)}, drawn from the current"
+    return [
+        f"SysDPO-Sampling: summed over {words.listed(latent)}, which data lacks",
+        *lines,
+        f"{many} policy given x;",
+        "   the same ones for chosen and rejected, for log p and log p_ref",
+    ]
+
+
+def cost(program: Program, words: Words) -> list[str]:
+    """When log p and log p_ref are computed, which requests share a call, what is left out."""
+    likely = [term for term in program.terms if term.model is not None]
+    if not any(term.policy == "every step" for term in likely):
+        return []
+    rounds = program.fit.rounds > 1
+    per = "round" if rounds else "set of pairs"
+    lines = _calls("log p", "every step", _side(program, "policy", "every step"), words)
+    lines += _calls("log p", f"once per {per}", _side(program, "policy", "once"), words)
+    lines += _calls("log p_ref", f"once per {per}", _side(program, "reference", "once"), words)
+    shared = any(len(call.models) > 1 for call in program.calls if call.side == "reference")
+    if shared and rounds:
+        lines += indent(["(from round 2 on one call a model: each has its own snapshot)"])
+    for resident in program.residents:
+        if len(resident.models) > 1:
+            users = f"{resident.id} for {words.listed(resident.models)}"
+            lines.append(f"one base in memory: {users}")
+    if same := [term.variable for term in likely if term.same_prompt and not term.cancels]:
+        lines.append(f"one prompt for chosen and rejected: {words.listed(same)}")
+    if left_out := [term.variable for term in likely if term.cancels]:
+        lines.append(f"never: {words.listed(left_out)} ({_reason(likely)})")
+    lines.append("equal requests are scored once")
+    if program.fit.loss != "ipo" and not program.objective.latent:
+        lines.append("a term cancels on a pair whose sides agree on its value and prompt")
+    return lines
+
+
+def _side(program: Program, side: str, when: str) -> list[Call]:
+    due = {t.variable for t in program.terms if when == getattr(t, side)}
+    return [call for call in program.calls if call.side == side and not due.isdisjoint(call.terms)]
+
+
+def _calls(what: str, when: str, calls: Sequence[Call], words: Words) -> list[str]:
+    if not calls:
+        return []
+    lines = [f"{what}, {when}: {counted(len(calls), 'call')}"]
+    for call in calls[:20]:
+        lines.append(f"  {words.listed(call.models)}: {words.listed(call.terms)}")
+    return lines + ([f"  ... ({len(calls) - 20} more)"] if len(calls) > 20 else [])
+
+
+def _reason(terms: Sequence[Term]) -> str:
+    left_out = [term for term in terms if term.cancels]
+    if all(term.status == "frozen" and not term.summed for term in left_out):
+        return "frozen: log p - log p_ref = 0"
+    return "log p and log p_ref are equal"

@@ -1,0 +1,32 @@
+"""When each term is computed: a reference once for a set of pairs, a policy at every step."""
+
+from ..facts import Facts
+from ..program import Program, Term
+
+
+def run(facts: Facts, program: Program) -> Program:
+    """Every term with `policy`, `reference` and `same_prompt`."""
+    del facts
+    given = _given(program)
+    parents = {variable.name: variable.parents for variable in program.variables}
+
+    def mark(term: Term) -> Term:
+        same = term.model is not None and given.issuperset(parents[term.variable])
+        update: dict[str, object] = {"same_prompt": same}
+        if term.model is not None and not term.cancels:
+            trained = term.status == "trained"
+            update["policy"] = "every step" if trained else "once"
+            update["reference"] = "once" if trained else "never"  # a frozen model is its reference
+        return term.model_copy(update=update)
+
+    return program.model_copy(update={"terms": tuple(map(mark, program.terms))})
+
+
+def _given(program: Program) -> set[str]:
+    """Inputs, and what parsers read from them."""
+    given: set[str] = set()
+    for variable in program.variables:
+        read = variable.kind == "parse" and given.issuperset(variable.parents)
+        if variable.kind == "input" or read:
+            given.add(variable.name)
+    return given

@@ -1,0 +1,97 @@
+"""Rows of Parquet files and of `datasets`, with values as JSON has them."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sysgraph_schemas.suggest import closest
+
+from ..errors import InputError
+
+
+def read_parquet(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a Parquet file.
+
+    Raises:
+        InputError: the file is none.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise InputError(f"{path} cannot be read as a Parquet file: {error}") from error
+    return (_fields(row) for row in table.to_pylist())
+
+
+def read_dataset(name: str) -> Iterator[dict[str, Any]]:
+    """The rows of a `datasets` name or folder, of split `train` or of SPLIT in `name:SPLIT`.
+
+    Raises:
+        InputError: there is no such dataset or split, or it cannot be read.
+    """
+    path, _, split = name.partition(":")
+    file = Path(path)
+    local = file.exists()
+    on_hub = not path.startswith((".", "/")) and path.count("/") <= 1
+    if not local and (not on_hub or (file.suffix and _near(file))):
+        raise InputError(no_file(file))
+    try:
+        found = _load(path, split)
+    except InputError:
+        raise
+    except Exception as error:  # the library raises OSError, ValueError, its own and hub errors
+        cause = f" ({error.__cause__})" if error.__cause__ else ""
+        where = "as a dataset" if local else f"{no_file(file)}; as a dataset on the Hub"
+        raise InputError(f"cannot read {name!r}: {where}: {error}{cause}") from error
+    return (_fields(row) for row in found)
+
+
+def _load(path: str, split: str) -> Iterable[Mapping[str, Any]]:
+    import datasets
+
+    folder = Path(path)
+    on_disk = any((folder / file).is_file() for file in ("state.json", "dataset_dict.json"))
+    loaded = datasets.load_from_disk(path) if on_disk else None
+    if loaded is None:
+        name = str(folder.resolve()) if folder.is_dir() else path
+        rows: Iterable[Mapping[str, Any]] = datasets.load_dataset(name, split=split or "train")
+        return rows
+    splits = loaded if isinstance(loaded, datasets.DatasetDict) else {split or "train": loaded}
+    if (split or "train") not in splits:
+        raise InputError(
+            f"{path} has no split {split or 'train'!r}; it has {', '.join(splits)}: choose one as "
+            f"{path}:{next(iter(splits))}"
+        )
+    chosen: Iterable[Mapping[str, Any]] = splits[split or "train"]
+    return chosen
+
+
+def no_file(path: Path) -> str:
+    """That there is no such file, and which one of its folder was likely meant."""
+    near = _near(path)
+    return f"no such file: {path}" + (f"; did you mean {path.with_name(near)}?" if near else "")
+
+
+def _near(path: Path) -> str | None:
+    siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    return closest(path.name, siblings)
+
+
+def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _json(value) for name, value in row.items()}
+
+
+def _json(value: Any) -> Any:
+    """The value as a JSON file would give it: rows are written on, as JSON, by `collect`."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(item) for item in value]
+    return str(value)

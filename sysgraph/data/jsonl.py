@@ -1,0 +1,82 @@
+"""JSON Lines: one object a line, and what is wrong with a line that holds none."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ..errors import InputError
+from .shown import kind
+
+Fields = dict[str, Any]
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[int, Fields | str]]:
+    """(line number, the line's object or what is wrong with it); blank lines are skipped.
+
+    Raises:
+        InputError: the file as a whole is no JSON Lines.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        number = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{path}:{number}: byte 0x{error.object[error.start]:02x} is no UTF-8; expected a JSON "
+            "Lines file in UTF-8, or a Parquet file whose name ends in .parquet"
+        ) from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    lines = text.split("\n")
+    _refuse_other_formats(path, text, lines)
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield number, _fields(line)
+
+
+def _refuse_other_formats(path: Path, text: str, lines: list[str]) -> None:
+    """One message for a file that is something else as a whole, instead of one for every line."""
+    start = next((line.strip() for line in lines if line.strip()), "")
+    if (
+        start
+        and not start.startswith(("{", "["))
+        and path.suffix.lower() not in (".json", ".jsonl")
+    ):
+        raise InputError(
+            f"{path} is no JSON Lines (it starts with {start!r:.40}); expected a .jsonl or a "
+            ".parquet file"
+        )
+    if not start.startswith("[") and start != "{":
+        return
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    raise InputError(
+        f"{path} is a single JSON document ({kind(document)}); expected JSON Lines: one object a "
+        "line, with no brackets or commas around them"
+    )
+
+
+def _fields(line: str) -> Fields | str:
+    try:
+        value = json.loads(line, parse_constant=_no_constant)
+        if "\\u" in line:
+            json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        return (
+            f"broken JSON at column {error.colno} ({error.msg}); expected one whole JSON object on "
+            "this line"
+        )
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        return f"{half} is half of a character; expected text with both of its halves, or neither"
+    except (ValueError, RecursionError) as error:
+        return f"no JSON that can be read ({error}); expected one JSON object on this line"
+    if not isinstance(value, dict):
+        return f"{kind(value)}; expected a JSON object on this line"
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")

@@ -1,0 +1,39 @@
+"""Traces as rows of a file, and back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sysgraph_compiler import Program
+
+from ..trace import Trace, by_node, ids_by_node
+from .inputs import read_inputs
+from .rows import Row
+from .values import read_trace
+
+
+def trace_row(program: Program, trace: Trace) -> dict[str, Any]:
+    """The row that `read_trace_row` reads the trace from, token ids included."""
+    return {
+        "inputs": dict(trace.inputs),
+        "values": by_node(program, trace),
+        "ids": ids_by_node(program, trace),
+        "extra": dict(trace.extra),
+    }
+
+
+def read_trace_row(program: Program, row: Row, problems: list[str]) -> Trace:
+    """What `trace_row` wrote; what is wrong is appended to `problems`."""
+    fields = row.fields
+    return read_trace(
+        program,
+        read_inputs(program, _object(fields, "inputs"), "inputs.", problems),
+        ("values", fields.get("values")),
+        ("ids", fields.get("ids")),
+        _object(fields, "extra"),
+        problems,
+    )
+
+
+def _object(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = fields.get(name)
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,112 @@
+"""Preference pairs from the current policy: what a round trains on, and is judged by."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..engines.seeding import derive
+from ..progress import Reporter
+from ..scored import Scored, mean_score, ordered_pairs, sample_scored
+from ..scorers import Scorer
+from ..system import System
+from .batches import hold_out, shuffled
+from .metrics import MetricsFile
+from .pairs import Pair, input_key
+from .workers import Workers
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run learns from and is measured by: fixed `pairs`, or `inputs` to collect on."""
+
+    pairs: Sequence[Pair]
+    inputs: Sequence[Mapping[str, Any]]
+    eval_inputs: Sequence[Mapping[str, Any]]
+    scorer: Scorer | None
+
+    def digest(self) -> str:
+        """Changes with any of the data, which a resumed run must find as they were."""
+        digest = hashlib.blake2b(digest_size=16)
+        for pair in self.pairs:
+            digest.update(repr((pair.chosen, pair.rejected)).encode())
+        for several in (self.inputs, self.eval_inputs):
+            digest.update(repr([sorted(row.items()) for row in several]).encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Collected:
+    """A round's pairs by `train` and `held_out`, and the held-out inputs' mean score."""
+
+    pairs: Mapping[str, Sequence[Pair]]
+    held_out_score: float | None
+
+
+class Collector:
+    """Samples a system on its inputs, of which some are held out for the whole run."""
+
+    def __init__(
+        self,
+        system: System,
+        material: Material,
+        *,
+        workers: Workers,
+        metrics: MetricsFile,
+        reporter: Reporter,
+    ) -> None:
+        self._system, self._scorer, self._fit = system, material.scorer, system.program.fit
+        self._workers, self._metrics, self._reporter = workers, metrics, reporter
+        names = [v.name for v in system.program.variables if v.kind == "input"]
+        keys = [input_key({name: row[name] for name in names}) for row in material.inputs]
+        held = hold_out(keys, self._fit.eval_fraction, self._fit.seed)
+        sides = list(zip(material.inputs, held, strict=True))
+        self._train_inputs = [row for row, is_held in sides if not is_held]
+        self._held_inputs = [row for row, is_held in sides if is_held]
+
+    def collect(self, number: int) -> Collected:
+        """Round `number`'s pairs."""
+        inputs = self._train_inputs
+        if self._fit.inputs_per_round is not None:
+            order = shuffled(len(inputs), derive(self._fit.seed, "inputs", number))
+            inputs = [inputs[i] for i in order[: self._fit.inputs_per_round]]
+        name = f"collect {number + 1}/{self._fit.rounds}"
+        scored = {
+            "train": self._sample(inputs, name, number),
+            "held_out": self._sample(self._held_inputs, f"{name} held-out", number),
+        }
+        means = {side: mean_score(several) for side, several in scored.items() if several}
+        self._log(number, f"round {number + 1}/{self._fit.rounds}", means)
+        pairs = {side: list(ordered_pairs(s, self._fit.samples)) for side, s in scored.items()}
+        return Collected(pairs, means.get("held_out"))
+
+    def held_out_score(self) -> float | None:
+        """The held-out inputs' mean score after the last round; None where none are held out."""
+        number = self._fit.rounds
+        scored = self._sample(self._held_inputs, "held-out score", number)
+        if not scored:
+            return None
+        score = mean_score(scored)
+        self._log(number, "after the last round", {"held_out": score})
+        return score
+
+    def _sample(self, inputs: Sequence[Mapping[str, Any]], name: str, number: int) -> list[Scored]:
+        assert self._scorer is not None
+        mine = self._workers.share(inputs)
+        with self._reporter.task(name, len(mine)) as task:
+            scored = sample_scored(
+                self._system,
+                mine,
+                self._scorer,
+                samples=self._fit.samples,
+                seed=derive(self._fit.seed, "collect", number),
+                advance=task.advance,
+            )
+        size = self._fit.samples
+        groups = [scored[i : i + size] for i in range(0, len(scored), size)]
+        return [one for group in self._workers.together(groups) for one in group]
+
+    def _log(self, number: int, where: str, means: Mapping[str, float]) -> None:
+        self._metrics.write({"round": number, **{f"score/{k}": v for k, v in means.items()}})
+        shown = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
+        self._reporter.line(f"{where}: mean score of samples: {shown}")

@@ -1,0 +1,213 @@
+"""Files and folders on disk: whole or not there, whenever a crash comes; no pickle among them."""
+
+import io
+import os
+import pickletools
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from torch import Tensor
+from transformers import AutoModelForCausalLM
+
+import sysgraph
+from sysgraph import InputError, Scorer
+from sysgraph.progress import Reporter
+from sysgraph.training.checkpoint import State, load_state, publish, save_state, write_text
+
+
+class Crash(BaseException):
+    """What no handler catches, as a SIGKILL would not be caught."""
+
+
+class Crashing:
+    """The operations that change a folder's entries or force them to disk; the `at`-th crashes.
+
+    Args:
+        after: crash when the operation is done, not before it.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch, at: int, *, after: bool) -> None:
+        self.count = 0
+        self._at, self._after = at, after
+        for module, name in (
+            (os, "rename"),
+            (os, "replace"),
+            (os, "mkdir"),
+            (os, "fsync"),
+            (shutil, "rmtree"),
+        ):
+            patch.setattr(module, name, self._counted(getattr(module, name)))
+
+    def _counted(self, real: Callable[..., object]) -> Callable[..., object]:
+        def operation(*args: object, **kwargs: object) -> object:
+            self.count += 1
+            mine = self.count == self._at
+            if mine and not self._after:
+                raise Crash
+            result = real(*args, **kwargs)
+            if mine:
+                raise Crash
+            return result
+
+        return operation
+
+
+def state(value: float) -> State:
+    return State({"policy/m/w": torch.full((3,), value)}, {"value": value})
+
+
+def read(folder: Path) -> float:
+    found = load_state(folder)
+    assert found is not None
+    assert found.tensors["policy/m/w"].tolist() == [found.info["value"]] * 3
+    value: float = found.info["value"]
+    return value
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_crash_at_any_operation_leaves_a_state_that_loads(tmp_path: Path, after: bool) -> None:
+    seen = []
+    for at in range(1, 100):
+        folder = tmp_path / f"{at}" / "state"
+        save_state(folder, state(1))
+        with pytest.MonkeyPatch.context() as patch:
+            crashing = Crashing(patch, at, after=after)
+            try:
+                save_state(folder, state(2))
+            except Crash:
+                pass
+            else:
+                assert crashing.count == at - 1, "every operation has crashed once"
+                break
+        seen.append(read(folder))
+        save_state(folder, state(3))
+        assert read(folder) == 3
+        assert [entry.name for entry in folder.parent.iterdir()] == ["state"]
+    assert len(seen) >= 8
+    assert seen == sorted(seen), "the old one up to some operation, the new one from then on"
+    assert set(seen) == {1, 2}
+
+
+def test_a_crash_while_the_first_state_is_saved(tmp_path: Path) -> None:
+    for at in range(1, 100):
+        folder = tmp_path / f"{at}" / "state"
+        with pytest.MonkeyPatch.context() as patch:
+            Crashing(patch, at, after=False)
+            try:
+                save_state(folder, state(1))
+            except Crash:
+                pass
+            else:
+                return
+        found = load_state(folder)
+        assert found is None or found.info["value"] == 1
+        save_state(folder, state(2))
+        assert read(folder) == 2
+
+
+def test_a_failing_writer_leaves_what_was_there(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    publish(folder, lambda staged: write_text(staged / "a", "old"))
+
+    def fail(staged: Path) -> None:
+        write_text(staged / "a", "new")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        publish(folder, fail)
+    assert (folder / "a").read_text() == "old"
+
+
+def test_a_text_is_the_old_or_the_new_one(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    for at in range(1, 10):
+        write_text(file, "old")
+        with pytest.MonkeyPatch.context() as patch:
+            Crashing(patch, at, after=False)
+            try:
+                write_text(file, "new")
+            except Crash:
+                assert file.read_text() in {"old", "new"}
+            else:
+                assert file.read_text() == "new"
+                return
+
+
+@pytest.mark.parametrize("broken", ["info.json", "tensors.safetensors"])
+def test_an_unreadable_state_is_named(tmp_path: Path, broken: str) -> None:
+    save_state(tmp_path / "state", state(1))
+    (tmp_path / "state" / broken).write_bytes(b"{")
+    with pytest.raises(InputError, match="cannot be read"):
+        load_state(tmp_path / "state")
+
+
+def holds_pickle(data: bytes) -> bool:
+    """Whether the bytes are a pickle, or a zip archive as `torch.save` writes."""
+    if data.startswith(b"PK\x03\x04"):
+        return True
+    if not data.startswith(b"\x80"):
+        return False
+    try:
+        list(pickletools.genops(io.BytesIO(data)))
+    except ValueError:
+        return False
+    return True
+
+
+def test_a_run_folder(
+    two_stage: Callable[..., sysgraph.Graph],
+    questions: Path,
+    checksum: Scorer,
+    checkpoint: Callable[..., Path],
+    weights: Callable[[Path], dict[str, Tensor]],
+    tmp_path: Path,
+    quiet: Reporter,
+) -> None:
+    """What lies where; adapters load with peft, whole models with transformers; no pickle."""
+    run = tmp_path / "a run" / "of mine"
+    graph = two_stage(
+        models={"second": {"train": "full"}},
+        inputs=str(questions),
+        scorer="checksum",
+        rounds=2,
+        samples=3,
+        steps=2,
+        save_every=1,
+        eval_fraction=0.25,
+    )
+    sysgraph.fit(graph, output=run, scorer=checksum, reporter=quiet)
+    assert {entry.name for entry in run.iterdir()} == {
+        "graph.yaml",
+        "program.json",
+        "metrics.jsonl",
+        "rounds",
+        "models",
+        "state",
+        "result.json",
+    }
+    assert {entry.name for entry in (run / "models").iterdir()} == {"first", "second"}
+    assert sysgraph.load(run / "graph.yaml") == graph
+    assert sysgraph.Program.from_json((run / "program.json").read_text()) == sysgraph.compile(graph)
+
+    files = [file for file in run.rglob("*") if file.is_file()]
+    assert not [f for f in files if f.suffix in {".bin", ".pt", ".pth", ".pkl", ".ckpt"}]
+    assert not [f for f in files if holds_pickle(f.read_bytes())]
+    assert holds_pickle(b"\x80\x04N."), "the check itself works"
+
+    ids = torch.tensor([[5, 6, 7]])
+    base = AutoModelForCausalLM.from_pretrained(checkpoint())
+    plain = base(ids).logits.detach()
+    adapted = PeftModel.from_pretrained(base, str(run / "models" / "first"))
+    assert not torch.equal(adapted(ids).logits, plain)
+    trained = AutoModelForCausalLM.from_pretrained(run / "models" / "second")
+    assert not torch.equal(trained(ids).logits, plain)
+
+    system = sysgraph.System(sysgraph.compile(graph), device="cpu")
+    system.load(run)
+    assert torch.equal(
+        dict(system.parameters("second"))["lm_head.weight"], weights(run)["second/lm_head.weight"]
+    )
