@@ -8,6 +8,8 @@ from typing import Literal
 from sysgraph_schemas import Graph, Span
 from sysgraph_schemas.source import Source
 
+from .copies import copy_names
+
 Method = Literal["direct", "sampling"]
 
 _COMMA = re.compile(r",(?![^\[]*\])")  # not between the brackets of draft[ada,1]
@@ -79,3 +81,18 @@ class Observed:
 
 def _names(side: str) -> list[str]:
     return [part.strip() for part in side.split(",")]
+
+
+def unobserved(graph: Graph, observation: Observation) -> list[str]:
+    """What data lacks of the nodes that models write: a node, or some of its copies."""
+    observed = Observed(graph, observation)
+    found: list[str] = []
+    for name, node in graph.nodes.items():
+        if observed.names is None or name in observed.names or node.model_template is None:
+            continue
+        if not any(other.startswith(f"{name}[") for other in observed.names):
+            found.append(name)
+            continue
+        copies = (copy for copy, _ in copy_names(name, node.copies))
+        found += [copy for copy in copies if copy not in observed.names]
+    return found

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sysgraph_schemas import Fit, Message, ModelSpec, ParserSpec
 
+from .copies import Scalar
 from .observation import Method
 
 IR_VERSION = 1
@@ -19,7 +20,6 @@ IR_VERSION = 1
 Type = Literal["text", "list[text]"]
 Status = Literal["trained", "frozen", "deterministic"]
 Cadence = Literal["never", "once", "every step"]
-Scalar = str | int | float
 
 
 class _Node(BaseModel):

@@ -60,9 +60,9 @@ class Fit(Spec):
     lr_scheduler: Annotated[Literal["constant", "linear", "cosine"], Field(examples=["cosine"])] = (
         "linear"
     )
-    """Learning-rate schedule after the warm-up."""
+    """Learning-rate schedule after the warm-up, over the steps of all rounds."""
     warmup_steps: Annotated[int, Field(ge=0, examples=[10])] = 0
-    """Steps over which the learning rate rises from 0."""
+    """Steps at the start of the run over which the learning rate rises from 0."""
     max_grad_norm: Annotated[float | None, Field(gt=0, examples=[1.0])] = 1.0
     """Clips the gradient's norm over all models; null: no clipping."""
     mixed_precision: Annotated[Literal["no", "bf16", "fp16"] | None, Field(examples=["bf16"])] = (

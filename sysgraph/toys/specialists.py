@@ -47,7 +47,7 @@ WORDINGS = (
     "tell me about {name} .",
 )
 SOURCES = ("toy:specialists/train", "toy:specialists/test")
-N_TRAIN, N_TEST = 600, 200
+N_TRAIN, N_TEST = 300, 200
 SEPARATOR = "|"
 _SYLLABLES = {s: (slot, v) for slot, a in enumerate(ATTRIBUTES) for s, v in a.table.items()}
 

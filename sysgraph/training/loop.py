@@ -52,15 +52,16 @@ class Loop:
         held_out: PairTable,
         *,
         number: int,
+        optimization: Optimization,
         evidence: Evidence,
         metrics: MetricsFile,
         reporter: Reporter,
     ) -> None:
         self._system, self._workers, self._fit = system, workers, system.program.fit
         self._train, self._held_out, self._number = train, held_out, number
-        self._evidence, self._metrics, self._reporter = evidence, metrics, reporter
+        self._optimization, self._evidence = optimization, evidence
+        self._metrics, self._reporter = metrics, reporter
         self._weights = {model: system.parameters(model) for model in system.trained()}
-        self._optimization = Optimization(system.program, self._weights, workers)
         self._best = Best()
         self._step = 0
         self._window: Totals | None = None  # since the last line of metrics
@@ -180,17 +181,15 @@ class Loop:
     # ---- state
 
     def state(self) -> State:
-        """Where this round stands, but for the weights themselves."""
-        moments, optimization = self._optimization.state()
+        """Where this round stands, but for the weights and their optimization."""
         window = self._window.over(self._workers.sum) if self._window is not None else None
         return State(
-            {**flatten("optimizer", moments), **flatten("best", self._best.weights)},
+            flatten("best", self._best.weights),
             {
                 "round": self._number,
                 "step": self._step,
                 "best_step": self._best.step,
                 "best_loss": self._best.loss if self._best.weights else None,
-                "optimization": optimization,
                 "window": window.to_json() if window is not None else None,
             },
         )
@@ -198,7 +197,6 @@ class Loop:
     def load(self, state: State) -> None:
         """Goes on from `state`, with the weights of then already in place."""
         info = state.info
-        self._optimization.load(state.under("optimizer"), info["optimization"])
         self._step = info["step"]
         if info["best_loss"] is not None:
             self._best = Best(info["best_loss"], info["best_step"], state.under("best"))

@@ -16,7 +16,10 @@ Weights = dict[str, dict[str, nn.Parameter]]
 
 
 class Optimization:
-    """AdamW under accelerate.
+    """AdamW under accelerate, with one schedule over all steps of all rounds.
+
+    A schedule and moments of each round's own were tried: a round's first steps, at the full rate
+    on empty moments, undo part of what the round before had learnt.
 
     Args:
         weights: the trained parameters by model and name.
@@ -35,7 +38,8 @@ class Optimization:
         self._adam = torch.optim.AdamW(groups, weight_decay=fit.weight_decay)
         self._optimizer = workers.accelerator.prepare(self._adam)
         name = "constant_with_warmup" if fit.lr_scheduler == "constant" else fit.lr_scheduler
-        self._schedule: LambdaLR = get_scheduler(name, self._adam, fit.warmup_steps, fit.steps)
+        steps = fit.steps * max(1, fit.rounds)
+        self._schedule: LambdaLR = get_scheduler(name, self._adam, fit.warmup_steps, steps)
         self._rates = self._schedule.get_last_lr()  # of the last step
 
     def step(self, loss: Tensor) -> dict[str, Tensor]:

@@ -16,6 +16,7 @@ from .folder import RunFolder
 from .interrupts import stop_between_steps
 from .loop import Loop
 from .metrics import MetricsFile
+from .optimization import Optimization
 from .pairs import Pair, split_pairs, tabulate
 from .snapshots import Snapshot, copy_of, put
 from .workers import Workers
@@ -46,6 +47,7 @@ class Session:
             system, material, workers=workers, metrics=self._metrics, reporter=reporter
         )
         self._weights = {model: system.parameters(model) for model in system.trained()}
+        self._optimization = Optimization(system.program, self._weights, workers)
         self._evidence = Evidence(self._weights, workers.device)
         self._digest = material.digest()
         self._reference: Snapshot = {}  # this round's; empty: the models before training
@@ -104,6 +106,7 @@ class Session:
             train,
             tabulate(self._system, pairs["held_out"]),
             number=number,
+            optimization=self._optimization,
             evidence=self._evidence,
             metrics=self._metrics,
             reporter=self._reporter,
@@ -176,8 +179,10 @@ class Session:
     def _save(self, state: State) -> None:
         """Saves a round's state (or that between two rounds) with what outlives rounds."""
         if self._workers.main:
+            moments, optimization = self._optimization.state()
             tensors = {
                 **flatten("policy", self._weights),
+                **flatten("optimizer", moments),
                 **flatten("reference", self._reference),
                 **flatten("best_round", self._best),
                 **state.tensors,
@@ -189,6 +194,7 @@ class Session:
                 "before": self.before.model_dump() if self.before else None,
                 "metrics_size": self._metrics.size(),
                 "evidence": self._evidence.state(),
+                "optimization": optimization,
                 **state.info,
             }
             save_state(self._folder.state, State(tensors, info))
@@ -207,6 +213,7 @@ class Session:
         self._best_score, self._best_round = info["best_round_score"], info["best_round"]
         self.before = Evaluation(**info["before"]) if info["before"] else None
         self._evidence.load(info["evidence"])
+        self._optimization.load(state.under("optimizer"), info["optimization"])
         self._set_reference()
         self._metrics.truncate(info["metrics_size"])
         number = int(info["round"])

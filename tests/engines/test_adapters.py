@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
@@ -350,6 +351,20 @@ def test_a_wrong_folder_for_a_full_model(
         spoil(tmp_path / "ada")
     system = System(one_node(plain_folder, train="full"), device="cpu")
     with pytest.raises(InputError, match="model 'ada'"):
+        system.load(tmp_path)
+
+
+def test_a_full_checkpoint_that_lacks_a_weight(
+    one_node: MakeProgram, plain_folder: Path, tmp_path: Path
+) -> None:
+    """transformers would make the missing weight up, with a notice."""
+    system = System(one_node(plain_folder, train="full"), device="cpu")
+    system.save(tmp_path)
+    file = tmp_path / "ada" / "model.safetensors"
+    weights = load_file(file)
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(InputError, match=r"model 'ada': it lacks model.layers.1.mlp.up_proj"):
         system.load(tmp_path)
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from sysgraph_schemas import Code, Diagnostic
 from sysgraph_schemas.suggest import quoted
 
+from ..copies import copy_names
 from ..facts import Facts
-from ..passes.expand import copy_names
 
 CODE = Code(
     id="SG604",

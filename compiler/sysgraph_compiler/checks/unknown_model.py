@@ -6,8 +6,8 @@ from sysgraph_schemas import Code, Diagnostic, NodeSpec
 from sysgraph_schemas.diagnostics import Path
 from sysgraph_schemas.suggest import quoted, suggestion
 
+from ..copies import copy_names
 from ..facts import Facts
-from ..passes.expand import copy_names
 from ..templates.model_name import keys_of, model_name
 
 CODE = Code(

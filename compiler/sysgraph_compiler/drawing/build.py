@@ -76,7 +76,7 @@ def _single(node: Node) -> str:
     if node.role == "input":
         return node.kind
     if node.parser is not None:
-        return line(f"{node.kind} · {node.parser}")
+        return f"{node.kind} · {node.parser.partition(',')[0].rstrip(')').replace(' (', ': ')}"
     return f"{node.kind} · {_WORDS[node.role]}"
 
 

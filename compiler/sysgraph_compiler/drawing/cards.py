@@ -13,6 +13,8 @@ LINE = 17.0
 """From one baseline to the next, px."""
 SHEET = 4.0
 """How far a stack's next sheet shows."""
+OUTER = 3.0
+"""From an output's outline to its second one, px."""
 MARK = 9.0
 MARK_GAP = 5.0
 _GAP = 12.0
@@ -58,6 +60,11 @@ class Card:
     height: float
     texts: tuple[Text, ...]
     marks: tuple[Mark, ...]
+
+    @property
+    def around(self) -> float:
+        """Room for the second outline of an output."""
+        return OUTER if self.box.output else 0.0
 
     @property
     def below(self) -> float:

@@ -114,13 +114,15 @@ def _alike(state: _State) -> list[list[int]]:
 
 
 def _chains(state: _State) -> list[list[int]]:
-    """Runs in which each group is the only child of its only parent."""
+    """Runs in which each group is the only child of its only parent, cut to fill half a picture."""
+    longest = max(3, 2 * len(state.groups) // MAX_BOXES)
     parts: list[list[int]] = []
     place: dict[int, int] = {}
     for index in range(len(state.groups)):
         (parent, *others) = state.parents[index] or [-1]
         alone = parent >= 0 and not others and state.children[parent] == [index]
-        if alone and "input" not in state.look(parent)[1] and not state.look(parent)[2]:
+        whole = parent >= 0 and len(parts[place[parent]]) == longest
+        if alone and not whole and state.look(parent)[1] != "input" and not state.look(parent)[2]:
             place[index] = place[parent]
             parts[place[index]].append(index)
         else:

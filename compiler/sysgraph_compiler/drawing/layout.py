@@ -16,8 +16,6 @@ _PAGE = (1_200.0, 900.0)
 """The shape to fill: of both directions, the one that is shown larger on it is taken."""
 PAIRED_LABEL = (22.0, 16.0)
 """Room for `1:1` on an arrow."""
-_MARGIN = 3.0
-"""Around a box: the second line of an output."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,8 @@ def _place(cards: Sequence[Card], links: Sequence[Link], direction: Direction) -
     for card in cards:
         graph.node(
             card.box.id,
-            width=card.width + 2 * _MARGIN,
-            height=card.height + card.below + 2 * _MARGIN,
+            width=card.width + 2 * card.around,
+            height=card.height + card.below + 2 * card.around,
         )
     for link in links:
         size = {"width": PAIRED_LABEL[0], "height": PAIRED_LABEL[1]}
@@ -58,8 +56,15 @@ def _place(cards: Sequence[Card], links: Sequence[Link], direction: Direction) -
         graph,
         options={
             "direction": direction,
-            "spacing": {"layer_gap": 44.0, "node_gap": 32.0, "dummy_gap": 22.0, "port_gap": 16.0},
+            "spacing": {
+                "layer_gap": 48.0,
+                "node_gap": 32.0,
+                "dummy_gap": 22.0,
+                "port_gap": 16.0,
+                "stub": 20.0,
+            },
             "routing": {"style": "orthogonal"},
+            "wrap": {"viewport_aspect": (__import__("os").environ.get("WR") and float(__import__("os").environ["WR"])) or 0.0},
         },
     )
     low = found.bounds["min"]["x"], found.bounds["min"]["y"]
@@ -68,10 +73,10 @@ def _place(cards: Sequence[Card], links: Sequence[Link], direction: Direction) -
     return Placed(
         corners=tuple(
             (
-                node["center"]["x"] - node["size"]["width"] / 2 - low[0] + _MARGIN,
-                node["center"]["y"] - node["size"]["height"] / 2 - low[1] + _MARGIN,
+                node["center"]["x"] - node["size"]["width"] / 2 - low[0] + card.around,
+                node["center"]["y"] - node["size"]["height"] / 2 - low[1] + card.around,
             )
-            for node in found.nodes
+            for node, card in zip(found.nodes, cards, strict=True)
         ),
         routes=tuple(tuple((x - low[0], y - low[1]) for x, y in route) for route in routes),
         labels=tuple(_label(edge, low) for edge in found.edges),

@@ -99,7 +99,7 @@ def _parser(program: Program, name: str | None) -> str | None:
 def _factor(
     program: Program, variable: Variable, term: Term | None, owner: dict[str, str]
 ) -> str | None:
-    """log p_model(variable | parents); a whole group of parents stands as `draft[*]`."""
+    """Log p_model(variable | parents); a whole group of parents stands as `draft[*]`."""
     if term is None:
         return None
     counts: dict[str, list[str]] = {}

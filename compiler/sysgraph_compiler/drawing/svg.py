@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from html import escape
 
-from .cards import MARK, SHEET, Card, Text
+from .cards import MARK, OUTER, SHEET, Card, Text
 from .layout import PAIRED_LABEL, Point
 from .measure import FAMILY
 from .palette import COLORS, color, mark
@@ -15,6 +15,8 @@ _RADIUS = 7.0
 _HEAD = (9.0, 4.0)
 """Length and half width of an arrowhead."""
 _STRIPE = 5.0
+_UNDER = 14.0
+"""Arrows begin under their box, which covers them: round corners and sheets leave no gap."""
 
 LIGHT = {"paper": "#ffffff", "ink": "#1b1f24", "dim": "#57606a", "soft": "#eef1f4"}
 DARK = {"paper": "#0f1419", "ink": "#e6edf3", "dim": "#9da7b3", "soft": "#1d242c"}
@@ -116,11 +118,11 @@ def _shape(
     """The outline. Shapes and strokes differ, not only colours: print keeps them apart."""
     for sheet in (2, 1) if stacked else ():
         inset = sheet * SHEET * scale
-        yield _rect(f"sg-box sg-{role}", inset, inset, width - 2 * inset, height, _RADIUS * scale)
-    round = {"input": height / 2, "deterministic": 0.0}.get(role, _RADIUS * scale)
+        yield _rect("sg-box", inset, inset, width - 2 * inset, height, _RADIUS * scale)
+    round = {"input": 18.0 * scale, "deterministic": 0.0}.get(role, _RADIUS * scale)
     if output:
-        yield _rect("sg-outer", -3, -3, width + 6, height + 6, min(round, height / 2) + 3)
-    yield _rect(f"sg-box sg-{role}", 0, 0, width, height, min(round, 18.0))
+        yield _rect("sg-outer", -OUTER, -OUTER, width + 2 * OUTER, height + 2 * OUTER, round + OUTER)
+    yield _rect(f"sg-box sg-{role}", 0, 0, width, height, round)
     if role == "deterministic":
         bar = 5.0 * scale
         path = f"M{_n(bar)} 0V{_n(height)}M{_n(width - bar)} 0V{_n(height)}"
@@ -175,10 +177,11 @@ def _label(at: Point) -> Iterator[str]:
 def _arrow(points: Sequence[Point], ends: str) -> Iterator[str]:
     """The line with a halo, so that it passes over others visibly, and its head."""
     (x, y), tip = points[-2], points[-1]
-    length = max(abs(tip[0] - x), abs(tip[1] - y), 1e-6)
-    along = (tip[0] - x) / length, (tip[1] - y) / length
+    along = _direction((x, y), tip)
     neck = tip[0] - along[0] * _HEAD[0], tip[1] - along[1] * _HEAD[0]
-    path = _rounded([*points[:-1], (neck[0] + along[0], neck[1] + along[1])])
+    out = _direction(points[1], points[0])
+    under = points[0][0] + out[0] * _UNDER, points[0][1] + out[1] * _UNDER
+    path = _rounded([under, *points[1:-1], (neck[0] + along[0], neck[1] + along[1])])
     yield f'<g class="sg-arrow" {ends}>'
     yield f'<path class="sg-halo" d="{path}"/>'
     yield f'<path class="sg-link" d="{path}"/>'
@@ -189,6 +192,12 @@ def _arrow(points: Sequence[Point], ends: str) -> Iterator[str]:
         f'L{_n(neck[0] - side[0])} {_n(neck[1] - side[1])}z"/>'
     )
     yield "</g>"
+
+
+def _direction(start: Point, end: Point) -> Point:
+    x, y = end[0] - start[0], end[1] - start[1]
+    length = max((x * x + y * y) ** 0.5, 1e-6)
+    return x / length, y / length
 
 
 def _rounded(points: Sequence[Point]) -> str:
@@ -202,10 +211,10 @@ def _rounded(points: Sequence[Point]) -> str:
 
 
 def _toward(corner: Point, other: Point) -> Point:
-    x, y = other[0] - corner[0], other[1] - corner[1]
-    length = max((x * x + y * y) ** 0.5, 1e-6)
+    x, y = _direction(corner, other)
+    length = abs(other[0] - corner[0]) + abs(other[1] - corner[1])
     step = min(_RADIUS, length / 2)
-    return corner[0] + x / length * step, corner[1] + y / length * step
+    return corner[0] + x * step, corner[1] + y * step
 
 
 def _n(value: float) -> str:

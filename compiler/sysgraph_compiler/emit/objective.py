@@ -14,7 +14,7 @@ _LOSSES = {
 
 def objective(program: Program, words: Words) -> list[str]:
     """What is minimized; with unobserved values, the sum over them."""
-    trained = [term for term in program.terms if term.status == "trained"]
+    trained = [t for t in program.terms if t.status == "trained" and not t.cancels]
     if not program.terms:
         return []  # a program after an early pass
     if not trained:
@@ -35,6 +35,8 @@ def objective(program: Program, words: Words) -> list[str]:
         lines.append(f"       label smoothing {fit.label_smoothing:g}")
     if fit.anchor:
         lines.append(f"     + {fit.anchor:g} * negative log-likelihood per token of chosen")
+    if program.objective.latent:
+        lines.append("(`sysgraph fit` trains SysDPO-Direct only: it refuses data with such gaps)")
     return lines
 
 
@@ -69,6 +71,7 @@ def cost(program: Program, words: Words) -> list[str]:
         return []
     rounds = program.fit.rounds > 1
     per = "round" if rounds else "set of pairs"
+    per = "draw of a" if program.objective.latent else per
     lines = _calls("log p", "every step", _side(program, "policy", "every step"), words)
     lines += _calls("log p", f"once per {per}", _side(program, "policy", "once"), words)
     lines += _calls("log p_ref", f"once per {per}", _side(program, "reference", "once"), words)

@@ -1,12 +1,12 @@
 """for_each: a node becomes one variable per combination of its items."""
 
-from collections.abc import Iterator, Mapping
-from itertools import product
+from collections.abc import Iterator
 
 import networkx as nx
 
+from ..copies import copy_names
 from ..facts import Facts
-from ..program import Program, Scalar, Variable
+from ..program import Program, Variable
 
 
 def run(facts: Facts, program: Program) -> Program:
@@ -21,18 +21,6 @@ def run(facts: Facts, program: Program) -> Program:
         if name in facts.copied:
             groups[name] = tuple(copy.name for copy in copies)
     return program.model_copy(update={"variables": tuple(variables), "groups": groups})
-
-
-def copy_names(
-    name: str, copies: Mapping[str, list[Scalar]]
-) -> Iterator[tuple[str, dict[str, Scalar]]]:
-    """(variable name, bindings) of every copy: `draft[ada,1]`, in the order of keys and items."""
-    if not copies:
-        yield name, {}
-        return
-    for items in product(*copies.values()):
-        shown = ",".join(str(item) for item in items)
-        yield f"{name}[{shown}]", dict(zip(copies, items, strict=True))
 
 
 def _copies(facts: Facts, name: str) -> Iterator[Variable]:

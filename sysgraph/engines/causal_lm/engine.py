@@ -19,6 +19,8 @@ from .scoring import passes, score
 from .tokens import Encoded, decode, encode, encode_prompt
 from .weights import Adapter, Frozen, Full, Weights
 
+# Requests whose token ids are kept: each step needs them again. About 40 bytes a token.
+_ENCODED = 50_000
 # Tokens in flight (prompt and completion, padded) in one call of `generate`.
 _TOKENS_PER_GENERATE = 32_768
 
@@ -35,7 +37,7 @@ class CausalLMEngine:
             if key not in residents:
                 residents[key] = Resident(spec, device)
             self._weights[name] = _weights(residents[key], name, spec, seed)
-        self.encode = lru_cache(maxsize=200_000)(self._encode)
+        self.encode = lru_cache(maxsize=_ENCODED)(self._encode)
 
     def problem(self, request: Request) -> str | None:
         """Why `request` cannot be scored (nothing to start from, beyond the window), or None."""

@@ -42,9 +42,9 @@ def encode(
 
     Ids that sampling stored are used as they are, if this tokenizer is the one that made them. Text
     is tokenized together with its prompt, ended by the end-of-sequence token, and cut where the two
-    tokenizations part, as TRL 1.16 does (`DPOTrainer._prepare_dataset`; it cuts both sides of a pair
-    where the first of them parts, which is the same unless a token of one side alone reaches back
-    into the prompt).
+    tokenizations part, as TRL 1.16 does (`DPOTrainer._prepare_dataset`). TRL cuts both sides of a
+    pair where the first of them parts: the same, unless on one side alone a token reaches back into
+    the prompt.
 
     Args:
         vocabulary: number of ids that the model knows; stored ids beyond it are another model's.

@@ -1,0 +1,47 @@
+"""SG307: one checkpoint, loaded twice."""
+
+from collections.abc import Iterator
+
+from sysgraph_schemas import CausalLM, Code, Diagnostic, Note
+
+from ..facts import Facts
+
+CODE = Code(
+    id="SG307",
+    title="base loaded twice",
+    severity="warning",
+    meaning="Models with one `id` and `revision` share one base in memory, whatever their "
+    "adapters; with another `dtype` they cannot, so the checkpoint is loaded once for each.",
+    wrong="""\
+models:
+  ada: {kind: causal_lm, id: gpt2, dtype: bfloat16}
+  bo: {kind: causal_lm, id: gpt2}
+""",
+    right="""\
+models:
+  ada: {kind: causal_lm, id: gpt2, dtype: bfloat16}
+  bo: {kind: causal_lm, id: gpt2, dtype: bfloat16}
+""",
+)
+
+
+def check(facts: Facts) -> Iterator[Diagnostic]:
+    """Each model whose type differs from that of the first with its checkpoint."""
+    first: dict[tuple[str, str], str] = {}
+    for name, model in facts.graph.models.items():
+        if not isinstance(model, CausalLM):
+            continue
+        other = first.setdefault((model.id, model.revision or "main"), name)
+        dtype = getattr(facts.graph.models[other], "dtype", None)
+        if dtype == model.dtype:
+            continue
+        place = facts.value(("models", other))
+        yield facts.diagnose(
+            CODE,
+            f"`{name}` has the checkpoint of `{other}` with another `dtype` "
+            f"({model.dtype}, not {dtype}): it is loaded twice",
+            ("models", name, "dtype"),
+            key=True,
+            help=f"give both one `dtype`: `dtype: {dtype if dtype != 'auto' else model.dtype}`",
+            notes=(Note("the other one", place),) if place else (),
+        )
