@@ -244,6 +244,21 @@ def test_saved_adapter_is_a_peft_adapter_whatever_its_name(
     torch.testing.assert_close(found, expected(plain_folder, loaded))
 
 
+def test_adapters_on_embeddings_and_output_layer(
+    one_node: MakeProgram, plain_folder: Path, jitter: Jitter, tmp_path: Path
+) -> None:
+    lora = {"r": 4, "alpha": 8, "target_modules": ["embed_tokens", "lm_head", "q_proj"]}
+    system = System(one_node(plain_folder, lora=lora), device="cpu")
+    assert len(system.parameters("ada")) == 2 * (1 + 1 + 2)
+    jitter(system, 0.1)
+    system.save(tmp_path)
+    fresh = AutoModelForCausalLM.from_pretrained(plain_folder)
+    loaded = PeftModel.from_pretrained(fresh, tmp_path / "ada")
+    torch.testing.assert_close(scores(system, "ada"), expected(plain_folder, loaded))
+    system.score(requests("ada")).sum().backward()
+    assert all(g is not None for g in gradients(system, "ada").values())
+
+
 @pytest.mark.parametrize("train", ["lora", "full"])
 def test_load_reads_what_save_wrote(
     one_node: MakeProgram, chat_folder: Path, jitter: Jitter, tmp_path: Path, train: str

@@ -143,7 +143,7 @@ class CausalLMEngine:
     def _encode(self, request: Request) -> Encoded:
         resident = self._weights[request.model].resident
         return encode(
-            resident.tokenizer, request.context, request.value, vocabulary=resident.vocabulary()
+            resident.tokenizer, request.context, request.value, vocabulary=resident.vocabulary
         )
 
     def _prompt(self, model: str, context: Context) -> tuple[int, ...]:

@@ -14,7 +14,6 @@ from sysgraph_schemas import CausalLM, LoRA
 
 from ... import toys
 from ...errors import InputError
-from ..seeding import derive
 from .quiet import quiet
 
 # What transformers and safetensors raise for a folder that is no checkpoint, or a damaged one.
@@ -78,6 +77,8 @@ class Resident:
             raise InputError(f"the tokenizer of {spec.id!r} has no end-of-sequence token")
         self.device = device
         self.base = load_base(spec, device)
+        # The ids that the model knows may be more than its tokenizer has.
+        self.vocabulary = self.base.get_input_embeddings().get_parameter("weight").shape[0]
         self.generation_config = take_generation_config(self.base)
         self.pad: int = end if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id
         self.ends = _ends(self.generation_config, end)
@@ -88,12 +89,6 @@ class Resident:
     def window(self) -> int | None:
         """Longest sequence the model was made for, in tokens."""
         return getattr(self.base.config.get_text_config(), "max_position_embeddings", None)
-
-    def vocabulary(self) -> int:
-        """Number of token ids the model knows, which may be more than its tokenizer has."""
-        embeddings = self.base.get_input_embeddings()
-        assert isinstance(embeddings, nn.Embedding)
-        return embeddings.num_embeddings
 
     def module(self, adapter: str | None) -> nn.Module:
         """The module with one adapter active, or (None) as the plain base, until the next call."""
@@ -122,7 +117,7 @@ class Resident:
             parameter.requires_grad_(True)
 
     def add_adapter(self, adapter: str, lora: LoRA, seed: int, *, trained: bool) -> None:
-        """Adds a LoRA adapter; its initial weights depend on `adapter` and `seed` alone.
+        """Adds a LoRA adapter; its initial weights depend on `lora` and `seed` alone.
 
         Raises:
             InputError: `lora.target_modules` names no module of the base.
@@ -135,7 +130,7 @@ class Resident:
             task_type="CAUSAL_LM",
         )
         with torch.random.fork_rng(devices=[]), quiet():
-            torch.manual_seed(derive(seed, adapter))
+            torch.manual_seed(seed)
             try:
                 if self._adapted is None:
                     self._adapted = get_peft_model(self.base, config, adapter_name=adapter)
@@ -150,11 +145,11 @@ class Resident:
     def adapter_parameters(self, adapter: str) -> dict[str, nn.Parameter]:
         """The adapter's parameters by module name, without the adapter's own name in it."""
         assert self._adapted is not None
-        infix = f".{adapter}."
+        parts = [(name.split("."), p) for name, p in self._adapted.named_parameters()]
         return {
-            name.replace(infix, "."): parameter
-            for name, parameter in self._adapted.named_parameters()
-            if infix in name
+            ".".join(part for part in name if part != adapter): parameter
+            for name, parameter in parts
+            if adapter in name
         }
 
     def adapter_state(self, adapter: str) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM
 from sysgraph_schemas import CausalLM
 
 from ...errors import InputError
+from ..seeding import derive
 from .quiet import quiet
 from .resident import UNREADABLE, Resident, copy_weights, load_base, take_generation_config
 
@@ -88,14 +89,14 @@ class Adapter:
 
     def __init__(self, resident: Resident, name: str, spec: CausalLM, seed: int) -> None:
         self.resident = resident
-        self._name, self._spec, self._seed = name, spec, seed
+        self._name, self._spec, self._seed = name, spec, derive(seed, name)
         # peft makes the adapter's name a part of parameter names and a key of an nn.ModuleDict: a
         # model may be called `mlp` or `train`, an adapter may not.
         self._policy = f"{name}__policy"
         self._snapshot = f"{name}__reference"
         self._has_snapshot = False
         self._reference: str | None = None
-        resident.add_adapter(self._policy, spec.lora, seed, trained=True)
+        resident.add_adapter(self._policy, spec.lora, self._seed, trained=True)
 
     def module(self, *, reference: bool) -> nn.Module:
         """The base with the policy's adapter, the reference's, or none."""
