@@ -71,7 +71,25 @@ def collect(
         raise InputError("collecting compares samples: take at least 2 per input")
     rows = load_inputs(program, inputs)
     folder = Path(output)
-    settings = {
+    settings = _settings(program, inputs, rows, scorer, samples, seed, model_dir)
+    _require_same(folder, settings)
+    system = System(program, model_dir=model_dir)
+    _write(folder / _SETTINGS, json.dumps(settings, indent=2) + "\n")
+    _sample(system, rows, scorer, samples, seed, folder / _TRACES, reporter or Reporter())
+    return _pair(program, folder, samples)
+
+
+def _settings(
+    program: Program,
+    inputs: str | Path,
+    rows: Sequence[Mapping[str, Any]],
+    scorer: Scorer,
+    samples: int,
+    seed: int,
+    model_dir: str | Path | None,
+) -> dict[str, Any]:
+    """What decides the traces. A file of inputs may change while its name stays: hence its rows."""
+    return {
         "program": json.loads(program.to_json()),
         "inputs": str(inputs),
         "rows": hashlib.blake2b(json.dumps(rows).encode(), digest_size=16).hexdigest(),
@@ -80,13 +98,6 @@ def collect(
         "seed": seed,
         "model_dir": str(model_dir) if model_dir else None,
     }
-    _require_same(folder, settings)
-    system = System(program)
-    if model_dir is not None:
-        system.load(model_dir)
-    _write(folder / _SETTINGS, json.dumps(settings, indent=2) + "\n")
-    _sample(system, rows, scorer, samples, seed, folder / _TRACES, reporter or Reporter())
-    return _pair(program, folder, samples)
 
 
 def _require_same(folder: Path, settings: Mapping[str, Any]) -> None:

@@ -97,6 +97,8 @@ def requests(program: Program, trace: Trace) -> Iterator[tuple[str, Request]]:
         if term.model is None or term.variable in trace.nonexistent:
             continue
         value = trace.values.get(term.variable)
+        if isinstance(value, str):  # a trace written by hand
+            value = Completion(value)
         if not isinstance(value, Completion):
             raise Unobserved(term.variable)
         yield term.variable, Request(term.model, context(variables[term.variable], trace), value)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sysgraph_compiler import Program, Variable
 
-from .engines import ENGINES, Draw, Engine, Request
+from .engines import Draw, Engine, Request, engine_of
 from .engines.seeding import derive
 from .errors import InputError
 from .forward import Unobserved, complete, context, read, requests
@@ -25,9 +25,10 @@ class System:
         program: what `sysgraph.compile` gave.
         device: where the models live; default: an accelerator if there is one.
         seed: initial adapters depend on it; default: the program's `fit.seed`.
+        model_dir: a run whose trained models to use, as `load` does.
 
     Raises:
-        InputError: a model cannot be loaded.
+        InputError: a model cannot be loaded, or `model_dir` holds none of them.
     """
 
     def __init__(
@@ -36,7 +37,10 @@ class System:
         *,
         device: torch.device | str | None = None,
         seed: int | None = None,
+        model_dir: Path | str | None = None,
     ) -> None:
+        if model_dir is not None:
+            _saved_models(program, model_dir)  # a wrong folder is told before models are loaded
         self.program = program
         self.device = torch.device(device) if device else default_device()
         self._variables = {variable.name: variable for variable in program.variables}
@@ -47,11 +51,13 @@ class System:
                 by_kind[spec.kind][name] = spec
         self._engines: dict[str, Engine] = {}
         for kind, specs in by_kind.items():
-            engine = ENGINES[kind](
+            engine = engine_of(kind)(
                 specs, device=self.device, seed=program.fit.seed if seed is None else seed
             )
             self._engines.update(dict.fromkeys(specs, engine))
         self._generations = _generations(program)
+        if model_dir is not None:
+            self.load(model_dir)
 
     # ---- scoring
 
@@ -168,7 +174,7 @@ class System:
                 if gone[i].intersection(variable.parents):
                     gone[i].add(variable.name)
                 elif model is None:
-                    self._parse(variable, values[i], gone[i])
+                    self._parse(variable, trace, values[i], gone[i])
                 else:
                     draw = Draw(model, context(variable, seen), derive(keys[i], variable.name))
                     draws[id(self._engines[model])].append((i, variable.name, draw))
@@ -178,9 +184,11 @@ class System:
             for (i, name, _), completion in zip(rows, completions, strict=True):
                 values[i][name] = completion
 
-    def _parse(self, variable: Variable, values: dict[str, Value], gone: set[str]) -> None:
+    def _parse(
+        self, variable: Variable, trace: Trace, values: dict[str, Value], gone: set[str]
+    ) -> None:
         try:
-            value = read(self.program, variable, values)
+            value = read(self.program, variable, {**trace.inputs, **values})
         except ParseFailure:
             gone.add(variable.name)
         else:
@@ -224,14 +232,8 @@ class System:
         Raises:
             InputError: the folder has no weights for one of the models, or they do not fit.
         """
-        root = Path(folder)
-        root = root / "models" if (root / "models").is_dir() else root
-        saved = {child.name for child in root.iterdir()} if root.is_dir() else set()
-        found = [m for m in self._engines if m in saved and self.parameters(m)]
-        if not found:
-            raise InputError(f"{folder} holds no weights of this system's models")
-        for model in found:
-            self._engines[model].load(model, root / model)
+        for model, saved in _saved_models(self.program, folder).items():
+            self._engines[model].load(model, saved)
 
 
 def default_device() -> torch.device:
@@ -250,3 +252,17 @@ def _generations(program: Program) -> list[tuple[Variable, ...]]:
         if variable.kind != "input":
             layers[depth[variable.name]].append(variable)
     return [tuple(layers[d]) for d in sorted(layers)]
+
+
+def _saved_models(program: Program, folder: Path | str) -> dict[str, Path]:
+    """The folders of a program's models in a run, or in the `models` folder of one."""
+    root = Path(folder)
+    root = root / "models" if (root / "models").is_dir() else root
+    trainable = [name for name, spec in program.models.items() if spec.train != "frozen"]
+    found = {name: root / name for name in trainable if (root / name).is_dir()}
+    if not found:
+        raise InputError(
+            f"{folder} holds no trained models of this system (a folder for one of "
+            f"{', '.join(trainable) or 'none: every model is frozen'}, or `models` with them)"
+        )
+    return found

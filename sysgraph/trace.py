@@ -27,13 +27,13 @@ class Trace:
     """Values by variable name (`draft[ada]`).
 
     A variable is in `values`, or in `nonexistent` (it hangs on a parser that rejected its text, and
-    has no term), or in neither: then it was not observed. `extra` holds the input row's other
-    fields, for scorers.
+    has no term), or in neither: then it was not observed. `outputs` names the final ones; `extra`
+    holds the input row's other fields, for scorers. A text may be a plain str.
     """
 
     inputs: Mapping[str, str]
     values: Mapping[str, Value]
-    outputs: tuple[str, ...]
+    outputs: tuple[str, ...] = ()
     nonexistent: frozenset[str] = frozenset()
     extra: Mapping[str, Any] = field(default_factory=dict)
 

@@ -1,8 +1,9 @@
 """Progress: a log that stays readable, a bar on a terminal."""
 
+import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_what_is_over_at_once_makes_no_line(
 def test_a_stopped_task_says_how_far_it_came(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(KeyError), Reporter().task("fit", 4) as task:
+    with contextlib.suppress(KeyError), Reporter().task("fit", 4) as task:
         task.advance(note="loss 1")
         raise KeyError
     assert capsys.readouterr().err.splitlines() == ["fit: 1/4  loss 1"]
@@ -95,31 +96,38 @@ def test_nothing_is_shown_where_nothing_is_to_be(
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A terminal as standard error; what is written there can be read from the number."""
-    master, slave = os.openpty()
+def show(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], None]], str]:
+    """What a terminal of a type gets to see while something runs."""
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "120")
-    with os.fdopen(slave, "w") as stream:
-        monkeypatch.setattr(sys, "stderr", stream)
-        yield master
-    os.close(master)
+
+    def shown(kind: str, run: Callable[[], None]) -> str:
+        master, slave = os.openpty()
+        os.set_blocking(master, False)
+        with os.fdopen(slave, "w") as stream, monkeypatch.context() as patch:
+            patch.setenv("TERM", kind)
+            patch.setattr(sys, "stderr", stream)
+            run()
+            stream.flush()
+            text = os.read(master, 100_000).decode()
+        os.close(master)
+        return text
+
+    return shown
 
 
-def test_a_bar_on_a_terminal(terminal: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
+def some_steps() -> None:
     with Reporter().task("draft[ada] 1/6", 10) as task:
         task.advance(4, note="loss 0.5 [x]")
-    shown = os.read(terminal, 100_000).decode()
-    assert "\x1b[" in shown, "it draws"
-    assert "draft[ada] 1/6" in shown
-    assert "4/10" in shown
-    assert shown.rstrip().endswith("draft[ada] 1/6: 4/10  loss 0.5 [x]"), "what is left at the end"
 
 
-def test_plain_lines_on_a_dumb_terminal(terminal: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "dumb")
-    with Reporter().task("fit", 10) as task:
-        task.advance(10, note="loss")
-    assert os.read(terminal, 100_000).decode() == "fit: 10/10  loss\r\n"
+def test_a_bar_on_a_terminal(show: Callable[[str, Callable[[], None]], str]) -> None:
+    text = show("xterm", some_steps)
+    assert "\x1b[" in text, "it draws"
+    assert "━" in text
+    assert text.rstrip().endswith("draft[ada] 1/6: 4/10  loss 0.5 [x]"), "what is left at the end"
+
+
+def test_plain_lines_on_a_dumb_terminal(show: Callable[[str, Callable[[], None]], str]) -> None:
+    assert show("dumb", some_steps) == "draft[ada] 1/6: 4/10  loss 0.5 [x]\r\n"

@@ -84,9 +84,14 @@ def _names(side: str) -> list[str]:
 
 
 def unobserved(graph: Graph, observation: Observation) -> list[str]:
-    """What data lacks of the nodes that models write: a node, or some of its copies."""
+    """What data lacks of the nodes that models write: a node, or some of its copies.
+
+    Nothing, where a name is unknown (SG801): it may stand for what seems to lack.
+    """
     observed = Observed(graph, observation)
     found: list[str] = []
+    if not all(is_known(graph, name) for name in observation.names or ()):
+        return found
     for name, node in graph.nodes.items():
         if observed.names is None or name in observed.names or node.model_template is None:
             continue
@@ -96,3 +101,11 @@ def unobserved(graph: Graph, observation: Observation) -> list[str]:
         copies = (copy for copy, _ in copy_names(name, node.copies))
         found += [copy for copy in copies if copy not in observed.names]
     return found
+
+
+def is_known(graph: Graph, name: str) -> bool:
+    """Whether it is a node's name, or a copy's."""
+    node = graph.nodes.get(name.partition("[")[0])
+    if node is None or "[" not in name:
+        return node is not None
+    return any(name == copy for copy, _ in copy_names(name.partition("[")[0], node.copies))

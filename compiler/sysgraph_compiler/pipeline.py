@@ -153,10 +153,20 @@ def compile(
     Raises:
         GraphError: the graph has errors. Warnings do not raise.
     """
+    program, diagnostics = attempt(graph, observation, until=until)
+    if program is None:
+        raise GraphError(diagnostics)
+    return program
+
+
+def attempt(
+    graph: Graph, observation: Observation = EVERYTHING, *, until: str | None = None
+) -> tuple[Program | None, tuple[Diagnostic, ...]]:
+    """The program, unless the graph has errors, and everything that `check` says."""
     facts = Facts(graph, observation)
     diagnostics = _check(facts)
     if not facts.is_sound or has_errors(diagnostics):
-        raise GraphError(diagnostics)
+        return None, diagnostics
     program = Program(
         name=graph.name,
         description=graph.description,
@@ -171,7 +181,7 @@ def compile(
         program = run(facts, program)
         if name == until:
             break
-    return program
+    return program, diagnostics
 
 
 def _check(facts: Facts) -> tuple[Diagnostic, ...]:

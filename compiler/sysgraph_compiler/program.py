@@ -171,3 +171,9 @@ class Program(_Node):
         from .emit.text import emit_text
 
         return emit_text(self)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """The program's picture, in a notebook."""
+        from .drawing import drawn
+
+        return {"image/svg+xml": drawn(self, ".svg").decode(), "text/plain": str(self)}

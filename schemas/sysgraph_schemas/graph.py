@@ -4,11 +4,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr
 
+from .diagnostics import GraphError
 from .fit import Fit
 from .located import Places
 from .models import ModelSpec
 from .nodes import NodeSpec
 from .parsers import ParserSpec
+from .render import render
 from .spec import IDENTIFIER, NotBlank, Spec
 
 Name = Annotated[str, Field(pattern=IDENTIFIER, max_length=100)]
@@ -58,3 +60,13 @@ class Graph(Spec):
         if update:
             copy._places = None
         return copy
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """The picture of its program, in a notebook; what is wrong with it, where it has none."""
+        # The one look upwards: importing this package never imports the compiler.
+        from sysgraph_compiler import compile
+
+        try:
+            return compile(self)._repr_mimebundle_() | {"text/plain": repr(self)}
+        except GraphError as error:
+            return {"text/plain": render(error.diagnostics)}

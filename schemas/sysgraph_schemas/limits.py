@@ -18,7 +18,7 @@ MAX_ITEM = 200
 """Characters of one `for_each` item."""
 MAX_VARIABLES = 20_000
 """Variables of the program, after `for_each`."""
-MAX_EDGES = 80_000
+MAX_EDGES = 50_000
 """Parents times children of all edges as written."""
 MAX_LINKS = 500_000
 """Parents of all variables together, after `for_each`."""

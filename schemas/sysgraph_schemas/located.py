@@ -80,6 +80,17 @@ class Places:
         return self.value(path)
 
 
+class Nowhere(Places):
+    """No file: the graph was written in Python, and paths say where in it."""
+
+    def __init__(self) -> None:
+        super().__init__(Located(Source("", ""), 0, 0, {}))
+
+    def find(self, path: Path) -> Located | None:
+        """Nothing."""
+        return None
+
+
 def _child(node: Located, step: str | int) -> Located | None:
     if isinstance(step, str):
         entry = node.entries.get(step)

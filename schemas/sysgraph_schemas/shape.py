@@ -23,10 +23,10 @@ class Shape:
     is_key: bool = False
 
 
-def resolve(loc: Sequence[str | int]) -> Shape:
+def resolve(loc: Sequence[str | int], section: type[Spec] = Graph) -> Shape:
     """Follows an error's `loc` through the models; pydantic puts labels of unions in between."""
-    hint: Any = Graph
-    owner: type[Spec] = Graph
+    hint: Any = section
+    owner: type[Spec] = section
     path: Path = ()
     is_key = len(loc) > 1 and loc[-1] == "[key]"
     steps = loc[:-1] if is_key else loc
@@ -106,7 +106,9 @@ def value_in_words(value: object) -> str:
         return "a number"
     if isinstance(value, str):
         return "text"
-    return "a list" if isinstance(value, list) else "a mapping"
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "a mapping"
+    return f"a Python {type(value).__name__}"
 
 
 def _members(hint: Any) -> list[Any]:

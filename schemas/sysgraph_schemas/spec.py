@@ -1,15 +1,40 @@
 """The base class of everything a graph file can hold."""
 
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 
-class Spec(BaseModel):
-    """One section of a graph file: immutable data, no unknown keys, nothing converted silently."""
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass as _Metaclass
+else:
+    _Metaclass = type(BaseModel)
+
+
+class _Checked(_Metaclass):
+    """Calls `LMNode(...)` in Python; what is wrong with it is told as about a file.
+
+    pydantic makes the parts of a graph without calling their class, so only what Python code
+    itself calls comes through here.
+    """
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except ValidationError as error:
+            from .validate import in_python
+
+            raise in_python(cast("type[Spec]", cls), error) from None
+
+
+class Spec(BaseModel, metaclass=_Checked):
+    """One section of a graph file: immutable data, no unknown keys, nothing converted silently.
+
+    Written in Python with something wrong, it raises GraphError, as reading a file does.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -38,5 +63,5 @@ def _not_blank(text: str) -> str:
     return text
 
 
-NotBlank = Annotated[str, AfterValidator(_not_blank)]
+NotBlank = Annotated[str, AfterValidator(_not_blank), Field(json_schema_extra={"pattern": r"\S"})]
 """Text that is more than white space."""

@@ -6,15 +6,16 @@ checks can speak about it in the same go. What had to go is remembered in `Place
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from .diagnostics import Diagnostic, Path
+from .diagnostics import Diagnostic, GraphError, Path, in_order
 from .graph import Graph
 from .limits import MAX_REPORTED
-from .located import Located, Places
+from .located import Located, Nowhere, Places
 from .problems import (
     bad_name,
     bad_value,
@@ -28,6 +29,7 @@ from .problems import (
 )
 from .problems.fault import Fault
 from .shape import Shape, resolve
+from .spec import Spec
 
 Handler = Callable[[Fault], Diagnostic]
 
@@ -60,6 +62,17 @@ def validate(root: Located) -> tuple[Graph | None, list[Diagnostic]]:
     return _salvage(root, map(_damage, found)), diagnostics
 
 
+def in_python(section: type[Spec], error: ValidationError) -> GraphError:
+    """What is wrong with a section that Python code wrote, by its path there."""
+    places = Nowhere()
+    found = error.errors(include_url=False)[:MAX_REPORTED]
+    faults = [_fault(details, places, section) for details in found]
+    shown = [_handler(fault)(fault) for fault in _independent(faults)]
+    if not issubclass(section, Graph):
+        shown = [replace(d, path=(section.__name__, *d.path)) for d in shown]
+    return GraphError(in_order(shown))
+
+
 def _handler(fault: Fault) -> Handler:
     if fault.shape.path == ("sysgraph",):
         return file_version.diagnose
@@ -71,13 +84,14 @@ def _handler(fault: Fault) -> Handler:
     return _HANDLERS.get(fault.type, default)
 
 
-def _fault(details: ErrorDetails, places: Places) -> Fault:
+def _fault(details: ErrorDetails, places: Places, section: type[Spec] = Graph) -> Fault:
     context: dict[str, Any] = details.get("ctx", {})
-    shape = resolve(details["loc"])
+    shape = resolve(details["loc"], section)
     if at := context.get("at", ()):
         shape = Shape((*shape.path, *at), Any, shape.owner)
     node = places.find(shape.path)
-    return Fault(details["type"], context, shape, node.value if node else None, places)
+    value = details["input"] if isinstance(places, Nowhere) else node.value if node else None
+    return Fault(details["type"], context, shape, value, places)
 
 
 def _independent(faults: list[Fault]) -> list[Fault]:

@@ -1,7 +1,7 @@
-"""Where libyaml, which scans YAML 1.1, differs from YAML 1.2, made up for without moving a place.
+r"""Where libyaml, which scans YAML 1.1, differs from YAML 1.2, made up for without moving a place.
 
 Two things matter to text that people and programs write: YAML 1.2 ends no line at U+0085, U+2028
-or U+2029, and `"\\ud83d\\ude00"` is one character, as JSON writes it. Both are put into characters
+or U+2029, and `"\ud83d\ude00"` is one character, as JSON writes it. Both are put into characters
 that libyaml takes, as many as before, and taken back out of each value.
 """
 

@@ -79,14 +79,14 @@ class _Composer:
         elif isinstance(event, ev.MappingStartEvent | ev.SequenceStartEvent):
             self._begin(event)
         elif isinstance(event, ev.MappingEndEvent | ev.SequenceEndEvent):
-            self._finish(event.end_mark.index)
+            self._finish(_place(event)[1])
         elif isinstance(event, ev.AliasEvent):
             self._add(self._alias(event), None)
         elif isinstance(event, ev.DocumentStartEvent) and self.root is not None:
-            raise GraphError([not_one_document.second(self.source, event.start_mark.index)])
+            raise GraphError([not_one_document.second(self.source, _place(event)[0])])
 
     def _scalar(self, event: ev.ScalarEvent) -> Located:
-        start, end = event.start_mark.index, event.end_mark.index
+        start, end = _place(event)
         tag = str(event.tag) if event.tag else None
         style = event.style or None
         text = self.text.value(str(event.value), style, start, end)
@@ -103,11 +103,11 @@ class _Composer:
         return Located(self.source, start, end, value, style)
 
     def _begin(self, event: ev.MappingStartEvent | ev.SequenceStartEvent) -> None:
-        start = event.start_mark.index
+        start, end = _place(event)
         bracket = "{" if isinstance(event, ev.MappingStartEvent) else "["
         tag = str(event.tag) if event.tag else None
         if tag is not None and tag != "!" and tag not in _CONTAINER_TAGS[bracket]:
-            raise GraphError([bad_tag.diagnose(self.source, start, event.end_mark.index, tag)])
+            raise GraphError([bad_tag.diagnose(self.source, start, end, tag)])
         if len(self._open) >= MAX_DEPTH:
             raise GraphError([too_big.deep(self.source, start)])
         if self._open and self._wants_key():
@@ -131,17 +131,13 @@ class _Composer:
         self._add(node, top.anchor, counted=False)
 
     def _alias(self, event: ev.AliasEvent) -> Located:
-        start, name = event.start_mark.index, str(event.anchor)
+        (start, end), name = _place(event), str(event.anchor)
         if any(part.anchor == name for part in self._open):
-            raise GraphError(
-                [yaml_syntax.recursive(self.source, start, event.end_mark.index, name)]
-            )
+            raise GraphError([yaml_syntax.recursive(self.source, start, end, name)])
         target = self._anchors.get(name)
         if target is None:
             near = list(self._anchors)
-            raise GraphError(
-                [yaml_syntax.no_anchor(self.source, start, event.end_mark.index, name, near)]
-            )
+            raise GraphError([yaml_syntax.no_anchor(self.source, start, end, name, near)])
         if len(self._open) + target.height > MAX_DEPTH:
             raise GraphError([too_big.deep(self.source, start)])
         return target
@@ -191,6 +187,13 @@ class _Composer:
             if not isinstance(part.value, dict):
                 raise GraphError([yaml_syntax.bad_merge(part)])
             yield part
+
+
+def _place(event: ev.Event) -> tuple[int, int]:
+    start, end = event.start_mark, event.end_mark
+    assert start is not None
+    assert end is not None
+    return start.index, end.index
 
 
 def _merge(node: Located, other: Located) -> None:

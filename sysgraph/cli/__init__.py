@@ -12,7 +12,9 @@ from ..errors import InputError, RunError
 from .check import check
 from .collect import collect
 from .compile import compile
+from .draw import draw
 from .evaluate import evaluate
+from .explain import explain
 from .fit import fit
 from .run import run
 from .study import study
@@ -28,6 +30,8 @@ app = typer.Typer(
 )
 app.command()(check)
 app.command()(compile)
+app.command()(draw)
+app.command()(explain)
 app.command()(run)
 app.command()(collect)
 app.command()(fit)
@@ -57,15 +61,11 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
     except GraphError as error:
         print(render(error.diagnostics, color=has_colors()), file=sys.stderr)
         sys.exit(2)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except RunError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    except (InputError, RunError) as error:
+        text = str(error)
+        # Errors that list several problems call each of them one already.
+        print(text if text.startswith("error:") else f"error: {text}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1)

@@ -1,53 +1,99 @@
 """`sysgraph compile GRAPH`: the program, printed or written."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-import sysgraph_compiler
-from sysgraph_schemas import GraphError, read, render
-from sysgraph_schemas.diagnostics import has_errors, in_order
+from sysgraph_compiler import Program, emit_latex, emit_text
+from sysgraph_compiler.observation import EVERYTHING, Observation
+from sysgraph_compiler.pipeline import PASSES, attempt
+from sysgraph_schemas import Diagnostic, GraphError, read, render
+from sysgraph_schemas.diagnostics import in_order
+from sysgraph_schemas.suggest import quoted, suggestion
 
+from ..errors import InputError
 from .options import GraphFile, Settings
 from .terminal import has_colors
 from .writing import write_text
+
+_PASSES = [name for name, _ in PASSES]
+_EMITTERS: dict[str, Callable[[Program], str]] = {
+    "text": emit_text,
+    "json": lambda program: program.to_json() + "\n",
+    "latex": emit_latex,
+}
 
 
 def compile(
     graph: GraphFile,
     settings: Settings = None,
     emit: Annotated[
-        Literal["text", "json"], typer.Option(help="For people, or the IR for programs.")
+        Literal["text", "json", "latex"],
+        typer.Option(
+            help="For people; the IR for programs (described by program.schema.json in the package "
+            "sysgraph_compiler); or the formulas for a paper."
+        ),
     ] = "text",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="A file instead of the terminal.")
+    ] = None,
+    observed: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B", help="The generated nodes whose values data holds; default: all."
+        ),
+    ] = None,
+    method: Annotated[
+        Literal["direct", "sampling"] | None,
+        typer.Option(
+            help="The objective: with every value observed, or summed over those that are not "
+            "(without --observed: all but the outputs)."
+        ),
+    ] = None,
+    debug_pass: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"The program after one pass: {', '.join(_PASSES)}."),
     ] = None,
 ) -> None:
     """Compile a graph file to the system's log-likelihood.
 
     Warnings go to stderr. With errors, exits with 2 and writes nothing.
     """
-    program = compiled(graph, settings or [])
-    text = str(program) if emit == "text" else program.to_json() + "\n"
+    if debug_pass is not None and debug_pass not in _PASSES:
+        help = suggestion(debug_pass, _PASSES, "the passes are")
+        raise InputError(f"error: there is no pass {quoted(debug_pass)}: {help}")
+    observation = Observation.of(observed, method)
+    program = compiled(graph, settings or [], observation, until=debug_pass)
+    text = _EMITTERS[emit](program)
     if output is None:
         typer.echo(text, nl=False)
     else:
         write_text(output, text)
 
 
-def compiled(graph: str, overrides: list[str]) -> sysgraph_compiler.Program:
+def compiled(
+    graph: str,
+    overrides: list[str],
+    observation: Observation = EVERYTHING,
+    *,
+    until: str | None = None,
+) -> Program:
     """The program of a graph file; warnings go to stderr.
 
     Raises:
         GraphError: the file has errors: those of its shape and those the compiler finds, together.
     """
     reading = read(Path(graph), overrides)
-    checked = sysgraph_compiler.check(reading.graph) if reading.graph else ()
+    program: Program | None = None
+    checked: tuple[Diagnostic, ...] = ()
+    if reading.graph:
+        program, checked = attempt(reading.graph, observation, until=until)
     found = in_order([*reading.diagnostics, *checked])
-    if reading.graph is None or has_errors(found):
+    if program is None:
         raise GraphError(found)
     if found:
         print(render(found, color=has_colors()), file=sys.stderr)
-    return sysgraph_compiler.compile(reading.graph)
+    return program

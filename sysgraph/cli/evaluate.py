@@ -42,8 +42,6 @@ def evaluate(
     from ..system import System
 
     found, rows = find_scorer(name), load_inputs(program, source)
-    system = System(program)
-    if model_dir is not None:
-        system.load(model_dir)
+    system = System(program, model_dir=model_dir)
     result = run(system, rows, found, best_of=best_of, seed=seed, reporter=Reporter())
     typer.echo(result.model_dump_json(indent=2) if format == "json" else str(result))

@@ -34,9 +34,7 @@ def run(
     from ..system import System
     from ..trace import by_node
 
-    system = System(program)
-    if model_dir is not None:
-        system.load(model_dir)
+    system = System(program, model_dir=model_dir)
     (trace,) = system.sample(inputs, seed=seed)
     if format == "json":
         typer.echo(json.dumps({"inputs": inputs, **by_node(program, trace)}, ensure_ascii=False))

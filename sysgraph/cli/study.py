@@ -63,6 +63,6 @@ def _print(result: "Study", seeds: int) -> None:
         name = f"{row.name} ({len(row.seeds)} of {seeds})" if row.failures else row.name
         values = [row.score, *([row.perfect] if row.perfect else []), row.failed]
         table.add_row(name, *map(str, values))
-    console = Console()
-    # Columns are cut to what a log or a narrow terminal seems to be wide: numbers must not be.
-    console.print(table, width=max(console.width, console.measure(table).maximum), crop=False)
+    # rich cuts columns to what a log or a narrow terminal seems to be wide: numbers must not be.
+    console = Console(width=10_000)
+    Console(width=console.measure(table).maximum).print(table)

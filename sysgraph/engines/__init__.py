@@ -1,12 +1,22 @@
 """Engines: one per model kind. A new kind is one engine here and one schema class."""
 
 from collections.abc import Callable
-from typing import Any
+from importlib import import_module
 
 from .base import Draw, Engine, Request
-from .causal_lm import CausalLMEngine
-from .table import TableEngine
 
-ENGINES: dict[str, Callable[..., Any]] = {"causal_lm": CausalLMEngine, "table": TableEngine}
+# Imported when a system has a model of the kind: transformers alone takes seconds.
+_ENGINES = {
+    "causal_lm": ("sysgraph.engines.causal_lm", "CausalLMEngine"),
+    "table": ("sysgraph.engines.table", "TableEngine"),
+}
 
-__all__ = ["ENGINES", "Draw", "Engine", "Request"]
+
+def engine_of(kind: str) -> Callable[..., Engine]:
+    """The engine class of a model kind: called with {name: spec}, `device` and `seed`."""
+    module, name = _ENGINES[kind]
+    engine: Callable[..., Engine] = getattr(import_module(module), name)
+    return engine
+
+
+__all__ = ["Draw", "Engine", "Request", "engine_of"]

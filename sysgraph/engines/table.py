@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from sysgraph_schemas import Table
+from sysgraph_schemas.suggest import suggestion
 
 from ..errors import InputError
 from ..trace import Completion
@@ -36,7 +37,8 @@ class TableEngine:
     def problem(self, request: Request) -> str | None:
         """Why `request` cannot be scored (no such value or context), or None."""
         if request.value.text not in self._values[request.model]:
-            return f"{request.value.text!r} is none of the values of table {request.model!r}"
+            near = suggestion(request.value.text, self._values[request.model], "they are", most=5)
+            return f"{request.value.text!r} is no value of table {request.model!r}; {near}"
         return self._context_problem(request.model, request.context)
 
     def length(self, request: Request) -> int:
@@ -104,7 +106,10 @@ class TableEngine:
     def _context_problem(self, model: str, context: Context) -> str | None:
         if self._specs[model].contexts is None or context in self._rows[model]:
             return None
-        return f"table {model!r} has no row for the context {context!r}"
+        if not isinstance(context, str):
+            return f"table {model!r} has rows for plain prompts; its node gives it chat `messages`"
+        near = suggestion(context, self._rows[model], "its contexts are", most=5)
+        return f"table {model!r} has no row for the context {context!r}; {near}"
 
 
 def _initial_logits(spec: Table) -> Tensor:

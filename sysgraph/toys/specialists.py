@@ -5,8 +5,8 @@ syllables share each value, so the map must be learnt, and what is learnt carrie
 never seen.
 
 >>> truth("what is bar fam hik ?")
-('red', 'cube', 'small')
->>> attributes("what is bar fam hik ?", "red ball small")
+('red', 'cube', 'big')
+>>> attributes("what is bar fam hik ?", "red ball big")
 2
 """
 

@@ -110,3 +110,32 @@ def test_answers_in_well_under_a_second() -> None:
         times[-1] -= before.children_user + before.children_system
         time.sleep(0.05)
     assert min(times) < 1.0
+
+
+def test_what_is_observed_decides_the_objective() -> None:
+    done = sysgraph("compile", MOA, "--observed", "draft,answer")
+    assert "SysDPO-Sampling: summed over revision[*]" in done.stdout
+    alone = sysgraph("compile", MOA, "--method", "sampling").stdout
+    assert alone == sysgraph("compile", MOA, "--observed", "answer").stdout
+    done = sysgraph("compile", MOA, "--observed", "answer", "--method", "direct")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("--observed answer --method direct: error[SG802]")
+    done = sysgraph("compile", MOA, "--observed", "drfat,answer", "--method", "direct")
+    assert "did you mean `draft`?" in done.stderr
+    assert "SG802" not in done.stderr
+
+
+def test_latex() -> None:
+    done = sysgraph("compile", MOA, "--emit", "latex")
+    assert done.returncode == 0
+    assert "\\begin{align*}" in done.stdout
+
+
+def test_a_pass_by_name() -> None:
+    after = sysgraph("compile", MOA, "--debug-pass", "expand", "--emit", "json")
+    program = Program.from_json(after.stdout)
+    assert program.variables
+    assert not program.terms
+    done = sysgraph("compile", MOA, "--debug-pass", "exapnd")
+    assert done.returncode == 2
+    assert "did you mean `expand`? the passes are: expand, link, factorize" in done.stderr

@@ -55,6 +55,11 @@ def tangle(count: int) -> str:
     return f"{HEAD}{nodes}edges:\n  - {every} -> {every}\noutputs: [n0]\n"
 
 
+def edges(count: int) -> str:
+    nodes = "  a: {kind: lm, model: m, prompt: '{{ q }}'}\n"
+    return f"{HEAD}{nodes}outputs: [a]\nedges: [{'q -> a,' * count}]\n"
+
+
 def typos(count: int) -> str:
     nodes = "".join(f"  node{i}: {{kind: input}}\n" for i in range(count))
     edges = "".join(f"  - noed{i} -> nod{i}\n" for i in range(count))
@@ -103,6 +108,14 @@ BOMBS = {
     "deep keys": "? " * 50000 + "a\n",
     "many keys": "".join(f"k{i}: 1\n" for i in range(9000)),
     "many values": "a: [" + "a," * 30000 + "]\n",
+    "as many values as may be": "a: [" + "a," * 119_000 + "]\n",
+    "as many mappings as may be": "a: [" + "{a: b}," * 39_000 + "]\n",
+    "as many bad kinds as may be": "nodes:\n"
+    + "".join(f"  n{i}: {{kind: x}}\n" for i in range(29_000)),
+    "as many gaps as may be": "models:\n"
+    + "".join(f"  m{i}: {{kind: table}}\n" for i in range(29_000)),
+    "one key, often": "k: 1\n" * 50_000,
+    "as many edges as may be": edges(49_000),
     "long line": "name: " + "x" * 900_000 + "\n",
     "long key": "x" * 900_000 + ": 1\n",
     "long quote": 'name: "' + "\\u0041" * 100_000 + '"\n',

@@ -159,7 +159,7 @@ def test_text_names_every_variable_and_model_once_per_role() -> None:
     text = str(compiled("moa", "models.bo.train=frozen"))
     assert text == str(compiled("moa", "models.bo.train=frozen"))
     assert "log p_judge(answer | question, revision[*])" in text
-    assert "bo: causal_lm toy:specialist-shape (frozen; 2 terms)" in text
+    assert "bo: causal_lm toy:specialist-shape (frozen, cancels; 2 terms)" in text
     assert all(line == line.rstrip() for line in text.splitlines())
     assert "over 5 trained terms" in text
 

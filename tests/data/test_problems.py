@@ -5,11 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import datasets
 import pytest
 
-from sysgraph import DataError, InputError, Program
-from sysgraph.cli import main
+from sysgraph import DataError, Program
 from sysgraph.data import load_inputs, load_pairs
 
 Programs = Callable[[str], Program]
@@ -75,8 +73,8 @@ CASES: dict[str, tuple[str, Any, list[str]]] = {
         "team",
         with_side(TEAM, "rejected", draft="1"),
         [
-            "rejected.draft: expected a list of 2, one for each of draft[a], draft[b]; got the text "
-            "'1'"
+            "rejected.draft: expected a list of 2, one for each of draft[a], draft[b]; got the "
+            "text '1'"
         ],
     ),
     "wrong types": (
@@ -266,77 +264,3 @@ def test_inputs(program: Programs, jsonl: Files) -> None:
         "4: question: missing; expected a text (there is nothing)",
         "5: 7; expected a JSON object on this line",
     ]
-
-
-def test_files_that_are_none(program: Programs, jsonl: Files, tmp_path: Path) -> None:
-    jsonl(GOOD)
-    (tmp_path / "latin.jsonl").write_bytes(b'{"a": 1}\n{"a": "\xe9"}\n')
-    (tmp_path / "empty.jsonl").write_text("\n \n")
-    (tmp_path / "array.json").write_text(json.dumps([GOOD, GOOD], indent=2))
-    (tmp_path / "object.json").write_text(json.dumps(GOOD, indent=2))
-    (tmp_path / "table.csv").write_text("prompt,chosen\nq,a\n")
-    (tmp_path / "torn.parquet").write_bytes(b"PAR1 and no more")
-    (tmp_path / "folder.jsonl").mkdir()
-    (tmp_path / "nothing").mkdir()
-    one = datasets.Dataset.from_list([GOOD])
-    datasets.DatasetDict({"test": one}).save_to_disk(str(tmp_path / "saved"))
-    expected = {
-        "latin.jsonl": "latin.jsonl:2: byte 0xe9 is no UTF-8",
-        "empty.jsonl": "is empty; expected at least one row",
-        "array.json": "is a single JSON document (a list of 2); expected JSON Lines",
-        "object.json": "is a single JSON document (an object); expected JSON Lines",
-        "table.csv": "(it starts with 'prompt,chosen'); expected a .jsonl or a .parquet file",
-        "torn.parquet": "cannot be read as a Parquet file",
-        "folder.jsonl": "is a folder; expected a file",
-        "nothing": "doesn't contain any data files",
-        "pair.jsonl": f"no such file: {tmp_path}/pair.jsonl; did you mean {tmp_path}/pairs.jsonl?",
-        "pairs.jsnl": f"no such file: {tmp_path}/pairs.jsnl; did you mean {tmp_path}/pairs.jsonl?",
-        "saved": f"has no split 'train'; it has test: choose one as {tmp_path}/saved:test",
-        "saved:val": "has no split 'val'; it has test",
-    }
-    for name, message in expected.items():
-        with pytest.raises(InputError) as caught:
-            load_pairs(program("two"), tmp_path / name)
-        assert message in str(caught.value), name
-
-
-def test_toy_inputs_that_are_none(program: Programs) -> None:
-    with pytest.raises(InputError, match="did you mean `toy:specialists/test`"):
-        load_inputs(program("two"), "toy:specialists/tset")
-
-
-def test_fit_writes_nothing(
-    jsonl: Files,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """The whole command: exit code 2, every problem on stderr, and no folder of a run."""
-    jsonl(GOOD, with_side(GOOD, "chosen", drft="d"), "{", name="bad.jsonl")
-    (tmp_path / "g.yaml").write_text(
-        """
-sysgraph: 1
-name: g
-models: {a: {kind: causal_lm, id: ./there-is-no-such-model}}
-nodes:
-  question: {kind: input}
-  draft: {kind: lm, model: a, prompt: "{{ question }}"}
-  answer: {kind: lm, model: a, prompt: "{{ draft }}"}
-edges: [question -> draft, draft -> answer]
-outputs: [answer]
-"""
-    )
-    before = sorted(tmp_path.rglob("*"))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["sysgraph", "fit", "g.yaml", "--data", "bad.jsonl"])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    assert caught.value.code == 2
-    assert capsys.readouterr().err == (
-        "error: bad.jsonl:2: chosen.drft: no such node; did you mean 'draft'? expected draft, "
-        "answer\n"
-        "error: bad.jsonl:3: broken JSON at column 2 (Expecting property name enclosed in double "
-        "quotes); expected one whole JSON object on this line\n"
-        "2 problems in the data\n"
-    )
-    assert sorted(tmp_path.rglob("*")) == before

@@ -1,16 +1,19 @@
 """One pair of files per kind of problem: SG101.yaml and, to the letter, what is said about it.
 
-A file's first line can hold `# args: --set a.b=c ...`, or `# expand: N`, which writes N letters in
-place of EXPAND. `UPDATE_GOLDEN=1 pytest tests/golden` writes the .out files anew: read them then.
+A file's first line can hold `# args: --set a.b=c --observed a,b --method direct`, or
+`# expand: N`, which writes N letters in place of EXPAND. `UPDATE_GOLDEN=1 pytest tests/golden`
+writes the .out files anew: read them then.
 """
 
 import os
 import shlex
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 import sysgraph_compiler
+from sysgraph_compiler.observation import Method, Observation
 from sysgraph_compiler.pipeline import CODES
 from sysgraph_schemas import Diagnostic, read, render
 from sysgraph_schemas.diagnostics import in_order
@@ -21,12 +24,18 @@ CASES = sorted(path.stem for path in HERE.glob("SG*.yaml"))
 
 def problems(path: Path) -> tuple[Diagnostic, ...]:
     head = path.read_bytes().split(b"\n", 1)[0].decode("utf-8", "replace")
-    overrides: list[str] = []
-    if head.startswith("# args: "):
-        overrides = [word for word in shlex.split(head[8:]) if word != "--set"]
-    reading = read(path, overrides)
-    checked = sysgraph_compiler.check(reading.graph) if reading.graph else ()
-    return in_order([*reading.diagnostics, *checked])
+    return diagnosed(path, shlex.split(head[8:]) if head.startswith("# args: ") else [])
+
+
+def diagnosed(graph: Path | str, arguments: list[str]) -> tuple[Diagnostic, ...]:
+    """What `sysgraph compile` says about a graph, given its options."""
+    options = list(zip(arguments[::2], arguments[1::2], strict=True))
+    given = dict(options)
+    reading = read(graph, [value for option, value in options if option == "--set"])
+    method = cast(Method | None, given.get("--method"))
+    observation = Observation.of(given.get("--observed"), method)
+    found = sysgraph_compiler.check(reading.graph, observation) if reading.graph else ()
+    return in_order([*reading.diagnostics, *found])
 
 
 def expanded(path: Path, folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """The world's truth, its split and its scorer, against tables written out by hand."""
 
+import doctest
 import subprocess
 import sys
 
@@ -112,3 +113,7 @@ toys.inputs("toy:specialists/test"), toys.model_names()
 assert not {"torch", "transformers", "tokenizers"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_docstring_tells_the_truth() -> None:
+    assert doctest.testmod(specialists).failed == 0

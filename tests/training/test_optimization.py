@@ -198,3 +198,25 @@ def test_fp16_is_refused_on_a_cpu(
     with pytest.raises(sysgraph.InputError, match="fp16 needs a GPU"):
         sysgraph.fit(graph, output=tmp_path / "run", reporter=quiet)
     assert not (tmp_path / "run").exists()
+
+
+def test_one_schedule_spans_all_rounds(
+    two_stage: Callable[..., sysgraph.Graph],
+    questions: Path,
+    checksum: sysgraph.Scorer,
+    tmp_path: Path,
+    quiet: Reporter,
+    metrics: Metrics,
+) -> None:
+    graph = two_stage(
+        inputs=str(questions),
+        scorer="checksum",
+        rounds=2,
+        samples=2,
+        steps=3,
+        warmup_steps=2,
+        log_every=1,
+    )
+    sysgraph.fit(graph, output=tmp_path / "run", scorer=checksum, reporter=quiet)
+    rates = [line["learning_rate"] for line in metrics(tmp_path / "run") if "loss" in line]
+    assert rates == pytest.approx([0, 0.005, 0.01, 0.0075, 0.005, 0.0025], rel=1e-5)

@@ -12,8 +12,14 @@ CODE = Code(
     title="for_each item that names nothing",
     meaning="Copies are named after their items (`draft[ada]`), so an item is one line of text, "
     f"not empty and with at most {MAX_ITEM} characters, or a number.",
-    wrong='for_each: {agent: ["", ada]}\n',
-    right="for_each: {agent: [bo, ada]}\n",
+    wrong="""\
+nodes:
+  draft: {kind: lm, for_each: {n: ["", b]}, model: ada, prompt: "{{ question }}"}
+""",
+    right="""\
+nodes:
+  draft: {kind: lm, for_each: {n: [a, b]}, model: ada, prompt: "{{ question }}"}
+""",
 )
 
 

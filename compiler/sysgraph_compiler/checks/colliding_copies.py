@@ -13,8 +13,22 @@ CODE = Code(
     title="names that collide",
     meaning="Copies are named after their items, with commas between the keys' items; items that "
     "hold commas themselves can give two copies one name.",
-    wrong='for_each: {a: ["x", "x,y"], b: ["y,z", "z"]}\n',
-    right='for_each: {a: ["x", "x y"], b: ["y z", "z"]}\n',
+    wrong="""\
+nodes:
+  draft:
+    kind: lm
+    for_each: {a: ["x", "x,y"], b: ["y,z", "z"]}
+    model: ada
+    prompt: "{{ question }}"
+""",
+    right="""\
+nodes:
+  draft:
+    kind: lm
+    for_each: {a: ["x", "x y"], b: ["y z", "z"]}
+    model: ada
+    prompt: "{{ question }}"
+""",
 )
 
 

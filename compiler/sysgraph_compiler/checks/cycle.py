@@ -13,8 +13,24 @@ CODE = Code(
     title="cycle",
     meaning="A node's value would depend on itself, so there is no order to generate them in and "
     "no factorization. A loop is written by unrolling it: one node for every turn.",
-    wrong="edges:\n  - draft -> critique\n  - critique -> draft\n",
-    right="edges:\n  - draft -> critique\n  - draft, critique -> revision\n",
+    wrong="""\
+nodes:
+  draft: {kind: lm, model: ada, prompt: "{{ question }} {{ critique }}"}
+  critique: {kind: lm, model: ada, prompt: "{{ draft }}"}
+edges:
+  - question, critique -> draft
+  - draft -> critique
+""",
+    right="""\
+nodes:
+  draft: {kind: lm, model: ada, prompt: "{{ question }}"}
+  critique: {kind: lm, model: ada, prompt: "{{ draft }}"}
+  revision: {kind: lm, model: ada, prompt: "{{ draft }} {{ critique }}"}
+edges:
+  - question -> draft
+  - draft -> critique
+  - draft, critique -> revision
+""",
 )
 
 _SHOWN = 12

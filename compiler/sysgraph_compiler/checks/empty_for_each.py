@@ -10,8 +10,14 @@ CODE = Code(
     id="SG601",
     title="empty for_each",
     meaning="A node is copied once per item; with no items there is no node.",
-    wrong='draft: {kind: lm, for_each: {agent: []}, model: "{{ agent }}", prompt: hi}\n',
-    right='draft: {kind: lm, for_each: {agent: [ada, bo]}, model: "{{ agent }}", prompt: hi}\n',
+    wrong="""\
+nodes:
+  draft: {kind: lm, for_each: {n: []}, model: ada, prompt: "{{ question }}"}
+""",
+    right="""\
+nodes:
+  draft: {kind: lm, for_each: {n: [1, 2]}, model: ada, prompt: "{{ question }}"}
+""",
 )
 
 

@@ -13,9 +13,23 @@ CODE = Code(
     severity="warning",
     meaning="Most chat templates want the system message first and a user's turn after it; some "
     "raise an error otherwise.",
-    wrong='messages:\n  - {role: system, content: "{{ question }}"}\n',
-    right="messages:\n  - {role: system, content: Be brief.}\n"
-    '  - {role: user, content: "{{ question }}"}\n',
+    wrong="""\
+nodes:
+  draft:
+    kind: lm
+    model: ada
+    messages:
+      - {role: system, content: "{{ question }}"}
+""",
+    right="""\
+nodes:
+  draft:
+    kind: lm
+    model: ada
+    messages:
+      - {role: system, content: Be brief.}
+      - {role: user, content: "{{ question }}"}
+""",
 )
 
 

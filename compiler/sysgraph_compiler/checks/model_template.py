@@ -13,8 +13,14 @@ CODE = Code(
     title="template of a model's name",
     meaning="`model` is a name under `models`, or text with `{{ key }}` in it for the keys of the "
     "node's `for_each`. It is known before anything runs, so it cannot use other nodes.",
-    wrong='draft: {kind: lm, for_each: {agent: [ada]}, model: "{{ question }}", prompt: ""}\n',
-    right='draft: {kind: lm, for_each: {agent: [ada]}, model: "{{ agent }}", prompt: ""}\n',
+    wrong="""\
+nodes:
+  draft: {kind: lm, for_each: {agent: [ada]}, model: "{{ question }}", prompt: hi}
+""",
+    right="""\
+nodes:
+  draft: {kind: lm, for_each: {agent: [ada]}, model: "{{ agent }}", prompt: hi}
+""",
 )
 
 

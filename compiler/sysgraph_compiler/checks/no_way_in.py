@@ -11,9 +11,21 @@ CODE = Code(
     title="node without an input",
     severity="warning",
     meaning="No edge leads to this node, so its value has nothing to do with what the user asks.",
-    wrong="nodes:\n  draft: {kind: lm, model: ada, prompt: Say something.}\n",
-    right='nodes:\n  draft: {kind: lm, model: ada, prompt: "{{ question }}"}\n'
-    "edges:\n  - question -> draft\n",
+    wrong="""\
+nodes:
+  topic: {kind: lm, model: ada, prompt: Name a topic.}
+  answer: {kind: lm, model: ada, prompt: "{{ topic }}"}
+edges:
+  - topic -> answer
+""",
+    right="""\
+nodes:
+  topic: {kind: lm, model: ada, prompt: "Name the topic of {{ question }}"}
+  answer: {kind: lm, model: ada, prompt: "{{ topic }}"}
+edges:
+  - question -> topic
+  - topic -> answer
+""",
 )
 
 

@@ -12,8 +12,17 @@ CODE = Code(
     severity="warning",
     meaning="No other node reads this one and it is no output, so it costs time and changes "
     "nothing.",
-    wrong="nodes:\n  question: {kind: input}\n  hint: {kind: input}\noutputs: [answer]\n",
-    right="edges:\n  - question, hint -> answer\noutputs: [answer]\n",
+    wrong="""\
+nodes:
+  hint: {kind: input}
+""",
+    right="""\
+nodes:
+  hint: {kind: input}
+  answer: {kind: lm, model: ada, prompt: "{{ question }} {{ hint }} {{ draft }}"}
+edges:
+  - question, hint, draft -> answer
+""",
 )
 
 

@@ -11,8 +11,22 @@ CODE = Code(
     id="SG502",
     title="parents of a parse node",
     meaning="A parse node reads the text of one node, so exactly one edge leads to it.",
-    wrong="edges:\n  - question, draft -> items\n",
-    right="edges:\n  - draft -> items\n",
+    wrong="""\
+parsers:
+  lines: {kind: lines}
+nodes:
+  items: {kind: parse, parser: lines}
+edges:
+  - question, draft -> items
+""",
+    right="""\
+parsers:
+  lines: {kind: lines}
+nodes:
+  items: {kind: parse, parser: lines}
+edges:
+  - draft -> items
+""",
 )
 
 

@@ -12,10 +12,24 @@ CODE = Code(
     title="wrong type along an edge",
     meaning="A parse node reads one text. Behind a `for_each` node it needs the same `for_each`, "
     "and then each copy reads its own; behind a parser that gives a list it has nothing to read.",
-    wrong="draft: {kind: lm, for_each: {agent: [ada, bo]}, model: ada, prompt: hi}\n"
-    "items: {kind: parse, parser: lines}\n",
-    right="draft: {kind: lm, for_each: {agent: [ada, bo]}, model: ada, prompt: hi}\n"
-    "items: {kind: parse, for_each: {agent: [ada, bo]}, parser: lines}\n",
+    wrong="""\
+parsers:
+  lines: {kind: lines}
+nodes:
+  draft: {kind: lm, for_each: {n: [1, 2]}, model: ada, prompt: "{{ question }}"}
+  items: {kind: parse, parser: lines}
+edges:
+  - draft -> items
+""",
+    right="""\
+parsers:
+  lines: {kind: lines}
+nodes:
+  draft: {kind: lm, for_each: {n: [1, 2]}, model: ada, prompt: "{{ question }}"}
+  items: {kind: parse, for_each: {n: [1, 2]}, parser: lines}
+edges:
+  - draft -> items
+""",
 )
 
 

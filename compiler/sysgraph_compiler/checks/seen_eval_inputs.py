@@ -10,8 +10,8 @@ CODE = Code(
     id="SG702",
     title="held-out inputs that are not",
     severity="warning",
-    meaning="`eval_inputs` tells how the system does on inputs it was not trained on. When they are "
-    "the training `inputs`, the score says nothing about others.",
+    meaning="`eval_inputs` tells how the system does on inputs it was not trained on. When they "
+    "are the training `inputs`, the score says nothing about others.",
     wrong="""\
 fit: {inputs: questions.jsonl, eval_inputs: questions.jsonl, scorer: attributes}
 """,

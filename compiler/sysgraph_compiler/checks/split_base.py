@@ -35,7 +35,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
         dtype = getattr(facts.graph.models[other], "dtype", None)
         if dtype == model.dtype:
             continue
-        place = facts.value(("models", other))
+        place = facts.key(("models", other))
         yield facts.diagnose(
             CODE,
             f"`{name}` has the checkpoint of `{other}` with another `dtype` "

@@ -13,8 +13,14 @@ CODE = Code(
     meaning="A graph file can come from anywhere, so its templates cannot call, import, assign, "
     "reach into objects or build huge values. What they can do: variables, loops, conditions, "
     "comparisons, + - ~, and a few filters.",
-    wrong="prompt: \"{{ question.__class__ }} {{ 'x' * 1000000 }}\"\n",
-    right='prompt: "{{ question | upper }}"\n',
+    wrong="""\
+nodes:
+  draft: {kind: lm, model: ada, prompt: "{{ question.__class__ }} {{ 'x' * 1000000 }}"}
+""",
+    right="""\
+nodes:
+  draft: {kind: lm, model: ada, prompt: "{{ question | upper }}"}
+""",
 )
 
 

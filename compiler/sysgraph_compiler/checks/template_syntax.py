@@ -12,8 +12,14 @@ CODE = Code(
     title="template syntax",
     meaning="A prompt is a Jinja2 template: `{{ name }}` puts a value in, `{% for d in draft %}` "
     "... `{% endfor %}` repeats, `{% if x %}` ... `{% endif %}` chooses.",
-    wrong='prompt: "{% for d in draft %}{{ d }}"\n',
-    right='prompt: "{% for d in draft %}{{ d }}{% endfor %}"\n',
+    wrong="""\
+nodes:
+  draft: {kind: lm, model: ada, prompt: "{% if question %}{{ question }}"}
+""",
+    right="""\
+nodes:
+  draft: {kind: lm, model: ada, prompt: "{% if question %}{{ question }}{% endif %}"}
+""",
 )
 
 

@@ -12,8 +12,14 @@ CODE = Code(
     title="template too long",
     meaning=f"A prompt or message has at most {MAX_TEMPLATE:,} characters, "
     f"and all of them together have at most {MAX_TEMPLATE_CODE:,} of code.",
-    wrong='prompt: "..."  # with more characters than that\n',
-    right='prompt: "{{ question }}"\n',
+    wrong="""\
+nodes:
+  draft: {kind: lm, model: ada, prompt: "..."}  # longer than that
+""",
+    right="""\
+nodes:
+  draft: {kind: lm, model: ada, prompt: "{{ question }}"}
+""",
 )
 
 

@@ -12,8 +12,19 @@ CODE = Code(
     title="wrong type in a template",
     meaning="All copies of a `for_each` node, and what some parsers give, are lists: loop over "
     "them or join them. Everything else is a text: print it.",
-    wrong='answer: {kind: lm, model: ada, prompt: "{{ drafts }}"}\n',
-    right='answer: {kind: lm, model: ada, prompt: "{% for d in drafts %}{{ d }}{% endfor %}"}\n',
+    wrong="""\
+nodes:
+  draft: {kind: lm, for_each: {n: [1, 2]}, model: ada, prompt: "{{ question }}"}
+  answer: {kind: lm, model: ada, prompt: "{{ question }} {{ draft }}"}
+""",
+    right="""\
+nodes:
+  draft: {kind: lm, for_each: {n: [1, 2]}, model: ada, prompt: "{{ question }}"}
+  answer:
+    kind: lm
+    model: ada
+    prompt: "{{ question }}{% for d in draft %} {{ d }}{% endfor %}"
+""",
 )
 
 

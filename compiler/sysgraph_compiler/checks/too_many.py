@@ -13,8 +13,29 @@ CODE = Code(
     title="program too big",
     meaning="`for_each` multiplies: the program's variables, their parents (every copy of a child "
     "sees every copy of a parent) and their prompts are counted before anything is copied.",
-    wrong="for_each: {a: [1, 2, 3, 4, 5, 6, 7, 8], b: [1, 2, 3, 4, 5, 6, 7, 8]}  # and so on\n",
-    right="for_each: {a: [1, 2, 3]}\n",
+    wrong="""\
+nodes:
+  draft:
+    kind: lm
+    for_each:
+      a: [1, 2, 3, 4, 5, 6, 7, 8]
+      b: [1, 2, 3, 4, 5, 6, 7, 8]
+      c: [1, 2, 3, 4, 5, 6, 7, 8]
+      d: [1, 2, 3, 4, 5, 6, 7, 8]
+      e: [1, 2, 3, 4, 5, 6, 7, 8]
+    model: ada
+    prompt: "{{ question }}"
+""",
+    right="""\
+nodes:
+  draft:
+    kind: lm
+    for_each:
+      a: [1, 2, 3]
+      b: [1, 2, 3]
+    model: ada
+    prompt: "{{ question }}"
+""",
 )
 
 

@@ -11,8 +11,22 @@ CODE = Code(
     id="SG302",
     title="unknown parser",
     meaning="A parse node names a parser that is not under `parsers`.",
-    wrong="parsers:\n  items: {kind: lines}\nnodes:\n  list: {kind: parse, parser: itmes}\n",
-    right="parsers:\n  items: {kind: lines}\nnodes:\n  list: {kind: parse, parser: items}\n",
+    wrong="""\
+parsers:
+  lines: {kind: lines}
+nodes:
+  items: {kind: parse, parser: liens}
+edges:
+  - draft -> items
+""",
+    right="""\
+parsers:
+  lines: {kind: lines}
+nodes:
+  items: {kind: parse, parser: lines}
+edges:
+  - draft -> items
+""",
 )
 
 

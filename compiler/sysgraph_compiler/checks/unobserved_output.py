@@ -11,8 +11,8 @@ from ..observation import unobserved
 CODE = Code(
     id="SG803",
     title="output that is not observed",
-    meaning="Preferences are about the system's outputs, so data holds them. Only what comes before "
-    "them can be summed over.",
+    meaning="Preferences are about the system's outputs, so data holds them. Only what comes "
+    "before them can be summed over.",
     wrong="--observed draft\n",
     right="--observed draft,answer\n",
 )

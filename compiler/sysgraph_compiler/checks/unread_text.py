@@ -13,8 +13,12 @@ CODE = Code(
     title="parsed value without its text",
     meaning="A parse node's value follows from a text, and the likelihood is the text's. Data that "
     "holds the value alone does not say which of many texts it was.",
-    wrong="--observed items,answer  # items is read from draft\n",
-    right="--observed draft,answer\n",
+    wrong="""\
+--observed items,answer
+""",
+    right="""\
+--observed draft,answer
+""",
 )
 
 

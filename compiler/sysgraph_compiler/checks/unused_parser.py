@@ -11,9 +11,23 @@ CODE = Code(
     title="parser never used",
     severity="warning",
     meaning="No parse node names this parser.",
-    wrong="parsers:\n  items: {kind: lines}\n  words: {kind: split}\n"
-    "nodes:\n  list: {kind: parse, parser: items}\n",
-    right="parsers:\n  items: {kind: lines}\nnodes:\n  list: {kind: parse, parser: items}\n",
+    wrong="""\
+parsers:
+  lines: {kind: lines}
+  words: {kind: split}
+nodes:
+  items: {kind: parse, parser: lines}
+edges:
+  - draft -> items
+""",
+    right="""\
+parsers:
+  lines: {kind: lines}
+nodes:
+  items: {kind: parse, parser: lines}
+edges:
+  - draft -> items
+""",
 )
 
 

@@ -1,9 +1,9 @@
 """From a program to its drawing."""
 
-import unicodedata
 from collections.abc import Sequence
 
 from ..program import Program
+from .clean import line
 from .fold import fold
 from .nodes import NodeLink, read_models, read_nodes
 from .spec import Box, Drawing, Link, Node, Role
@@ -26,19 +26,6 @@ def draw(program: Program) -> Drawing:
         models=read_models(program),
         nodes=nodes,
     )
-
-
-def line(text: str) -> str:
-    """A text on one line, without characters that reorder, hide or break it."""
-    shown = "".join("\N{REPLACEMENT CHARACTER}" if _is_unsafe(c) else c for c in text[:10_000])
-    return " ".join(shown.split())
-
-
-def _is_unsafe(char: str) -> bool:
-    if char in "\t\n\r\f\v":
-        return False
-    bidi = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-    return unicodedata.category(char) in ("Cc", "Cs", "Co", "Cn") or char in bidi
 
 
 def _links(boxes: Sequence[Box], links: Sequence[NodeLink]) -> tuple[Link, ...]:
@@ -96,6 +83,6 @@ _WORDS: dict[Role, str] = {
     "input": "input",
     "trained": "trained",
     "frozen": "frozen",
-    "mixed": "trained and not",
+    "mixed": "mixed",
     "deterministic": "deterministic",
 }

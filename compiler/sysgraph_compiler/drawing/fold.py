@@ -10,8 +10,8 @@ MAX_BOXES = 60
 """Boxes of one picture; more are not read, only looked at."""
 MAX_LINKS = 240
 """Arrows of one picture."""
-MAX_SPAN = 1_000
-"""Layers that all arrows pass together: the time of the layout grows with it, faster than linear."""
+MAX_SPAN = 700
+"""Layers that all arrows pass together: the layout takes longer with it, faster than linear."""
 
 Group = tuple[str, ...]
 Pair = tuple[int, int]
@@ -36,16 +36,23 @@ def fold(nodes: Sequence[Node], links: Sequence[NodeLink]) -> Folded:
         state = state.merged(step(state))
         if len(state.groups) < before:
             done.append(name)
-    size = 2
-    while not state.fits():
-        state = state.merged(_bands(state, size))
-        size *= 2
-    if size > 2:
+    if not state.fits():
         done.append("nodes of neighbouring layers")
+        state = _banded(state)
     if not done:
         return Folded(tuple(state.groups), "")
     drawn = f"{len(nodes)} nodes drawn as {len(state.groups)} boxes"
     return Folded(tuple(state.groups), f"{drawn}: folded are {', '.join(done)}.")
+
+
+def _banded(state: "_State") -> "_State":
+    """The thinnest bands that fit, to a quarter: sizes grow, as each is tried on all links."""
+    size = max(2, max(state.depth) // MAX_BOXES)
+    found = state.merged(_bands(state, size))
+    while not found.fits():
+        size += max(1, size // 4)
+        found = state.merged(_bands(state, size))
+    return found
 
 
 class _State:

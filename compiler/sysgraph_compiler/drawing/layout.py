@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import graphlay
 
@@ -10,12 +9,22 @@ from .cards import Card
 from .spec import Link
 
 Point = tuple[float, float]
-Direction = Literal["topbottom", "leftright"]
 
+_DIRECTIONS = ("topbottom", "leftright")
 _PAGE = (1_200.0, 900.0)
-"""The shape to fill: of both directions, the one that is shown larger on it is taken."""
+"""Width and height, px, in which a picture is read without scaling it down."""
 PAIRED_LABEL = (22.0, 16.0)
 """Room for `1:1` on an arrow."""
+_OPTIONS = {
+    "spacing": {
+        "layer_gap": 48.0,
+        "node_gap": 32.0,
+        "dummy_gap": 22.0,
+        "port_gap": 16.0,
+        "stub": 20.0,
+    },
+    "routing": {"style": "orthogonal"},
+}
 
 
 @dataclass(frozen=True)
@@ -31,16 +40,26 @@ class Placed:
 
 
 def place(cards: Sequence[Card], links: Sequence[Link]) -> Placed:
-    """The layout, in the direction that suits its shape. Deterministic."""
-    directions: tuple[Direction, ...] = ("topbottom", "leftright")
-    return max((_place(cards, links, d) for d in directions), key=_scale)
+    """The first layout that fits the page, else the one that fits best. Deterministic.
+
+    Downwards, rightwards, then both again with what is near to a chain in several columns or rows.
+    A dense graph, whose layout takes its time, goes downwards.
+    """
+    tried: list[Placed] = []
+    density = len(links) / max(1, len(cards))
+    for wrapped in (False, True) if density <= 1.5 else (False,):
+        for direction in _DIRECTIONS if density <= 3 else _DIRECTIONS[:1]:
+            tried.append(_place(cards, links, direction, wrapped))
+            if _scale(tried[-1]) == 1.0:
+                return tried[-1]
+    return max(tried, key=_scale)
 
 
 def _scale(placed: Placed) -> float:
     return min(_PAGE[0] / placed.width, _PAGE[1] / placed.height, 1.0)
 
 
-def _place(cards: Sequence[Card], links: Sequence[Link], direction: Direction) -> Placed:
+def _place(cards: Sequence[Card], links: Sequence[Link], direction: str, wrapped: bool) -> Placed:
     graph = graphlay.Graph()
     for card in cards:
         graph.node(
@@ -49,24 +68,11 @@ def _place(cards: Sequence[Card], links: Sequence[Link], direction: Direction) -
             height=card.height + card.below + 2 * card.around,
         )
     for link in links:
-        size = {"width": PAIRED_LABEL[0], "height": PAIRED_LABEL[1]}
-        fields = {"label_size": size} if link.paired else {}
-        graph.edge(link.source, link.target, **fields)
-    found = graphlay.layout(
-        graph,
-        options={
-            "direction": direction,
-            "spacing": {
-                "layer_gap": 48.0,
-                "node_gap": 32.0,
-                "dummy_gap": 22.0,
-                "port_gap": 16.0,
-                "stub": 20.0,
-            },
-            "routing": {"style": "orthogonal"},
-            "wrap": {"viewport_aspect": (__import__("os").environ.get("WR") and float(__import__("os").environ["WR"])) or 0.0},
-        },
-    )
+        size = {"width": PAIRED_LABEL[0], "height": PAIRED_LABEL[1]} if link.paired else None
+        graph.edge(link.source, link.target, label_size=size)
+    aspect = _PAGE[0] / _PAGE[1] if wrapped else 0.0
+    options = {"direction": direction, "wrap": {"viewport_aspect": aspect}, **_OPTIONS}
+    found = graphlay.layout(graph, options=options)
     low = found.bounds["min"]["x"], found.bounds["min"]["y"]
     high = found.bounds["max"]["x"], found.bounds["max"]["y"]
     routes = [[(p["x"], p["y"]) for p in edge["points"]] for edge in found.edges]

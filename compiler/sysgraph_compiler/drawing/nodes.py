@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..program import Program, Term, Variable
+from .clean import line
 from .spec import Copy, Model, Node, Role
 
 
@@ -43,7 +44,7 @@ def read_models(program: Program) -> tuple[Model, ...]:
         if name in status:
             what = getattr(spec, "id", None) or f"{spec.kind} of {len(getattr(spec, 'values', ()))}"
             how = f"trained, {spec.train}" if status[name] == "trained" else status[name]
-            found.append(Model(name, f"{what} ({how})"))
+            found.append(Model(name, line(f"{what} ({how})")))
     return tuple(found)
 
 

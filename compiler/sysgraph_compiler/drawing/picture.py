@@ -126,7 +126,7 @@ class _Legend:
         boxes = drawing.boxes
         roles = [role for role in _ROLES if any(box.role == role for box in boxes)]
         entries = [(_ROLES[role], role, False, False) for role in roles]
-        plain = next((role for role in roles if role != "input"), roles[0])
+        plain: Role = next((role for role in roles if role != "input"), "input")
         if any(box.output for box in boxes):
             entries.append(("output", plain, True, False))
         if any(box.stacked for box in boxes):
@@ -177,6 +177,6 @@ _ROLES: dict[Role, str] = {
     "input": "input",
     "trained": "trained",
     "frozen": "frozen",
-    "mixed": "trained and not",
+    "mixed": "mixed",
     "deterministic": "deterministic",
 }

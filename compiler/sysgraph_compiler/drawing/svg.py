@@ -119,9 +119,11 @@ def _shape(
     for sheet in (2, 1) if stacked else ():
         inset = sheet * SHEET * scale
         yield _rect("sg-box", inset, inset, width - 2 * inset, height, _RADIUS * scale)
-    round = {"input": 18.0 * scale, "deterministic": 0.0}.get(role, _RADIUS * scale)
+    round = {"input": min(18.0, height / 2), "deterministic": 0.0}.get(role, _RADIUS * scale)
     if output:
-        yield _rect("sg-outer", -OUTER, -OUTER, width + 2 * OUTER, height + 2 * OUTER, round + OUTER)
+        yield _rect(
+            "sg-outer", -OUTER, -OUTER, width + 2 * OUTER, height + 2 * OUTER, round + OUTER
+        )
     yield _rect(f"sg-box sg-{role}", 0, 0, width, height, round)
     if role == "deterministic":
         bar = 5.0 * scale

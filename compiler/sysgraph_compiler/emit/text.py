@@ -69,4 +69,6 @@ class _Page:
 
     def factorization(self) -> list[str]:
         likely = [term for term in self.program.terms if term.status != "deterministic"]
+        if not self.program.terms:
+            return []  # a program after an early pass
         return total("log p(s | x) = ", [self.words.factor(term) for term in likely])

@@ -1,7 +1,7 @@
 """Which terms stand inside Sampling's sum, and which the objective can leave out.
 
-Outside the sum a frozen term's log p/p_ref is 0. Inside, a frozen term is a weight and stays, unless
-no term of the sum trains: then log p and log p_ref have one and the same sum.
+Outside the sum a frozen term's log p/p_ref is 0. Inside, a frozen term is a weight and stays,
+unless no term of the sum trains: then log p and log p_ref have one and the same sum.
 """
 
 from ..facts import Facts

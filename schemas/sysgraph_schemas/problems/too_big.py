@@ -9,8 +9,12 @@ CODE = Code(
     title="graph file too big",
     meaning="A graph file is read within a second or so whatever is in it, so its bytes, its depth "
     "and its values (counted as often as aliases repeat them) are capped.",
-    wrong="a: &a [x, x, x]\nb: &b [*a, *a, *a]\n# ... and so on\n",
-    right="nodes:\n  draft: {kind: lm, for_each: {agent: [ada, bo]}, model: ada, prompt: hi}\n",
+    wrong="""\
+description: [[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]
+""",
+    right="""\
+description: Two drafts, one answer.
+""",
 )
 
 

@@ -17,7 +17,7 @@ CODE = Code(
 def diagnose(fault: Fault) -> Diagnostic:
     """Placed at the kind, or at the name of what has none."""
     kinds = [label(member) for member in members_of(fault.shape.type)]
-    what = str(fault.path[0]).removesuffix("s")
+    what = str(fault.path[0]).removesuffix("s")  # models, parsers, nodes
     name = fault.name
     legal = f"the kinds of {what}s are"
     if not isinstance(fault.value, dict):

@@ -1,0 +1,46 @@
+"""The picture as one HTML page that needs nothing else: pan, zoom, and every node's details."""
+
+import json
+from base64 import b64encode
+from dataclasses import asdict
+from hashlib import sha256
+from html import escape
+from pathlib import Path
+from string import Template
+
+from .picture import Picture
+from .svg import svg
+
+_FOLDER = Path(__file__).parent
+
+
+def html(picture: Picture) -> str:
+    """The page.
+
+    Its security policy lets this very script run and nothing else, and allows no request; the
+    program's texts are JSON that the script shows as text.
+    """
+    script = (_FOLDER / "page.js").read_text(encoding="utf-8")
+    return Template((_FOLDER / "page.html").read_text(encoding="utf-8")).substitute(
+        title=escape(picture.drawing.title),
+        svg=svg(picture),
+        data=_data(picture),
+        script=script,
+        script_hash=f"sha256-{b64encode(sha256(script.encode()).digest()).decode()}",
+    )
+
+
+def _data(picture: Picture) -> str:
+    drawing = picture.drawing
+    boxes = [
+        {"id": box.id, "title": box.title, "label": f"{box.title}, {box.subtitle}"}
+        | {"nodes": box.nodes}
+        for box in drawing.boxes
+    ]
+    data = {
+        "boxes": boxes,
+        "nodes": [asdict(node) for node in drawing.nodes],
+        "models": {model.name: model.what for model in drawing.models},
+    }
+    text = json.dumps(data, separators=(",", ":"))  # ASCII: nothing that only some parsers break at
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,0 +1,81 @@
+"""The drawing as a Mermaid flowchart, as GitHub renders it in Markdown."""
+
+import json
+from collections.abc import Iterator
+
+from .cards import TITLE
+from .measure import elide
+from .palette import COLORS, MARKS, color, mark
+from .spec import Box, Drawing, Role
+
+_SIGNS = dict(zip(MARKS, "■●◆▲", strict=True))
+_MOST = 400.0
+"""Widest line of a label, px: Mermaid wraps, but draws one long word as it is."""
+
+
+def mermaid(drawing: Drawing) -> str:
+    """The drawing as Mermaid text. Ids are our own; labels are quoted and escaped."""
+    return "\n".join(_lines(drawing)) + "\n"
+
+
+def _lines(drawing: Drawing) -> Iterator[str]:
+    yield from ("---", f"title: {json.dumps(_plain(drawing.title))}", "---", "flowchart TD")
+    if drawing.note:
+        yield f"  %% {_plain(drawing.note)}"
+    number = {model.name: i for i, model in enumerate(drawing.models)}
+    for box in drawing.boxes:
+        opening, closing = _SHAPES[box.role]
+        yield f'  {box.id}{opening}"{_label(box, number)}"{closing}'
+    for link in drawing.links:
+        arrow = '-->|"1:1"|' if link.paired else "-->"
+        yield f"  {link.source} {arrow} {link.target}"
+    for index, (stroke, boxes) in enumerate(_strokes(drawing, number).items()):
+        yield f"  classDef s{index} {stroke}"
+        yield f"  class {','.join(boxes)} s{index}"
+
+
+def _strokes(drawing: Drawing, number: dict[str, int]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for box in drawing.boxes:
+        parts = []
+        if len(box.models) == 1:
+            parts.append(f"stroke:{COLORS[color(number[box.models[0]])]}")
+        if box.output:
+            parts.append("stroke-width:4px")
+        elif parts:
+            parts.append("stroke-width:2px")
+        if box.role in ("frozen", "mixed"):
+            parts.append("stroke-dasharray:6 4")
+        if parts:
+            found.setdefault(",".join(parts), []).append(box.id)
+    return found
+
+
+def _label(box: Box, number: dict[str, int]) -> str:
+    extra = " ".join(part for part in (box.badge, "(output)" if box.output else "") if part)
+    models = [f"{_SIGNS[mark(number[model])]} {model}" for model in box.models[:12]]
+    if len(box.models) > 12:
+        models.append(f"+{len(box.models) - 12} more")
+    lines = [f"{box.title} {extra}".rstrip(), box.subtitle, "  ".join(models), box.items]
+    shown = [elide(text, TITLE, _MOST, middle=not i) for i, text in enumerate(lines) if text]
+    return "<br/>".join(map(_escape, shown))
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c not in '<>"`#%;{}' else " " for c in text)
+
+
+def _escape(text: str) -> str:
+    """Mermaid's entities: `#` and a number, without `&`. Every sign that Mermaid or HTML reads."""
+    return "".join(f"#{ord(c)};" if c in _SPECIAL else c for c in text)
+
+
+_SPECIAL = frozenset("\"'`<>&#;%{}$\\")
+
+_SHAPES: dict[Role, tuple[str, str]] = {
+    "input": ("([", "])"),
+    "trained": ("(", ")"),
+    "frozen": ("(", ")"),
+    "mixed": ("(", ")"),
+    "deterministic": ("[[", "]]"),
+}

@@ -1,0 +1,49 @@
+"""`sysgraph explain SG101`: what a code means, with a wrong and a right example."""
+
+import textwrap
+from typing import Annotated
+
+import typer
+
+from sysgraph_compiler.pipeline import CODES
+from sysgraph_schemas import Code
+from sysgraph_schemas.suggest import closest, quoted
+
+from ..errors import InputError
+
+
+def explain(
+    code: Annotated[
+        str | None, typer.Argument(metavar="CODE", help="As in error[SG101]; default: list all.")
+    ] = None,
+) -> None:
+    """Explain a kind of problem, or list them all."""
+    codes = {known.id: known for known in CODES}
+    if code is None:
+        typer.echo("\n".join(_line(known) for known in CODES))
+        return
+    name = code.strip("[] ").upper()
+    name = f"SG{name}" if name.isdigit() else name
+    if name not in codes:
+        near = closest(name, codes)
+        meant = f"did you mean {near} ({codes[near].title})? " if near else ""
+        raise InputError(
+            f"error: there is no code {quoted(code)}\n"
+            f"  = help: {meant}`sysgraph explain` lists all {len(codes)}"
+        )
+    typer.echo(_page(codes[name]))
+
+
+def _line(code: Code) -> str:
+    return f"{code.id}  {code.title}" + (" (warning)" if code.severity == "warning" else "")
+
+
+def _page(code: Code) -> str:
+    """The whole entry; examples are indented."""
+    parts = [f"{code.severity}[{code.id}]: {code.title}", textwrap.fill(code.meaning, 90)]
+    parts += ["wrong:\n" + _indented(code.wrong), "right:\n" + _indented(code.right)]
+    return "\n\n".join(parts)
+
+
+def _indented(example: str) -> str:
+    return "\n".join(f"    {line}" for line in example.rstrip("\n").split("\n"))

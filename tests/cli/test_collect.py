@@ -1,0 +1,92 @@
+"""`sysgraph collect`: its files, that it goes on where it was killed, and what it refuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from .test_run import here
+
+GRAPH = """
+sysgraph: 1
+name: guess
+models: {m: {kind: table, values: [red cube tiny, red cube huge, blue ring huge]}}
+nodes: {question: {kind: input}, answer: {kind: lm, model: m, prompt: "{{ question }}"}}
+edges: [question -> answer]
+outputs: [answer]
+"""
+OPTIONS = ["--inputs", "in.jsonl", "--scorer", "attributes"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "g.yaml").write_text(GRAPH)
+    (tmp_path / "in.jsonl").write_text('{"question": "what is bar fam hak ?", "k": 1}\n' * 3000)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_killed_and_called_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A real process, killed while it writes; the same call ends with the same files."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sysgraph", "collect", "g.yaml", *OPTIONS, "-o", "killed"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sys.path))},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    traces = folder / "killed" / "traces.jsonl"
+    deadline = time.monotonic() + 60
+    while not (traces.exists() and traces.stat().st_size):
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert 0 < len(traces.read_bytes().splitlines()) < 3000 * 4
+    assert not (folder / "killed" / "pairs.jsonl").exists()
+    outputs = []
+    for name in ("killed", "whole"):
+        done = here(["collect", "g.yaml", *OPTIONS, "-o", name], monkeypatch, capsys)
+        assert done.code == 0
+        outputs.append(done.out.replace(name, ""))
+    assert outputs[0] == outputs[1]
+    for file in (folder / "whole").iterdir():
+        assert file.read_bytes() == (folder / "killed" / file.name).read_bytes()
+    rows = [json.loads(line) for line in (folder / "whole" / "pairs.jsonl").open()]
+    assert outputs[0] == f"/pairs.jsonl: {len(rows)} pairs from 12000 traces\n"
+    assert all(row["scores"][0] > row["scores"][1] for row in rows)
+    assert {row["k"] for row in rows} == {1}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["-o", "out", "--samples", "1"], "Invalid value for '--samples'"),
+        (["-o", "out", "--scorer", "attribute"], "did you mean `attributes`?"),
+        (["-o", "out", "--inputs", "toy:specialists/tran"], "did you mean `toy:specialists/train`"),
+        (["-o", "out", "--model-dir", "nowhere"], "nowhere holds no weights"),
+        (["-o", "out", "--set", "fit.betta=1"], "betta"),
+        (["-o", "."], "holds no collection to go on with: choose another --output"),
+        (["-o", "g.yaml/out"], "cannot write"),
+        ([], "Missing option '--output' / '-o'"),
+    ],
+)
+def test_wrong_input_writes_nothing(
+    options: list[str],
+    said: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = sorted(folder.rglob("*"))
+    done = here(["collect", "g.yaml", *OPTIONS, *options], monkeypatch, capsys)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert sorted(folder.rglob("*")) == before

@@ -1,0 +1,114 @@
+"""`sysgraph study` on the command line: a table, or JSON, and how it exits."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sysgraph import cli
+
+GRAPH = """
+sysgraph: 1
+name: twins
+models:
+  a_model_with_quite_a_long_name_that_must_be_read: {kind: table, values: [a, b]}
+  n: {kind: table, values: [a, b]}
+nodes:
+  x: {kind: input}
+  left: {kind: lm, model: a_model_with_quite_a_long_name_that_must_be_read, prompt: "{{ x }}"}
+  right: {kind: lm, model: n, prompt: "{{ x }}"}
+edges: ["x -> left, right"]
+outputs: [left, right]
+fit:
+  inputs: inputs.jsonl
+  eval_inputs: inputs.jsonl
+  scorer: letters
+  rounds: 1
+  samples: 3
+  steps: 3
+  eval_fraction: 0
+"""
+SCORER = """
+from sysgraph import Scorer
+letters = Scorer("letters", lambda ts: [float(t.output().count("a")) for t in ts], perfect=2)
+"""
+
+Sysgraph = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def sysgraph(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Sysgraph:
+    """The command line, in a folder with graph.yaml, where the scorer `letters` is installed."""
+    monkeypatch.chdir(tmp_path)
+    Path("graph.yaml").write_text(GRAPH)
+    Path("inputs.jsonl").write_text('{"x": "hi"}\n{"x": "you"}\n')
+    about = tmp_path / "plugin" / "letters-1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: letters\nVersion: 1\n")
+    (about / "entry_points.txt").write_text(
+        "[sysgraph.scorers]\nletters = letters_scorer:letters\n"
+    )
+    (tmp_path / "plugin" / "letters_scorer.py").write_text(SCORER)
+    monkeypatch.syspath_prepend(str(tmp_path / "plugin"))
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["sysgraph", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return int(end.value.code or 0), *capsys.readouterr()
+
+    return run
+
+
+def test_a_table_and_json(sysgraph: Sysgraph) -> None:
+    code, out, _ = sysgraph("study", "graph.yaml", "--seeds", "2")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0].strip() == "twins: letters on inputs.jsonl, 2 seeds, mean ± 95 %"
+    assert lines[-1] == "written to runs/twins-study/study.json"
+    name = "a_model_with_quite_a_long_name_that_must_be_read alone"
+    for row in ("before", "best of 3", name, "n alone", "separate", "per node", "joint"):
+        (line,) = [line for line in lines if line[1:].strip().startswith(f"{row} ")]
+        assert line.count("±") == 3, "score, perfect, failed to parse: none is cut"
+    saved = json.loads(Path("runs/twins-study/study.json").read_text())
+    assert f"{saved['rows'][0]['score']['mean']:.3f} ±" in out
+
+    code, out, _ = sysgraph("study", "graph.yaml", "--seeds", "2", "--format", "json")
+    assert code == 0
+    assert json.loads(out) == saved
+
+
+def test_failed_trainings_are_named_at_the_end(sysgraph: Sysgraph) -> None:
+    never = ("--set", "models.n.probs=[[1.0, 0.0]]", "--seeds", "1")
+    code, out, err = sysgraph("study", "graph.yaml", "-o", "study", *never)
+    assert code == 1
+    assert "joint (0 of 1)" in out
+    assert "error: 4 measurement(s) failed:" in err
+    assert "n alone, seed 0: no step gave a gradient to n" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--format", "xml"),
+        ("--seeds", "0"),
+        ("--set", "fit.scorer=leters"),
+        ("--set", "fit.eval_inputs=null"),
+        ("-o", "."),
+    ],
+)
+def test_wrong_input_starts_nothing(
+    sysgraph: Sysgraph, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    def files() -> list[Path]:
+        return sorted(f for f in tmp_path.rglob("*") if "__pycache__" not in f.parts)
+
+    before = files()
+    code, out, err = sysgraph("study", "graph.yaml", *arguments)
+    assert (code, out) == (2, "")
+    assert err
+    assert files() == before

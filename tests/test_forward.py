@@ -1,0 +1,91 @@
+"""Gaps in traces: what is recomputed, what never existed, and what was not observed."""
+
+import pytest
+
+import sysgraph
+from sysgraph import Completion, InputError, Program, Trace
+from sysgraph.forward import complete, requests
+
+GRAPH = """
+sysgraph: 1
+name: g
+models:
+  m: {kind: table, values: ["1", "2", "no"]}
+parsers:
+  number: {kind: regex, pattern: "[0-9]", on_failure: reject}
+  words: {kind: split, separator: " "}
+nodes:
+  question: {kind: input}
+  asked: {kind: parse, parser: words}
+  draft: {kind: lm, for_each: {k: [x, y]}, model: m, prompt: "{{ k }}: {{ asked | join('-') }}"}
+  n: {kind: parse, for_each: {k: [x, y]}, parser: number}
+  answer: {kind: lm, model: m, prompt: "{{ question }}{% for i in n %} {{ i }}{% endfor %}"}
+  side: {kind: lm, model: m, prompt: "{{ draft | first }}"}
+  noted: {kind: parse, parser: number}
+edges:
+  - question -> asked
+  - asked -> draft
+  - draft -> n
+  - question, n -> answer
+  - draft -> side
+  - side -> noted
+outputs: [answer]
+"""
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    return sysgraph.compile(sysgraph.load(GRAPH))
+
+
+def trace(program: Program, **texts: str) -> Trace:
+    names = {"x": "draft[x]", "y": "draft[y]"}
+    values = {names.get(name, name): Completion(text) for name, text in texts.items()}
+    return Trace({"question": "how many"}, values, program.outputs)
+
+
+def test_deterministic_values_are_recomputed(program: Program) -> None:
+    full = complete(program, trace(program, x="1", y="2", answer="1", side="2"))
+    assert (full["asked"], full["n[x]"], full["n[y]"], full["noted"]) == (
+        ("how", "many"),
+        "1",
+        "2",
+        "2",
+    )
+    assert not full.nonexistent
+    assert complete(program, full) == full
+
+
+def test_prompts_are_rendered_over_parents(program: Program) -> None:
+    full = complete(program, trace(program, x="1", y="2", answer="1", side="2"))
+    contexts = {name: request.context for name, request in requests(program, full)}
+    assert contexts == {
+        "draft[x]": "x: how-many",
+        "draft[y]": "y: how-many",
+        "answer": "how many 1 2",
+        "side": "1",
+    }
+
+
+def test_what_hangs_on_a_rejected_text_is_dropped(program: Program) -> None:
+    cut = complete(program, trace(program, x="1", y="no", answer="1", side="2"))
+    assert cut.nonexistent == {"n[y]", "answer"}
+    assert "answer" not in cut.values
+    assert cut.failed
+    assert [name for name, _ in requests(program, cut)] == ["draft[x]", "draft[y]", "side"]
+
+
+def test_a_rejected_text_beside_the_way_to_the_outputs_is_no_failure(program: Program) -> None:
+    beside = complete(program, trace(program, x="1", y="2", answer="1", side="no"))
+    assert beside.nonexistent == {"noted"}
+    assert not beside.failed
+    assert beside.output() == "1"
+
+
+def test_unobserved_is_not_nonexistent(program: Program) -> None:
+    gap = complete(program, trace(program, x="1", answer="1", side="2"))
+    assert not gap.nonexistent
+    assert "n[y]" not in gap.values
+    system = sysgraph.System(program, device="cpu")
+    with pytest.raises(InputError, match=r"trace 1: draft\[y\] was not observed"):
+        system.log_prob([trace(program, x="1", y="2", answer="1", side="2"), gap])
