@@ -28,7 +28,7 @@ test: $(READY)  ## format, lint, types, tests, and the built wheel
 	$(PY) -m ruff format --check
 	$(PY) -m ruff check
 	$(PY) -m mypy --strict
-	HF_HUB_OFFLINE=1 $(PY) -m pytest
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses auto
 
 format: $(READY)  ## rewrite the sources the way `make test` wants them
 	$(PY) -m ruff check --fix-only

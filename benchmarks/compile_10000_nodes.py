@@ -3,7 +3,8 @@
     python benchmarks/compile_10000_nodes.py
 
 Three shapes: a chain written out node by node; layers of 3 nodes written out, each node reading
-all of the layer before; and one node with `for_each`, read by another. Each run is a process of its own.
+all of the layer before; and one node with `for_each`, read by another. Each run is a process of its
+own.
 """
 
 import json

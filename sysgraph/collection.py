@@ -17,11 +17,11 @@ from .data import load_inputs, pair_row
 from .data.rows import Row, convert, read_rows
 from .data.traces import read_trace_row, trace_row
 from .errors import InputError
+from .files import write_text
 from .progress import Reporter
 from .scored import CHUNK, Scored, ordered, scored_chunks
 from .scorers import Scorer, find_scorer
 from .system import System
-from .training.checkpoint import write_text
 from .training.pairs import Pair
 
 _SETTINGS = "collect.json"
@@ -180,13 +180,6 @@ def _pair(program: Program, folder: Path, samples: int) -> Collection:
     ]
     _write(folder / "pairs.jsonl", "".join(map(_line, pairs)))
     return Collection(folder, len(scored), len(pairs), sum(one.trace.failed for one in scored))
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        write_text(file, text)
-    except OSError as error:
-        raise InputError(f"cannot write {file}: {error.strerror}") from error
 
 
 def _line(row: Mapping[str, Any]) -> str:

@@ -16,10 +16,10 @@ from .data import load_inputs
 from .engines.seeding import derive
 from .errors import InputError, RunError
 from .evaluation import Estimate, Evaluation, estimate, evaluate
+from .files import write_text
 from .progress import Reporter
 from .scorers import Scorer, find_scorer
 from .system import System
-from .training.checkpoint import write_text
 from .training.fitting import fit
 from .training.folder import RunFolder
 from .training.session import Interrupted
@@ -149,6 +149,7 @@ class _Bench:
         )
         self.workers.wait()  # no process may find the file that another one has to measure for
         if self.workers.main:
+            file.parent.mkdir(exist_ok=True)
             write_text(file, found.model_dump_json(indent=2) + "\n")
         return found
 

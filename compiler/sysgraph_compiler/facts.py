@@ -70,9 +70,8 @@ class Facts:
     @cached_property
     def oversized(self) -> frozenset[str]:
         """Nodes with more copies than a program may have variables; nobody goes through them."""
-        nodes = self.copied.items()
-        most = MAX_VARIABLES
-        return frozenset(n for n, s in nodes if prod(map(len, s.copies.values())) > most)
+        counts = {name: prod(map(len, node.copies.values())) for name, node in self.copied.items()}
+        return frozenset(name for name, count in counts.items() if count > MAX_VARIABLES)
 
     # --- edges ---------------------------------------------------------------------------------
 
@@ -111,9 +110,8 @@ class Facts:
 
     def named_parents(self, child: str) -> list[str]:
         """A node's parents, with those whose own content had problems."""
-        pairs = (pair for edge in self.edges for pair in edge.pairs())
-        names = (p.name for p, c in pairs if c.name == child and self.knows(p.name))
-        return list(dict.fromkeys(names))
+        pairs = (pair for edge in self.edges for pair in edge.pairs() if pair[1].name == child)
+        return list(dict.fromkeys(p.name for p, _ in pairs if self.knows(p.name)))
 
     @cached_property
     def dag(self) -> "nx.DiGraph[str]":

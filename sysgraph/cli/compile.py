@@ -15,9 +15,9 @@ from sysgraph_schemas.diagnostics import in_order
 from sysgraph_schemas.suggest import quoted, suggestion
 
 from ..errors import InputError
-from .options import GraphFile, Settings
+from ..files import write_text
+from .options import GraphFile, MethodName, ObservedNodes, Settings
 from .terminal import has_colors
-from .writing import write_text
 
 _PASSES = [name for name, _ in PASSES]
 _EMITTERS: dict[str, Callable[[Program], str]] = {
@@ -40,19 +40,8 @@ def compile(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="A file instead of the terminal.")
     ] = None,
-    observed: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B", help="The generated nodes whose values data holds; default: all."
-        ),
-    ] = None,
-    method: Annotated[
-        Literal["direct", "sampling"] | None,
-        typer.Option(
-            help="The objective: with every value observed, or summed over those that are not "
-            "(without --observed: all but the outputs)."
-        ),
-    ] = None,
+    observed: ObservedNodes = None,
+    method: MethodName = None,
     debug_pass: Annotated[
         str | None,
         typer.Option(metavar="NAME", help=f"The program after one pass: {', '.join(_PASSES)}."),
@@ -64,7 +53,7 @@ def compile(
     """
     if debug_pass is not None and debug_pass not in _PASSES:
         help = suggestion(debug_pass, _PASSES, "the passes are")
-        raise InputError(f"error: there is no pass {quoted(debug_pass)}: {help}")
+        raise InputError(f"there is no pass {quoted(debug_pass)}: {help}")
     observation = Observation.of(observed, method)
     program = compiled(graph, settings or [], observation, until=debug_pass)
     text = _EMITTERS[emit](program)

@@ -5,7 +5,6 @@ State is safetensors and JSON, never pickle.
 
 import contextlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,23 +15,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..errors import InputError
+from ..files import flush
 
 _STAGING = ".staging"
 _OLD = ".old"
 _TENSORS = "tensors.safetensors"
 _INFO = "info.json"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a file so that a reader, or a crash, sees the old text or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(path.name + _STAGING)
-    with staged.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    staged.replace(path)
-    _flush(path.parent)
 
 
 def publish(folder: Path, write: Callable[[Path], None]) -> None:
@@ -42,13 +30,13 @@ def publish(folder: Path, write: Callable[[Path], None]) -> None:
     staged.mkdir(parents=True)
     write(staged)
     for file in staged.rglob("*"):
-        _flush(file)
-    _flush(staged)
+        flush(file)
+    flush(staged)
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
         folder.rename(old)
     staged.rename(folder)
-    _flush(folder.parent)
+    flush(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -58,14 +46,6 @@ def recover(folder: Path) -> None:
     if old.is_dir() and not folder.exists():
         with contextlib.suppress(FileNotFoundError):  # another process was faster
             old.rename(folder)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from sysgraph_schemas import Graph, load
 from ..data import load_inputs, load_pairs
 from ..errors import DataError, InputError, RunError
 from ..evaluation import Evaluation
+from ..files import write_text
 from ..forward import complete, requests
 from ..progress import Reporter
 from ..scorers import Scorer, find_scorer
 from ..system import System
-from .checkpoint import write_text
 from .collecting import Material
 from .folder import RunFolder, choose_folder
 from .session import Session

@@ -14,8 +14,9 @@ from sysgraph_schemas import Graph, dump
 
 from ..data import load_pairs, pair_row
 from ..errors import InputError
+from ..files import write_text
 from ..system import System
-from .checkpoint import publish, recover, write_text
+from .checkpoint import publish, recover
 from .pairs import Pair
 
 
@@ -62,10 +63,11 @@ class RunFolder:
             InputError: nothing can be written there.
         """
         try:
-            write_text(self.program, program.to_json() + "\n")
-            write_text(self.graph, dump(graph))
+            self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot write {self.root}: {error.strerror}") from error
+        write_text(self.program, program.to_json() + "\n")
+        write_text(self.graph, dump(graph))
 
     def resume_command(self) -> str:
         """The command line that goes on with this run."""

@@ -387,7 +387,7 @@ def test_a_folder_without_any_of_the_models(
     one_node: MakeProgram, plain_folder: Path, tmp_path: Path
 ) -> None:
     system = System(one_node(plain_folder), device="cpu")
-    with pytest.raises(InputError, match="no weights of this system's models"):
+    with pytest.raises(InputError, match="no trained models of this system"):
         system.load(tmp_path / "absent")
 
 

@@ -99,7 +99,7 @@ def fields(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"{name}.{key}", field
 
 
-@pytest.mark.parametrize(("name", "field"), fields(SCHEMA))
+@pytest.mark.parametrize(("name", "field"), list(fields(SCHEMA)))
 def test_every_field_has_a_description_and_an_example(name: str, field: dict[str, Any]) -> None:
     assert field["description"].endswith((".", ")"))
     validator = Draft7Validator({**field, "$defs": SCHEMA["$defs"]})

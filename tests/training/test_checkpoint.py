@@ -15,8 +15,9 @@ from transformers import AutoModelForCausalLM
 
 import sysgraph
 from sysgraph import InputError, Scorer
+from sysgraph.files import write_text
 from sysgraph.progress import Reporter
-from sysgraph.training.checkpoint import State, load_state, publish, save_state, write_text
+from sysgraph.training.checkpoint import State, load_state, publish, save_state
 
 
 class Crash(BaseException):

@@ -26,7 +26,10 @@ edges:
 outputs: [verdict, critique]
 """
 
-EVIL = "</script><script>document.body.dataset.pwned=1</script><!-- \"'& ]]> \u2028 \u202e $data"
+EVIL = (
+    "</script ><script >document.body.dataset.pwned=1</script ><!-- <script "
+    "\"'& ]]> \u2028 \u202e $data"
+)
 
 HOSTILE = r"""
 description: "<img src=x onerror=alert(1)> --> ${title} %%{init: {}}%% \\n \u202e \u2028"
