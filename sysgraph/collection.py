@@ -74,7 +74,11 @@ def collect(
     settings = _settings(program, inputs, rows, scorer, samples, seed, model_dir)
     _require_same(folder, settings)
     system = System(program, model_dir=model_dir)
-    _write(folder / _SETTINGS, json.dumps(settings, indent=2) + "\n")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}") from error
+    write_text(folder / _SETTINGS, json.dumps(settings, indent=2) + "\n")
     _sample(system, rows, scorer, samples, seed, folder / _TRACES, reporter or Reporter())
     return _pair(program, folder, samples)
 
@@ -178,7 +182,7 @@ def _pair(program: Program, folder: Path, samples: int) -> Collection:
         }
         for better, worse in ordered(scored, samples)
     ]
-    _write(folder / "pairs.jsonl", "".join(map(_line, pairs)))
+    write_text(folder / "pairs.jsonl", "".join(map(_line, pairs)))
     return Collection(folder, len(scored), len(pairs), sum(one.trace.failed for one in scored))
 
 

@@ -71,7 +71,7 @@ def test_killed_and_called_again(
         (["-o", "out", "--samples", "1"], "Invalid value for '--samples'"),
         (["-o", "out", "--scorer", "attribute"], "did you mean `attributes`?"),
         (["-o", "out", "--inputs", "toy:specialists/tran"], "did you mean `toy:specialists/train`"),
-        (["-o", "out", "--model-dir", "nowhere"], "nowhere holds no weights"),
+        (["-o", "out", "--model-dir", "nowhere"], "nowhere holds no trained models"),
         (["-o", "out", "--set", "fit.betta=1"], "betta"),
         (["-o", "."], "holds no collection to go on with: choose another --output"),
         (["-o", "g.yaml/out"], "cannot write"),

@@ -105,7 +105,7 @@ def test_every_wrong_input_at_once(graph: str) -> None:
     ("arguments", "said"),
     [
         (["--format", "yaml"], "'yaml' is not one of 'text', 'json'"),
-        (["--model-dir", "no/such/run"], "no/such/run holds no weights"),
+        (["--model-dir", "no/such/run"], "no/such/run holds no trained models"),
         (["--seed", "one"], "Invalid value for '--seed'"),
         (["--set", "nodes.answer.modle=m"], "modle"),
     ],
