@@ -67,7 +67,10 @@ def test_text(
         (["--inputs", "in.jsonl", "--scorer", "atributes"], "did you mean `attributes`?"),
         (["--inputs", "inn.jsonl", "--scorer", "attributes"], "no such file: inn.jsonl; did you"),
         (["--inputs", "g.yaml", "--scorer", "attributes"], "g.yaml is no JSON Lines"),
-        (["--inputs", "in.jsonl", "--scorer", "attributes", "--model-dir", "run"], "no trained models"),
+        (
+            ["--inputs", "in.jsonl", "--scorer", "attributes", "--model-dir", "run"],
+            "no trained models",
+        ),
         (["--inputs", "in.jsonl", "--format", "xml"], "'xml' is not one of 'text', 'json'"),
         (["--inputs", "in.jsonl", "--best-of", "0"], "Invalid value for '--best-of'"),
     ],
