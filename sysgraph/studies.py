@@ -53,7 +53,7 @@ def study(
     graph: Graph | str | Path,
     *,
     output: str | Path,
-    seeds: int = 3,
+    seeds: int = 5,
     scorer: Scorer | None = None,
     reporter: Reporter | None = None,
     on_row: Callable[[Row], None] = lambda row: None,

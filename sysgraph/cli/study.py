@@ -15,7 +15,7 @@ def study(
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="DIR", help="Default: runs/NAME-study.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Repetitions of every row.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Repetitions of every row.")] = 5,
     format: Annotated[Literal["text", "json"], typer.Option(help="How to print the rows.")] = (
         "text"
     ),
