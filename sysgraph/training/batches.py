@@ -13,6 +13,11 @@ def batch_rows(count: int, size: int, step: int, seed: int) -> list[int]:
     return [_epoch(count, seed, at // count)[at % count] for at in range(start, start + size)]
 
 
+def rows_drawn(count: int, size: int, steps: int, seed: int) -> list[int]:
+    """The rows that the first `steps` batches hold, each once: all of them from one epoch on."""
+    return sorted(_epoch(count, seed, 0)[: steps * size]) if count else []
+
+
 @lru_cache(maxsize=4)
 def _epoch(count: int, seed: int, epoch: int) -> tuple[int, ...]:
     return tuple(shuffled(count, derive("epoch", seed, epoch)))

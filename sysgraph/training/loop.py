@@ -1,6 +1,6 @@
 """Training on one set of pairs: steps, evaluations on held-out pairs, states to resume from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -10,7 +10,7 @@ from ..engines.seeding import derive
 from ..errors import RunError
 from ..progress import Reporter
 from ..system import System
-from .batches import batch_rows
+from .batches import batch_rows, rows_drawn
 from .checkpoint import State, flatten
 from .evidence import Evidence
 from .forward import Totals, pair_losses
@@ -62,6 +62,7 @@ class Loop:
         self._optimization, self._evidence = optimization, evidence
         self._metrics, self._reporter = metrics, reporter
         self._weights = {model: system.parameters(model) for model in system.trained()}
+        self._order = derive(self._fit.seed, number)  # seed of the order of pairs
         self._best = Best()
         self._step = 0
         self._window: Totals | None = None  # since the last line of metrics
@@ -80,8 +81,10 @@ class Loop:
             RunError: a step's loss or gradient was not finite.
         """
         fit = self._fit
-        reference = self._reference(self._train, "reference")
-        held_reference = self._reference(self._held_out, "held-out reference")
+        drawn = rows_drawn(len(self._train), fit.batch_size, fit.steps, self._order)
+        reference = self._reference(self._train, drawn, "reference")
+        every = range(len(self._held_out))
+        held_reference = self._reference(self._held_out, every, "held-out reference")
         name = f"round {self._number + 1}/{fit.rounds}" if fit.rounds else "fit"
         with self._reporter.task(name, fit.steps, self._step) as task:
             if self._step == 0:
@@ -105,8 +108,7 @@ class Loop:
     def _take_step(self, reference: Tensor) -> dict[str, Tensor]:
         """One optimizer step; the gradients' norms."""
         fit, workers = self._fit, self._workers
-        seed = derive(fit.seed, self._number)
-        rows = batch_rows(len(self._train), fit.batch_size, self._step, seed)
+        rows = batch_rows(len(self._train), fit.batch_size, self._step, self._order)
         # More processes than pairs in a batch leave some without a share: their sums are empty.
         share = _split(list(workers.share(rows)), fit.gradient_accumulation_steps) or [[]]
         parts = []
@@ -158,10 +160,14 @@ class Loop:
         if means["loss"] < self._best.loss:
             self._best = Best(means["loss"], self._step, copy_of(self._weights))
 
-    def _reference(self, table: PairTable, name: str) -> Tensor:
-        """Log p under the reference of every request of `table` that needs it: [R + 1]."""
+    def _reference(self, table: PairTable, rows: Sequence[int], name: str) -> Tensor:
+        """Log p under the reference of every request that `rows` of `table` need: [R + 1].
+
+        A resumed round works out those of all its steps again, in the same passes: so its numbers
+        are the same to the bit.
+        """
         out = torch.zeros(len(table.requests) + 1, device=self._workers.device)
-        mine = list(self._workers.share(table.referenced()))
+        mine = list(self._workers.share(table.referenced(rows)))
         with torch.no_grad(), self._reporter.task(name, len(mine)) as task:
             for chunk in _chunks(mine, _REQUESTS_PER_CALL):
                 with self._workers.accelerator.autocast():

@@ -43,9 +43,10 @@ class PairTable:
     def __len__(self) -> int:
         return len(self.index)
 
-    def referenced(self) -> list[int]:
-        """The requests whose reference value some ratio needs."""
-        used = self.index[self.compared[:, None].expand_as(self.index)].unique()
+    def referenced(self, rows: Sequence[int]) -> list[int]:
+        """The requests whose reference value some ratio of `rows` needs."""
+        index = self.index[list(rows)]
+        used = index[self.compared[list(rows)][:, None].expand_as(index)].unique()
         return [int(r) for r in used if r < len(self.requests)]
 
     def untaught(self, program: Program) -> list[str]:

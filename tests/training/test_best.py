@@ -12,7 +12,7 @@ from torch import Tensor
 import sysgraph
 from sysgraph import RunError, Scorer, Trace
 from sysgraph.progress import Reporter
-from sysgraph.training.batches import batch_rows, hold_out
+from sysgraph.training.batches import batch_rows, hold_out, rows_drawn
 from sysgraph.training.pairs import split_pairs
 
 Weights = Callable[[Path], dict[str, Tensor]]
@@ -194,3 +194,9 @@ def test_one_pair(
     graph = coin(data=str(data), eval_fraction=fraction, batch_size=64, steps=3, save_every=1)
     sysgraph.fit(graph, output=tmp_path / "run", reporter=quiet)
     assert weights(tmp_path / "run")["m/logits"][0, 0] > 0
+
+
+@pytest.mark.parametrize(("count", "size", "steps"), [(10, 3, 2), (10, 3, 4), (4, 8, 1), (7, 7, 1)])
+def test_rows_drawn_are_those_of_the_batches(count: int, size: int, steps: int) -> None:
+    taken = {row for step in range(steps) for row in batch_rows(count, size, step, 5)}
+    assert rows_drawn(count, size, steps, 5) == sorted(taken)
