@@ -18,8 +18,7 @@ Weights = dict[str, dict[str, nn.Parameter]]
 class Optimization:
     """AdamW under accelerate, with one schedule over all steps of all rounds.
 
-    A schedule and moments of each round's own were tried: a round's first steps, at the full rate
-    on empty moments, undo part of what the round before had learnt.
+    So a round goes on where the one before stopped, and a warm-up comes once.
 
     Args:
         weights: the trained parameters by model and name.
