@@ -2,16 +2,14 @@
 
 import itertools
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from .engines.seeding import derive
 from .scorers import Scorer
-from .system import System
-from .trace import Trace, input_names
+from .system import System, occurrences_of
+from .trace import Trace
 from .training.pairs import Pair
 
 CHUNK = 64
@@ -35,15 +33,19 @@ def sample_scored(
     *,
     samples: int,
     seed: int,
+    occurrences: Sequence[int] | None = None,
     advance: Callable[[int], None] = lambda count: None,
 ) -> list[Scored]:
     """`samples` traces per input with their scores, input by input.
 
     Args:
+        occurrences: as `System.sample` takes it, where `inputs` are a part of more.
         advance: told the number of inputs done, as they are.
     """
     out: list[Scored] = []
-    for scored in scored_chunks(system, inputs, scorer, samples=samples, seed=seed):
+    for scored in scored_chunks(
+        system, inputs, scorer, samples=samples, seed=seed, occurrences=occurrences
+    ):
         out += scored
         advance(len(scored) // samples)
     return out
@@ -57,45 +59,23 @@ def scored_chunks(
     samples: int,
     seed: int,
     start: int = 0,
+    occurrences: Sequence[int] | None = None,
 ) -> Iterator[list[Scored]]:
     """`sample_scored` in chunks of `CHUNK` inputs.
 
     Args:
         start: inputs to leave out at the front, a multiple of `CHUNK`; it changes no other trace.
+        occurrences: as `System.sample` takes it, where `inputs` are a part of more.
     """
-    names = input_names(system.program)
-    keys = [tuple(str(row.get(name)) for name in names) for row in inputs]
-    seen = Counter(keys[:start])
+    if occurrences is None:
+        occurrences = occurrences_of(system.program, inputs)
     for first in range(start, len(inputs), CHUNK):
         chunk = slice(first, first + CHUNK)
-        traces = _draw(system, inputs[chunk], [seen[key] for key in keys[chunk]], samples, seed)
-        seen.update(keys[chunk])
+        traces = system.sample(inputs[chunk], n=samples, seed=seed, occurrences=occurrences[chunk])
         yield [
             Scored(trace, score, f"input {first + i // samples + 1}")
             for i, (trace, score) in enumerate(zip(traces, scorer(traces), strict=True))
         ]
-
-
-def _draw(
-    system: System,
-    rows: Sequence[Mapping[str, Any]],
-    earlier: Sequence[int],
-    samples: int,
-    seed: int,
-) -> list[Trace]:
-    """Traces of rows, of which `earlier` says how often each input was sampled in earlier calls.
-
-    `System.sample` tells equal inputs apart within a call; over calls, they need another seed.
-    """
-    drawn: dict[int, list[Trace]] = {}
-    for times in sorted(set(earlier)):
-        at = [i for i, count in enumerate(earlier) if count == times]
-        traces = system.sample(
-            [rows[i] for i in at], n=samples, seed=derive(seed, times) if times else seed
-        )
-        for number, i in enumerate(at):
-            drawn[i] = traces[number * samples : (number + 1) * samples]
-    return [trace for i in range(len(rows)) for trace in drawn[i]]
 
 
 def ordered(scored: Sequence[Scored], samples: int) -> Iterator[tuple[Scored, Scored]]:

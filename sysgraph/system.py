@@ -15,7 +15,7 @@ from .engines.seeding import derive
 from .errors import InputError
 from .forward import Unobserved, complete, context, read, requests
 from .parsing import ParseFailure
-from .trace import Trace, Value
+from .trace import Trace, Value, input_names
 
 
 class System:
@@ -128,24 +128,29 @@ class System:
         seed: int = 0,
         *,
         batch_size: int | None = None,
+        occurrences: Sequence[int] | None = None,
     ) -> list[Trace]:
         """Draws `n` traces per input from the current policy, input by input.
 
         A trace depends on `seed`, its input and its number among that input's traces, never on what
         is drawn beside it or on `batch_size` (rows per call of a model; default: by memory).
 
+        Args:
+            occurrences: how many rows equal to each come before it, where `inputs` are a part of
+                more rows (see `occurrences_of`); equal rows are told apart by it.
+
         Raises:
             InputError: an input is missing or no text, or a prompt does not fit its model.
         """
         rows = [inputs] if isinstance(inputs, Mapping) else list(inputs)
-        traces, keys, seen = [], [], Counter[str]()
-        for row in rows:
+        if occurrences is None:
+            occurrences = occurrences_of(self.program, rows)
+        traces, keys = [], []
+        for row, before in zip(rows, occurrences, strict=True):
             trace = self._start(row)
             text = repr(sorted(trace.inputs.items()))
-            for _ in range(n):
-                traces.append(trace)
-                keys.append(derive(seed, text, seen[text]))
-                seen[text] += 1
+            traces += [trace] * n
+            keys += [derive(seed, text, before * n + k) for k in range(n)]
         values: list[dict[str, Value]] = [{} for _ in traces]
         gone: list[set[str]] = [set() for _ in traces]
         for generation in self._generations:
@@ -196,7 +201,7 @@ class System:
             values[variable.name] = value
 
     def _start(self, row: Mapping[str, Any]) -> Trace:
-        names = [v.name for v in self.program.variables if v.kind == "input"]
+        names = input_names(self.program)
         for name in names:
             if not isinstance(row.get(name), str):
                 raise InputError(
@@ -234,6 +239,18 @@ class System:
         """
         for model, saved in _saved_models(self.program, folder).items():
             self._engines[model].load(model, saved)
+
+
+def occurrences_of(program: Program, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """How many earlier rows have the same inputs as each row."""
+    names = input_names(program)
+    seen = Counter[tuple[str, ...]]()
+    out = []
+    for row in rows:
+        key = tuple(str(row.get(name)) for name in names)
+        out.append(seen[key])
+        seen[key] += 1
+    return out
 
 
 def default_device() -> torch.device:

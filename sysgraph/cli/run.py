@@ -1,7 +1,7 @@
 """`sysgraph run`: one pass through the system."""
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -9,11 +9,9 @@ from sysgraph_compiler import Program
 from sysgraph_schemas.suggest import suggestion
 
 from ..errors import InputError
+from ..trace import Trace, by_node, input_names
 from .compile import compiled
 from .options import Format, GraphFile, ModelDir, Settings
-
-if TYPE_CHECKING:
-    from ..trace import Trace
 
 
 def run(
@@ -32,7 +30,6 @@ def run(
     inputs = _inputs(program, input)
 
     from ..system import System
-    from ..trace import by_node
 
     system = System(program, model_dir=model_dir)
     (trace,) = system.sample(inputs, seed=seed)
@@ -49,7 +46,7 @@ def _inputs(program: Program, given: list[str]) -> dict[str, str]:
     Raises:
         InputError: they are not exactly the graph's; everything that is wrong.
     """
-    names = [variable.name for variable in program.variables if variable.kind == "input"]
+    names = input_names(program)
     inputs: dict[str, str] = {}
     problems = []
     for pair in given:
@@ -68,7 +65,7 @@ def _inputs(program: Program, given: list[str]) -> dict[str, str]:
     return inputs
 
 
-def _shown(program: Program, trace: "Trace", name: str) -> str:
+def _shown(program: Program, trace: Trace, name: str) -> str:
     """A variable's value for people."""
     if name in trace.values or name in trace.inputs:
         value = trace[name]

@@ -9,7 +9,8 @@ from ..engines.seeding import derive
 from ..progress import Reporter
 from ..scored import Scored, mean_score, ordered_pairs, sample_scored
 from ..scorers import Scorer
-from ..system import System
+from ..system import System, occurrences_of
+from ..trace import input_names
 from .batches import hold_out, shuffled
 from .metrics import MetricsFile
 from .pairs import Pair, input_key
@@ -57,7 +58,7 @@ class Collector:
     ) -> None:
         self._system, self._scorer, self._fit = system, material.scorer, system.program.fit
         self._workers, self._metrics, self._reporter = workers, metrics, reporter
-        names = [v.name for v in system.program.variables if v.kind == "input"]
+        names = input_names(system.program)
         keys = [input_key({name: row[name] for name in names}) for row in material.inputs]
         held = hold_out(keys, self._fit.eval_fraction, self._fit.seed)
         sides = list(zip(material.inputs, held, strict=True))
@@ -93,6 +94,7 @@ class Collector:
     def _sample(self, inputs: Sequence[Mapping[str, Any]], name: str, number: int) -> list[Scored]:
         assert self._scorer is not None
         mine = self._workers.share(inputs)
+        occurrences = self._workers.share(occurrences_of(self._system.program, inputs))
         with self._reporter.task(name, len(mine)) as task:
             scored = sample_scored(
                 self._system,
@@ -100,6 +102,7 @@ class Collector:
                 self._scorer,
                 samples=self._fit.samples,
                 seed=derive(self._fit.seed, "collect", number),
+                occurrences=occurrences,
                 advance=task.advance,
             )
         size = self._fit.samples
