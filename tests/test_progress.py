@@ -104,17 +104,22 @@ def show(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], None]],
 
     def shown(kind: str, run: Callable[[], None]) -> str:
         master, slave = os.openpty()
-        os.set_blocking(master, False)
         with os.fdopen(slave, "w") as stream, monkeypatch.context() as patch:
             patch.setenv("TERM", kind)
             patch.setattr(sys, "stderr", stream)
             run()
-            stream.flush()
-            text = os.read(master, 100_000).decode()
-        os.close(master)
-        return text
+        return all_of(master).decode()
 
     return shown
+
+
+def all_of(master: int) -> bytes:
+    """What a terminal got until its other side closed; it arrives in parts, some time later."""
+    parts = []
+    with contextlib.suppress(OSError), os.fdopen(master, "rb", buffering=0) as file:  # EIO: closed
+        while part := file.read(4096):
+            parts.append(part)
+    return b"".join(parts)
 
 
 def some_steps() -> None:
