@@ -1,6 +1,6 @@
 """One study: its rows, made one after the other, and its files."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -40,26 +40,10 @@ def study(
 ) -> Study:
     """Measures the system untrained and trained in several ways, on held-out inputs.
 
-    `compare: training` (Table 2 of arXiv 2502.17721) has the rows
-
-    - `before`: the system untrained;
-    - `best of N`: untrained, the best-scored of N answers, N being `fit.samples`;
-    - `separate DPO`: each model trained by DPO as if it alone answered, on a graph of one node, by
-      the inputs and final answers of the same pairs (with `fit.rounds`, in as many rounds on pairs
-      of its own answers); then put together. Its prompt is that of a node of it which sees the
-      inputs alone, or else the input;
-    - `MODEL alone`, for each: trained inside the system on the system's loss, all others as they
-      were;
-    - `separate`: the models of those rows, put together;
-    - `per node`: all at once, but each by the losses of its own nodes;
-    - `one sample`: as `joint`, with one independent draw of the unobserved values in place of the
-      sum, the plain baseline of SysDPO-Sampling;
-    - `joint`: all at once, on one loss of the whole system.
-
-    `separate DPO` and `one sample` are there where data lacks values of the system (`fit.observed`,
-    or pairs that do not hold them), `per node` where it does not: a node without a value has no
-    loss of its own. A system with one model has no rows about several. `compare: samplers` (Figure
-    8) trains jointly with each sampler of the unobserved values.
+    `compare: training` (Tables 1 and 2 of arXiv 2502.17721) has the untrained system, the best of
+    N answers, each model trained alone and all put together, and joint training on one loss of the
+    whole system: see `training_rows`. `compare: samplers` (Figure 8) trains jointly with each
+    sampler of the unobserved values.
 
     Every row has its answers' mean score, and how often they are better than the field `reference`
     of the inputs and than the untrained system's answers to the same inputs under the same seed.
@@ -90,26 +74,14 @@ def study(
             "values data holds"
         )
     bench = open_bench(graph, program, Path(output), scorer, judge, reporter or Reporter())
-    result = Study(
-        graph=graph.name,
-        scorer=bench.scorer.name,
-        judge=bench.judge.name,
-        inputs=str(program.fit.eval_inputs),
-        rows=[],
-    )
-    runs: dict[str, list[Path]] = {}
-    rows = training_rows(bench, unobserved=unobserved)
-    for entry in sampler_rows(bench) if compare == "samplers" else rows:
-        try:
-            row = _row(entry, seeds, bench.scorer)
-        except (Interrupted, KeyboardInterrupt):
-            raise Interrupted("interrupted; the same study, started again, goes on here") from None
-        result.rows.append(row)
-        if entry.run is not None:
-            runs[entry.name] = _finished(entry, seeds)
-        if bench.workers.main:
-            write_text(bench.root / _TABLES[compare], result.model_dump_json(indent=2) + "\n")
-            on_row(row)
+    if compare == "samplers":
+        entries = sampler_rows(bench)
+    else:
+        entries = training_rows(bench, unobserved=unobserved)
+    try:
+        result, runs = _compared(bench, entries, seeds, bench.root / _TABLES[compare], on_row)
+    except (Interrupted, KeyboardInterrupt):
+        raise Interrupted("interrupted; the same study, started again, goes on here") from None
     if bench.workers.main:
         write_curves(bench, runs, _CURVES[compare])
         _write_pictures(bench, runs)
@@ -118,6 +90,33 @@ def study(
 
 _TABLES = {"training": "study.json", "samplers": "samplers.json"}
 _CURVES = {"training": "curves", "samplers": "samplers-curves"}
+
+
+def _compared(
+    bench: Bench,
+    entries: Iterable[Entry],
+    seeds: int,
+    table: Path,
+    on_row: Callable[[Row], None],
+) -> tuple[Study, dict[str, list[Path]]]:
+    """The rows, each in `table` as soon as it is done, and the run folders of those that train."""
+    result = Study(
+        graph=bench.graph.name,
+        scorer=bench.scorer.name,
+        judge=bench.judge.name,
+        inputs=str(bench.program.fit.eval_inputs),
+        rows=[],
+    )
+    runs: dict[str, list[Path]] = {}
+    for entry in entries:
+        row = _row(entry, seeds, bench.scorer)
+        result.rows.append(row)
+        if entry.run is not None:
+            runs[entry.name] = _finished(entry, seeds)
+        if bench.workers.main:
+            write_text(table, result.model_dump_json(indent=2) + "\n")
+            on_row(row)
+    return result, runs
 
 
 def _write_pictures(bench: Bench, runs: Mapping[str, Sequence[Path]]) -> None:

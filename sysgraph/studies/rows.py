@@ -33,6 +33,24 @@ class Entry:
 def training_rows(bench: Bench, *, unobserved: bool) -> Iterator[Entry]:
     """The rows of `study`, in order.
 
+    - `before`: the system untrained;
+    - `best of N`: untrained, the best-scored of N answers, N being `fit.samples`;
+    - `separate DPO`: each model trained by DPO as if it alone answered, on a graph of one node, by
+      the inputs and final answers of the same pairs (with `fit.rounds`, in as many rounds on pairs
+      of its own answers); then put together. Its prompt is that of a node of it which sees the
+      inputs alone, or else the input;
+    - `MODEL alone`, for each: trained inside the system on the system's loss, all others as they
+      were;
+    - `separate`: the models of those rows, put together;
+    - `per node`: all at once, but each by the losses of its own nodes;
+    - `one sample`: as `joint`, with one independent draw of the unobserved values in place of the
+      sum, the plain baseline of SysDPO-Sampling;
+    - `joint`: all at once, on one loss of the whole system.
+
+    `separate DPO` and `one sample` are there where data lacks values of the system (`fit.observed`,
+    or pairs that do not hold them), `per node` where it does not: a node without a value has no
+    loss of its own. A system with one model has no rows about several.
+
     Args:
         unobserved: whether data lacks values of the system.
     """
