@@ -22,7 +22,7 @@ from .data.rows import Row, convert, read_rows
 from .data.shards import PAIRS, SETTINGS, TRACES, Shard, settings_files
 from .data.traces import read_trace_row, trace_row
 from .errors import InputError
-from .files import write_text
+from .files import claimed, is_free, write_text
 from .progress import Reporter
 from .scored import CHUNK, Scored, ordered, scored_chunks
 from .scorers import Scorer, find_scorer
@@ -67,7 +67,8 @@ def collect(
             same time, into the same folder.
 
     Raises:
-        GraphError, InputError: what was given is wrong; nothing was written.
+        GraphError, InputError: what was given is wrong, or another process collects it; nothing was
+            written.
     """
     graph = graph if isinstance(graph, Graph) else load(graph)
     program = sysgraph_compiler.compile(graph)
@@ -88,10 +89,11 @@ def collect(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror}") from error
-    write_text(folder / part.file(SETTINGS), json.dumps(settings, indent=2) + "\n")
     traces = folder / part.file(TRACES)
-    _sample(system, rows, part, scorer, samples, seed, traces, reporter or Reporter())
-    return _pair(program, traces, folder / part.file(PAIRS), samples)
+    with claimed(traces):
+        write_text(folder / part.file(SETTINGS), json.dumps(settings, indent=2) + "\n")
+        _sample(system, rows, part, scorer, samples, seed, traces, reporter or Reporter())
+        return _pair(program, traces, folder / part.file(PAIRS), samples)
 
 
 def _settings(
@@ -117,8 +119,7 @@ def _settings(
 
 def _require_same(folder: Path, settings: Mapping[str, Any]) -> None:
     """Refuses a folder that is in use by anything but calls with these settings."""
-    # A shard that has just started may have a hidden file there that is no settings file yet.
-    if not folder.exists() or (folder.is_dir() and all(_is_hidden(p) for p in folder.iterdir())):
+    if is_free(folder):
         return
     try:
         found = [json.loads(file.read_bytes()) for file in settings_files(folder)]
@@ -134,10 +135,6 @@ def _require_same(folder: Path, settings: Mapping[str, Any]) -> None:
             f"{folder} holds a collection with other settings "
             f"({', '.join(dict.fromkeys(changed))} differ): choose another --output"
         )
-
-
-def _is_hidden(path: Path) -> bool:
-    return path.name.startswith(".")
 
 
 def _sample(

@@ -1,6 +1,7 @@
 """What every row of a study is measured with."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from ..data import load_inputs
 from ..engines.seeding import derive
 from ..errors import InputError
 from ..evaluation import summarize
-from ..files import write_text
+from ..files import is_free, write_text
 from ..judges import Judge
 from ..progress import Reporter
 from ..scored import Scored, sample_scored
@@ -152,6 +153,7 @@ class Bench:
         )
 
 
+@contextlib.contextmanager
 def open_bench(
     graph: Graph,
     program: Program,
@@ -159,8 +161,8 @@ def open_bench(
     scorer: Scorer | None,
     judge: Scorer | Judge | None,
     reporter: Reporter,
-) -> Bench:
-    """Checks what a study needs, and claims its folder.
+) -> Iterator[Bench]:
+    """Checks what a study needs, and keeps its folder from other processes until it is done.
 
     Raises:
         InputError: something is missing, or the folder is in use; nothing was written.
@@ -178,14 +180,15 @@ def open_bench(
     folder = RunFolder(root)
     if folder.program.is_file():
         folder.require_same(program)
-    elif root.exists() and (not root.is_dir() or any(root.iterdir())):
+    elif not is_free(root):
         raise InputError(f"{root} exists and holds no study: choose another --output")
     workers = Workers(program.fit.mixed_precision)
     reporter.only_if(workers.main)
     workers.wait()
-    if workers.main:
-        folder.start(graph, program)
-    return Bench(graph, program, root, inputs, scorer, judge or scorer, workers, reporter)
+    with folder.claimed() if workers.main else contextlib.nullcontext():
+        if workers.main:
+            folder.start(graph, program)
+        yield Bench(graph, program, root, inputs, scorer, judge or scorer, workers, reporter)
 
 
 def with_fit(graph: Graph, settings: Mapping[str, Any]) -> Graph:

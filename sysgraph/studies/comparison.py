@@ -73,18 +73,20 @@ def study(
             "no samplers to compare: every value is observed; set fit.observed to the nodes whose "
             "values data holds"
         )
-    bench = open_bench(graph, program, Path(output), scorer, judge, reporter or Reporter())
-    if compare == "samplers":
-        entries = sampler_rows(bench)
-    else:
-        entries = training_rows(bench, unobserved=unobserved)
-    try:
-        result, runs = _compared(bench, entries, seeds, bench.root / _TABLES[compare], on_row)
-    except (Interrupted, KeyboardInterrupt):
-        raise Interrupted("interrupted; the same study, started again, goes on here") from None
-    if bench.workers.main:
-        write_curves(bench, runs, _CURVES[compare])
-        _write_pictures(bench, runs)
+    opened = open_bench(graph, program, Path(output), scorer, judge, reporter or Reporter())
+    with opened as bench:
+        if compare == "samplers":
+            entries = sampler_rows(bench)
+        else:
+            entries = training_rows(bench, unobserved=unobserved)
+        try:
+            result, runs = _compared(bench, entries, seeds, bench.root / _TABLES[compare], on_row)
+        except (Interrupted, KeyboardInterrupt):
+            again = "interrupted; the same study, started again, goes on here"
+            raise Interrupted(again) from None
+        if bench.workers.main:
+            write_curves(bench, runs, _CURVES[compare])
+            _write_pictures(bench, runs)
     return result
 
 

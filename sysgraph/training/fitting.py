@@ -1,5 +1,6 @@
 """`sysgraph.fit`: from a graph and preferences to a trained system, in one resumable run folder."""
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,16 +75,17 @@ def fit(
     system = System(program, device=workers.device)
     _check(system, material)
     workers.wait()  # every process has seen the folder as it was
-    if workers.main:
-        folder.start(graph, program)
-    session = Session(system, material, workers=workers, folder=folder, reporter=reporter)
-    try:
-        session.run()
-        run = Run(folder.root, session.before, session.after)
+    with folder.claimed() if workers.main else contextlib.nullcontext():
         if workers.main:
-            write_text(folder.result, json.dumps(_result(run), indent=2) + "\n")
-    except (OSError, SafetensorError) as error:
-        raise RunError(f"{error}; when that is mended: {folder.resume_command()}") from error
+            folder.start(graph, program)
+        session = Session(system, material, workers=workers, folder=folder, reporter=reporter)
+        try:
+            session.run()
+            run = Run(folder.root, session.before, session.after)
+            if workers.main:
+                write_text(folder.result, json.dumps(_result(run), indent=2) + "\n")
+        except (OSError, SafetensorError) as error:
+            raise RunError(f"{error}; when that is mended: {folder.resume_command()}") from error
     workers.wait()
     return run
 

@@ -1,5 +1,6 @@
 """The folder of a run: what lies where, and whether it may be started, resumed or read."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -14,7 +15,7 @@ from sysgraph_schemas import Graph, dump
 
 from ..data import load_pairs, pair_row
 from ..errors import InputError
-from ..files import write_text
+from ..files import claimed, is_free, write_text
 from ..system import System
 from .checkpoint import publish, recover
 from .pairs import Pair
@@ -56,16 +57,22 @@ class RunFolder:
         """Scores before and after; there only when the run has finished."""
         return self.root / "result.json"
 
-    def start(self, graph: Graph, program: Program) -> None:
-        """Writes what identifies the run, the program first: with it, the run can be resumed.
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Makes the folder, and keeps other processes from running in it until the block ends.
 
         Raises:
-            InputError: nothing can be written there.
+            InputError: another process runs there, or nothing can be written there.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot write {self.root}: {error.strerror}") from error
+        with claimed(self.root):
+            yield
+
+    def start(self, graph: Graph, program: Program) -> None:
+        """Writes what identifies the run, the program first: with it, the run can be resumed."""
         write_text(self.program, program.to_json() + "\n")
         write_text(self.graph, dump(graph))
 
@@ -153,7 +160,7 @@ def choose_folder(output: Path | str | None, name: str, *, resume: bool) -> RunF
             raise InputError(f"nothing to resume: there is no {_default(name, 1)}")
         output = _default(name, number - 1 if resume else number)
     root = Path(output)
-    if not resume and root.exists() and (not root.is_dir() or any(root.iterdir())):
+    if not resume and not is_free(root):
         raise InputError(
             f"{root} exists: add --resume to go on with it, or choose another --output"
         )
