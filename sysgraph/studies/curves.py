@@ -1,5 +1,6 @@
 """Training curves of a study's rows, as JSON and as a picture (arXiv 2502.17721, Figure 7)."""
 
+import functools
 import json
 import math
 import re
@@ -15,8 +16,9 @@ from sysgraph_compiler.drawing.raster import MissingExtraError, png
 from ..charts import Series, line_chart
 from ..evaluation import estimate
 from ..files import write_bytes, write_text
+from ..scorers import Scorer
 from .bench import Bench
-from .metrics import Point, held_out_accuracies, held_out_losses, scores
+from .metrics import Point, held_out_accuracies, held_out_losses, sampled
 
 
 class Curve(BaseModel):
@@ -54,7 +56,7 @@ _PANELS = (
     _Panel(
         "accuracy", f"Reward accuracy on {_BY_ROUND}", "accuracy", held_out_accuracies, (0.0, 1.0)
     ),
-    _Panel("score", "Score of samples", "score", scores),
+    _Panel("score", "Score of samples", "score", sampled),
 )
 _STEPS = "optimizer steps (lines: means over seeds, bands: 95 %)"
 
@@ -66,7 +68,7 @@ def write_curves(bench: Bench, runs: Mapping[str, Sequence[Path]], stem: str) ->
         runs: the run folders of each row, one a seed.
     """
     steps = bench.program.fit.steps
-    found = [(panel, _curves(panel, runs, steps)) for panel in _PANELS]
+    found = [(panel, _curves(panel, runs, steps)) for panel in _panels(bench.scorer)]
     charts = [_chart(panel, rows) for panel, rows in found if rows]
     if not charts:
         return
@@ -80,6 +82,15 @@ def write_curves(bench: Bench, runs: Mapping[str, Sequence[Path]], stem: str) ->
         write_bytes(bench.root / f"{stem}.png", png(svg))
     except MissingExtraError as error:
         bench.reporter.line(f"no {stem}.png: {error}")
+
+
+def _panels(scorer: Scorer) -> tuple[_Panel, ...]:
+    success = scorer.success
+    if success is None:
+        return _PANELS
+    title = f"Share of samples that are {success.name}"
+    read = functools.partial(sampled, name=success.name)
+    return (*_PANELS, _Panel(success.name, title, "share", read, (0.0, 1.0)))
 
 
 def mean_curve(runs: Iterable[Sequence[Point]]) -> Curve:

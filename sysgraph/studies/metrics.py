@@ -29,22 +29,26 @@ def held_out_accuracies(run: Path, steps: int) -> list[Point]:
     return [(number, at, y) for number, at, y in points if at > number * steps]
 
 
-def scores(run: Path, steps: int) -> list[Point]:
-    """The mean score of samples on held-out inputs, before each round and after the last.
+def sampled(run: Path, steps: int, name: str = "score") -> list[Point]:
+    """A mean over samples on held-out inputs, before each round and after the last.
 
     Where none are held out, on the inputs that each round trains on, before it does; without
-    rounds, of the answers before and after training.
+    rounds, over the answers before and after training.
+
+    Args:
+        name: of the mean; `score`, or what else the scorer asks.
     """
     lines = _lines(run)
-    for name in ("score/held_out", "score/train"):
-        found = [(0, line["round"] * steps, line[name]) for line in lines if name in line]
+    for side in ("held_out", "train"):
+        key = f"{name}/{side}"
+        found = [(0, line["round"] * steps, line[key]) for line in lines if key in line]
         if found:
             return found
     ends = {"before": 0, "after": max((line.get("step", 0) for line in lines), default=0)}
     return [
-        (0, ends[line["evaluation"]], line["score"])
+        (0, ends[line["evaluation"]], line[name])
         for line in lines
-        if line.get("evaluation") in ends and line["score"] is not None
+        if line.get("evaluation") in ends and line.get(name) is not None
     ]
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from ..engines.seeding import derive
@@ -76,20 +77,15 @@ class Collector:
             "train": self._sample(inputs, name, number),
             "held_out": self._sample(self._held_inputs, f"{name} held-out", number),
         }
-        means = {side: mean_score(several) for side, several in scored.items() if several}
-        self._log(number, f"round {number + 1}/{self._fit.rounds}", means)
+        scores = self._log(number, f"round {number + 1}/{self._fit.rounds}", scored)
         pairs = {side: list(ordered_pairs(s, self._fit.samples)) for side, s in scored.items()}
-        return Collected(pairs, means.get("held_out"))
+        return Collected(pairs, scores.get("held_out"))
 
     def held_out_score(self) -> float | None:
         """The held-out inputs' mean score after the last round; None where none are held out."""
         number = self._fit.rounds
         scored = self._sample(self._held_inputs, "held-out score", number)
-        if not scored:
-            return None
-        score = mean_score(scored)
-        self._log(number, "after the last round", {"held_out": score})
-        return score
+        return self._log(number, "after the last round", {"held_out": scored}).get("held_out")
 
     def _sample(self, inputs: Sequence[Mapping[str, Any]], name: str, number: int) -> list[Scored]:
         assert self._scorer is not None
@@ -109,7 +105,27 @@ class Collector:
         groups = [scored[i : i + size] for i in range(0, len(scored), size)]
         return [one for group in self._workers.together(groups) for one in group]
 
-    def _log(self, number: int, where: str, means: Mapping[str, float]) -> None:
-        self._metrics.write({"round": number, **{f"score/{k}": v for k, v in means.items()}})
-        shown = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
-        self._reporter.line(f"{where}: mean score of samples: {shown}")
+    def _log(
+        self, number: int, where: str, scored: Mapping[str, Sequence[Scored]]
+    ) -> dict[str, float]:
+        """Writes and shows the means of each side's samples; the mean scores."""
+        assert self._scorer is not None
+        found = {side: several for side, several in scored.items() if several}
+        if not found:
+            return {}
+        scores = {side: mean_score(several) for side, several in found.items()}
+        means = {"score": scores}
+        success = self._scorer.success
+        if success is not None:
+            means[success.name] = {
+                side: fmean(success.of(one.trace) for one in several)
+                for side, several in found.items()
+            }
+        flat = {f"{name}/{side}": mean for name, by in means.items() for side, mean in by.items()}
+        self._metrics.write({"round": number, **flat})
+        shown = (
+            f"{name} {', '.join(f'{value:.3f} ({side})' for side, value in by.items())}"
+            for name, by in means.items()
+        )
+        self._reporter.line(f"{where}: samples have {'; '.join(shown)}")
+        return scores

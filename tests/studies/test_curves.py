@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from sysgraph import Scorer, Trace
+from sysgraph.scorers.base import Success
 from sysgraph.studies.curves import mean_curve
 
 from .conftest import Build, Finished, mean, run
@@ -99,6 +101,24 @@ def test_with_no_input_held_out_the_score_is_that_of_each_round(
     for row, score in curves(tmp_path / "study")["score"].items():
         found = [x["score/train"] for x in lines(tmp_path / "study", row, 0) if "score/train" in x]
         assert (score["step"], score["mean"]) == ([0, STEPS], found)
+
+
+def test_what_else_the_scorer_asks_has_a_curve_of_its_own(twins: Build, tmp_path: Path) -> None:
+    """Here it asks what the score says, before each round and, without rounds, at the ends."""
+
+    def says_a(trace: Trace) -> bool:
+        return trace["left"] == "a"
+
+    scorer = Scorer(
+        "a or not", lambda ts: [float(says_a(t)) for t in ts], success=Success("a", says_a)
+    )
+    run(twins(eval_fraction=0), tmp_path / "study", scorer=scorer)
+    found = curves(tmp_path / "study")
+    assert list(found) == ["loss", "accuracy", "score", "a"]
+    assert found["a"] == found["score"]
+    assert found["a"]["joint"]["step"] == [0, STEPS]
+    assert 0 < found["a"]["joint"]["mean"][0] < found["a"]["joint"]["mean"][1]
+    assert "Share of samples that are a" in (tmp_path / "study" / "curves.svg").read_text()
 
 
 def test_without_rounds_the_score_is_that_before_and_after(chain: Build, tmp_path: Path) -> None:
