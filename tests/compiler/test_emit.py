@@ -187,7 +187,8 @@ def test_text_says_how_each_value_comes_about_and_where() -> None:
     objective = "\n".join(rows(text, "objective"))
     assert "[...] is 1 where it holds; elsewhere the variable does not exist" in objective
     assert (
-        "log p/p_ref of image[*] is replaced by a bound:\nT * [ -l(model) + l(ref) ]" in objective
+        "log p/p_ref of image[*] is replaced by a bound:\n2500 * [ -l(model) + l(ref) ]"
+        in objective
     )
     cost = rows(text, "computed in training")
     assert cost[cost.index("log p_ref, every step: 1 call") + 1] == "painter: image[*]"
@@ -217,7 +218,7 @@ def test_latex_of_gates_loops_elements_and_bounds() -> None:
         r"\text{critique}_{0} = \text{draft}_{0} &= \varnothing",
         r"\sum_{i=1}^{|\text{captions}|} \log p_{\theta_{\text{painter}}}(\text{image}_{i} "
         r"\mid \text{captions}_{i})",
-        r"\bigl[ T (-\ell_\theta + \ell_{\mathrm{ref}}) \bigr]",
+        r"\bigl[ 2500 (-\ell_\theta + \ell_{\mathrm{ref}}) \bigr]",
     ):
         assert part in text
     short = emit_latex(kinds(KINDS, Observation(), "loops.refine.repeat=1"))
@@ -228,6 +229,34 @@ def test_latex_of_gates_loops_elements_and_bounds() -> None:
         r"\sum_{i_{1} \in \{\text{a}, \text{b}\}} \sum_{i_{2}=1}^{|\text{items}|} "
         r"\log p_{\theta_{i_{1}}}(\text{d}_{i_{1},i_{2}} \mid \text{items})"
     ) in two
+
+
+@pytest.mark.parametrize(
+    ("objective", "said", "written"),
+    [
+        (
+            "{}",
+            "2500 * [ -l(model) + l(ref) ], l = mean of (eps",
+            r"\ell_m &= \tfrac{1}{\dim z} \l",
+        ),
+        ("{preset: diffusers, scale: 500, draws: 4}", "500 * [ -l(model)", r"\bigl[ 500 (-"),
+        (
+            "{preset: derivation}",
+            "T * [ -l(model) + l(ref) ], l = w_t * sum of (eps",
+            r"\bigl[ T (-",
+        ),
+        ("{preset: derivation, weight: constant}", "], l = sum of (eps", r"\ell_m &= \lVert"),
+        ("{weight: ddpm}", "l = w_t * mean of (eps", r"\ell_m &= w_\tau \tfrac{1}{\dim z} \l"),
+    ],
+)
+def test_a_bound_is_written_as_it_is_computed(objective: str, said: str, written: str) -> None:
+    program = kinds(KINDS, Observation(), f"models.painter.objective={objective}", "fit.anchor=0.3")
+    text = " ".join(str(program).split())
+    assert said in text
+    assert ("mean of 4 draws of (t, eps)" in text) == ("draws" in objective)
+    latex = emit_latex(program)
+    assert written in latex
+    assert r"\frac{0.3}{|s^w|} \log p_\theta(s^w \setminus \{\text{image}\} \mid x)" in latex
 
 
 @pytest.mark.parametrize("text", [ODD, f"name: g\n{KINDS}", f"name: g\n{ODD_GATES}"])

@@ -1,8 +1,9 @@
 """The loss as LaTeX: margin, loss, and what stands for a diffusion model's log-ratio."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..program import Program
+from .bounds import bounds
 from .latex_symbols import text
 
 
@@ -23,9 +24,10 @@ def loss(program: Program) -> Iterator[str]:
     if fit.label_smoothing:
         one = f"(1 - {smooth}) \\, {one[1:]} + {smooth} \\log \\sigma(-\\beta {delta})"
         one = f"-\\bigl[ {one} \\bigr]"
-    anchor = f"\\frac{{{fit.anchor:g}}}{{|{s}^w|}} \\log p_\\theta({s}^w \\mid x)"
     data = f"(x, {s}^w, {s}^l) \\sim \\mathcal{{D}}"
-    body = ("\\sum_{v} " if alone else "") + one + (f" - {anchor}" if fit.anchor else "")
+    body = (
+        ("\\sum_{v} " if alone else "") + one + (f" - {_anchor(program, s)}" if fit.anchor else "")
+    )
     expectation = f"\\mathbb{{E}}_{{{data}}} \\Bigl[ {body} \\Bigr]"
     yield f"\\mathcal{{L}}(\\theta) &= {expectation}, \\quad \\beta = {fit.beta:g}"
     yield from _bounds(program)
@@ -41,15 +43,30 @@ def _ratio(program: Program, s: str, side: str) -> str:
     return f"\\frac{{1}}{{|{value}^{side}|}} {over}" if program.fit.loss == "ipo" else over
 
 
+def _anchor(program: Program, s: str) -> str:
+    """The chosen side's negative log-likelihood, of what has one."""
+    value = f"{s}^w"
+    if found := [name for several in bounds(program).values() for name in several]:
+        value += f" \\setminus \\{{{', '.join(_nodes(program, found))}\\}}"
+    return f"\\frac{{{program.fit.anchor:g}}}{{|{s}^w|}} \\log p_\\theta({value} \\mid x)"
+
+
+def _nodes(program: Program, variables: Sequence[str]) -> list[str]:
+    """The nodes of these variables, each once."""
+    names = set(variables)
+    return list(dict.fromkeys(text(v.node) for v in program.variables if v.name in names))
+
+
 def _bounds(program: Program) -> Iterator[str]:
     """Appendix D: a diffusion model's log-ratio as a difference of denoising losses."""
-    bounds = {t.variable for t in program.terms if t.bound and t.status == "trained"}
-    nodes = dict.fromkeys(text(v.node) for v in program.variables if v.name in bounds)
-    if not nodes:
-        return
     ratio = "\\log \\frac{p_\\theta}{p_{\\mathrm{ref}}}"
     noise = "\\mathbb{E}_{\\tau, \\epsilon}"
-    difference = "\\bigl[ T (-\\ell_\\theta + \\ell_{\\mathrm{ref}}) \\bigr]"
-    yield f"{ratio}({', '.join(nodes)} \\mid \\cdot) &\\leftarrow {noise} {difference}"
-    norm = "\\lVert \\epsilon - \\epsilon_m(z_\\tau, \\tau, c) \\rVert_2^2"
-    yield f"\\ell_m &= w_\\tau {norm}, \\quad m \\in \\{{\\theta, \\mathrm{{ref}}\\}}"
+    error = "\\lVert \\epsilon - \\epsilon_m(z_\\tau, \\tau, c) \\rVert_2^2"
+    for objective, names in bounds(program).items():
+        scale = "T" if objective.constant is None else f"{objective.constant:g}"
+        difference = f"\\bigl[ {scale} (-\\ell_\\theta + \\ell_{{\\mathrm{{ref}}}}) \\bigr]"
+        nodes = ", ".join(_nodes(program, names))
+        yield f"{ratio}({nodes} \\mid \\cdot) &\\leftarrow {noise} {difference}"
+        weight = "w_\\tau " if objective.weighting == "ddpm" else ""
+        mean = "\\tfrac{1}{\\dim z} " if objective.reducing == "mean" else ""
+        yield f"\\ell_m &= {weight}{mean}{error}, \\quad m \\in \\{{\\theta, \\mathrm{{ref}}\\}}"

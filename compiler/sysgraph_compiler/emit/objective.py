@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sysgraph_schemas.fit import Sampling
 
 from ..program import Call, Program, Term
+from .bounds import bounds
 from .words import Words, counted, indent, total
 
 _LOSSES = {
@@ -49,14 +50,18 @@ def _existence(program: Program) -> list[str]:
 
 def _bounds(program: Program, words: Words) -> list[str]:
     """What stands for log p/p_ref of a diffusion model (SysDPO, appendix D)."""
-    bounds = [t.variable for t in program.terms if t.bound and t.status == "trained"]
-    if not bounds:
-        return []
-    return [
-        f"log p/p_ref of {words.listed(bounds)} is replaced by a bound:",
-        "   T * [ -l(model) + l(ref) ], l = w_t * ||eps - eps_model(z_t, t, caption)||^2,",
-        "   with the same t and eps for model and reference, and each side's own caption",
-    ]
+    lines: list[str] = []
+    for objective, names in bounds(program).items():
+        scale = "T" if objective.constant is None else f"{objective.constant:g}"
+        weight = "w_t * " if objective.weighting == "ddpm" else ""
+        error = f"l = {weight}{objective.reducing} of (eps - eps_model(z_t, t, caption))^2"
+        draws = f", mean of {objective.draws} draws of (t, eps)" if objective.draws > 1 else ""
+        lines += [
+            f"log p/p_ref of {words.listed(names)} is replaced by a bound:",
+            f"   {scale} * [ -l(model) + l(ref) ], {error}{draws},",
+            "   with the same t and eps for model and reference, and each side's own caption",
+        ]
+    return lines
 
 
 def _likelihood(program: Program, words: Words) -> list[str]:

@@ -77,11 +77,13 @@ class DiffusionObjective(Spec):
         """The reduction, given or the preset's."""
         return self.reduction or CONVENTIONS[self.preset].reduction
 
-    def multiplier(self, train_timesteps: int) -> float:
-        """Nats that a weighted, reduced error of 1 costs.
-
-        Args:
-            train_timesteps: T, the number of timesteps that the model was trained with.
-        """
+    @property
+    def constant(self) -> float | None:
+        """Nats that a weighted, reduced error of 1 costs; None: T, the training timesteps."""
         published = CONVENTIONS[self.preset]
-        return published.factor * (self.scale or published.scale or train_timesteps)
+        scale = self.scale or published.scale
+        return None if scale is None else published.factor * scale
+
+    def multiplier(self, train_timesteps: int) -> float:
+        """`constant` of a model that was trained with so many timesteps."""
+        return self.constant or train_timesteps
