@@ -8,9 +8,8 @@ that libyaml takes, as many as before, and taken back out of each value.
 import re
 from collections.abc import Iterator
 
-_BREAKS = str.maketrans("\x85\u2028\u2029", "\ufdd0\ufdd1\ufdd2")  # three that are no characters
-_BREAKS_BACK = {new: old for old, new in _BREAKS.items()}
-_STAND_INS = re.compile("[\ufdd0-\ufdd2]")
+_BREAKS = "\x85\u2028\u2029"
+_NO_CHARACTERS = range(0xFDD0, 0xFDF0)
 
 _PAIR = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _LONG = re.compile(r"\\U[0-9a-f]{8}\\0")
@@ -26,9 +25,9 @@ class Text:
 
     def __init__(self, original: str) -> None:
         self.original = original
-        self._has_breaks = not _STAND_INS.search(original)
-        self.scanned = original.translate(_BREAKS) if self._has_breaks else original
-        self.scanned, self._pairs = _PAIR.subn(_as_one, self.scanned)
+        self._breaks = _stand_ins(original)
+        scanned = original.translate({ord(k): v for k, v in self._breaks.items()})
+        self.scanned, self._pairs = _PAIR.subn(_as_one, scanned)
 
     def unprintable(self) -> int | None:
         """Where the first character stands that may not be in YAML, if there is one."""
@@ -37,14 +36,27 @@ class Text:
 
     def value(self, text: str, style: str | None, start: int, end: int) -> str:
         """What a scalar at `original[start:end]` says, from what libyaml says it says."""
-        if self._has_breaks:
-            text = text.translate(_BREAKS_BACK)
+        for line_break, stand_in in self._breaks.items():
+            text = text.replace(stand_in, line_break)
         if self._pairs and style == '"':
             return _PADDED.sub(r"\1", text)
         if self._pairs:  # an escape is one between double quotes only
             written: Iterator[str] = (m[0] for m in _PAIR.finditer(self.original, start, end))
             return _LONG.sub(lambda found: next(written, found[0]), text)
         return text
+
+
+def _stand_ins(original: str) -> dict[str, str]:
+    """What stands for each break of a text: no character that it holds, or spells by its number.
+
+    A text that leaves too few of them is read as YAML 1.1.
+    """
+    breaks = [c for c in _BREAKS if c in original]
+    if not breaks:
+        return {}
+    lower = original.lower()
+    free = [chr(n) for n in _NO_CHARACTERS if chr(n) not in original and f"{n:x}" not in lower]
+    return dict(zip(breaks, free, strict=False)) if len(free) >= len(breaks) else {}
 
 
 def _as_one(pair: re.Match[str]) -> str:

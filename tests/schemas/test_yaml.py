@@ -28,6 +28,9 @@ def value(text: str) -> object:
         *(
             ('"\u2028 \x85"', "\u2028 \x85"),
             ("a\u2029b", "a\u2029b"),
+            ('"\\ufdd0 \u2028 \ufdd1"', "\ufdd0 \u2028 \ufdd1"),
+            ('"\\U0000FDD0\x85"', "\ufdd0\x85"),
+            ('"\\ufdd0"', "\ufdd0"),
             ("'\\ud83d\\ude00'", "\\ud83d\\ude00"),
         ),
         *(('"\\\\ud83d \\uD83D\\uDE00!"', "\\ud83d 😀!"), ("\\ud83d\\uDE00", "\\ud83d\\uDE00")),
