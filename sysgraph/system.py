@@ -1,7 +1,7 @@
 """A compiled system with its models resident: sample traces, score traces."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from sysgraph_compiler import Program, Variable
 
 from . import choices
-from .engines import Draw, Engine, Request, Search, engine_of
+from .engines import Draw, Engine, Request, Sampler, Search, Searcher, engine_of
+from .engines.grouping import grouped, in_groups
 from .engines.seeding import derive
 from .errors import InputError
 from .forward import Course, Unobserved, complete, context, requests
@@ -19,8 +20,7 @@ from .pictures import Picture
 from .tools import toolbox_of
 from .trace import Completion, Trace, input_names
 
-A = TypeVar("A", Draw, Search)
-B = TypeVar("B")
+E = TypeVar("E")
 
 
 class System:
@@ -62,6 +62,9 @@ class System:
                 specs, device=self.device, seed=program.fit.seed if seed is None else seed
             )
             self._engines.update(dict.fromkeys(specs, engine))
+        engines = self._engines.items()
+        self._samplers: dict[str, Sampler] = {m: e for m, e in engines if isinstance(e, Sampler)}
+        self._searchers: dict[str, Searcher] = {m: e for m, e in engines if isinstance(e, Searcher)}
         self._generations = _generations(program)
         if model_dir is not None:
             self.load(model_dir)
@@ -100,60 +103,59 @@ class System:
         return choices.scored(flat, lambda each: self._score(each, reference=reference))
 
     def _score(self, flat: Sequence[Request], *, reference: bool) -> Tensor:
-        by_engine: dict[int, list[int]] = defaultdict(list)
-        for index, request in enumerate(flat):
-            by_engine[id(self._engines[request.model])].append(index)
         out = torch.zeros(len(flat), device=self.device)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not reference):
-            for indices in by_engine.values():
+            for indices in grouped(flat, lambda request: id(self._engines[request.model])):
                 engine = self._engines[flat[indices[0]].model]
                 values = engine.log_prob([flat[i] for i in indices], reference=reference)
                 out = out.index_copy(0, torch.tensor(indices, device=self.device), values)
         return out
 
     def search(self, searches: Sequence[Search]) -> list[list[Completion]]:
-        """The texts that each (diverse) beam search finds under the policy: see `Engine.search`.
+        """The texts that (diverse) beam searches find under the policy: see `Searcher.search`.
 
         Of a choice, its likeliest options.
+
+        Raises:
+            InputError: a prompt does not fit its model, or a model has no beam search.
+            RunError: as for `draw`, or a model gives logits that are not finite.
         """
-        return self._routed(
-            searches,
-            lambda engine, several: engine.search(several),
-            lambda several: choices.likeliest(several, self._score_options),
-        )
+
+        def found(several: Sequence[Search]) -> Sequence[list[Completion]]:
+            if several[0].options:
+                return choices.likeliest(several, self._score_options)
+            return self._able(self._searchers, several[0].model).search(several)
+
+        return in_groups(searches, self._answerer, found)
 
     def draw(
         self, draws: Sequence[Draw], *, batch_size: int | None = None
     ) -> list[Completion | Picture]:
-        """One value per draw from the policy: see `Engine.sample`; of a choice, an option.
+        """One value per draw from the policy: see `Sampler.sample`; of a choice, an option.
 
         Raises:
             InputError: a prompt does not fit its model, or a model cannot score an option.
             RunError: a model gives no option of a choice any probability.
         """
-        return self._routed(
-            draws,
-            lambda engine, several: engine.sample(several, batch_size=batch_size),
-            lambda several: choices.drawn(several, self.program.models, self._score_options),
-        )
 
-    def _routed(
-        self,
-        asked: Sequence[A],
-        of_engine: Callable[[Engine, list[A]], Sequence[B]],
-        of_choices: Callable[[list[A]], Sequence[B]],
-    ) -> list[B]:
-        """What each engine gives for its part of `asked`, and for choices what `choices` does."""
-        parts: dict[int, list[int]] = defaultdict(list)
-        for index, one in enumerate(asked):
-            parts[0 if one.options else id(self._engines[one.model])].append(index)
-        out: dict[int, B] = {}
-        for key, indices in parts.items():
-            several = [asked[i] for i in indices]
-            engine = self._engines[several[0].model]
-            found = of_engine(engine, several) if key else of_choices(several)
-            out.update(zip(indices, found, strict=True))
-        return [out[i] for i in range(len(asked))]
+        def drawn(several: Sequence[Draw]) -> Sequence[Completion | Picture]:
+            if several[0].options:
+                return choices.drawn(several, self.program.models, self._score_options)
+            sampler = self._able(self._samplers, several[0].model)
+            return sampler.sample(several, batch_size=batch_size)
+
+        return in_groups(draws, self._answerer, drawn)
+
+    def _answerer(self, asked: Draw | Search) -> Hashable:
+        """Equal for what one engine answers in one call, and for choices, which none does."""
+        return None if asked.options else id(self._engines[asked.model])
+
+    def _able(self, engines: Mapping[str, E], model: str) -> E:
+        """The model's engine, of those that can do what is asked."""
+        if model in engines:
+            return engines[model]
+        why = "has no beam search: sample it" if model in self._samplers else "gives choices alone"
+        raise InputError(f"{self.program.models[model].kind} model {model!r} {why}")
 
     @torch.no_grad()
     def _score_options(self, flat: Sequence[Request]) -> Tensor:

@@ -1,4 +1,4 @@
-"""What every engine does: score a flat list of requests, draw a flat list of samples.
+"""What engines do: score a flat list of requests; some sample and search flat lists as well.
 
 Everything that makes it fast (equal requests once, sorting by length, one call for models that
 share weights) happens behind these methods and never shows in an objective.
@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -101,7 +101,10 @@ class Search:
 
 
 class Engine(Protocol):
-    """All models of one kind, resident on one device."""
+    """All models of one kind, resident on one device: scored and trained.
+
+    Some kinds can be sampled (`Sampler`) or searched (`Searcher`) as well.
+    """
 
     def problem(self, request: Request) -> str | None:
         """Why `request` cannot be scored, or None. Cheap: no model runs."""
@@ -119,20 +122,6 @@ class Engine(Protocol):
         """Log p(value | context), [len(requests)], nats, summed over tokens, float32."""
         ...
 
-    def sample(
-        self, draws: Sequence[Draw], *, batch_size: int | None = None
-    ) -> Sequence[Completion | Picture]:
-        """One text or image per draw; the same whatever the batch size (an image to rounding)."""
-        ...
-
-    def search(self, searches: Sequence[Search]) -> list[list[Completion]]:
-        """Each search's k texts or fewer, all distinct, whatever searches are beside it.
-
-        Best first; with as many groups as texts wanted, the best of each group, in their order.
-        Fewer than k where groups agree on a text or the model has no more texts.
-        """
-        ...
-
     def parameters(self, model: str) -> dict[str, nn.Parameter]:
         """The trainable parameters of `model` by a stable name; empty for a frozen one."""
         ...
@@ -147,4 +136,28 @@ class Engine(Protocol):
 
     def load(self, model: str, folder: Path) -> None:
         """Reads what `save` wrote."""
+        ...
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """An engine whose models' outputs can be drawn."""
+
+    def sample(
+        self, draws: Sequence[Draw], *, batch_size: int | None = None
+    ) -> Sequence[Completion | Picture]:
+        """One text or image per draw; the same whatever the batch size (an image to rounding)."""
+        ...
+
+
+@runtime_checkable
+class Searcher(Protocol):
+    """An engine whose models write texts token by token, which beam search can find."""
+
+    def search(self, searches: Sequence[Search]) -> list[list[Completion]]:
+        """Each search's k texts or fewer, all distinct, whatever searches are beside it.
+
+        Best first; with as many groups as texts wanted, the best of each group, in their order.
+        Fewer than k where groups agree on a text or the model has no more texts.
+        """
         ...

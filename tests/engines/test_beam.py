@@ -16,6 +16,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
 from sysgraph.engines.causal_lm.beam import beam_search
+from sysgraph.engines.causal_lm.beam_settings import BeamSettings
 
 Prompt = tuple[int, ...]
 Texts = list[tuple[Prompt, float]]
@@ -23,7 +24,7 @@ Texts = list[tuple[Prompt, float]]
 # Made by transformers 4.55.4, the last that has group beam search, on models that `seeded` builds.
 ORACLE = json.loads((Path(__file__).parent / "data" / "beam_search.json").read_text())
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "diverse_beam_search"
-SETTINGS = ("k", "beams", "groups", "diversity_penalty", "max_new_tokens", "pad", "ends")
+SETTINGS = ("beams", "groups", "diversity_penalty", "max_new_tokens", "pad", "ends")
 
 
 @cache
@@ -48,7 +49,7 @@ def seeded(index: int) -> PreTrainedModel:
 
 
 def search(module: nn.Module, prompts: Sequence[Sequence[int]], **settings: Any) -> list[Texts]:
-    found = beam_search(module, [tuple(prompt) for prompt in prompts], **settings)
+    found = beam_search(module, [tuple(prompt) for prompt in prompts], BeamSettings(**settings))
     return [[(text.ids, text.score) for text in texts] for texts in found]
 
 
@@ -72,6 +73,7 @@ def cut(row: Sequence[int], ends: Sequence[int]) -> Prompt:
 def test_equals_transformers_4(case: dict[str, Any]) -> None:
     settings = {name: case[name] for name in (*SETTINGS, "length_penalty")}
     found = search(seeded(case["model"]), case["prompts"], **settings)
+    found = [texts[: case["k"]] for texts in found]  # its `num_return_sequences`
     if case["groups"] > 1:  # there, transformers writes its first end token, whichever ended a text
         ends = case["ends"]
         found = [
@@ -92,7 +94,6 @@ def test_equals_the_shared_cases() -> None:
         found = search(
             module,
             prompts,
-            k=k,
             beams=k,
             groups=case["num_beam_groups"],
             pad=cases["pad_token_id"],
@@ -115,7 +116,6 @@ def test_one_group_equals_transformers_5(seed: int) -> None:
     found = search(
         module,
         prompts,
-        k=beams,
         beams=beams,
         groups=1,
         diversity_penalty=0.0,
@@ -197,14 +197,15 @@ def test_equals_a_slow_search_from_the_paper(model: int, size: int, groups: int)
     found = beam_search(
         module,
         [tuple(prompt) for prompt in prompts],
-        k=groups * size,
-        beams=groups * size,
-        groups=groups,
-        diversity_penalty=1.5,
-        max_new_tokens=8,
-        pad=None,
-        ends=ends,
-        length_penalty=0.0,
+        BeamSettings(
+            beams=groups * size,
+            groups=groups,
+            diversity_penalty=1.5,
+            max_new_tokens=8,
+            pad=None,
+            ends=ends,
+            length_penalty=0.0,
+        ),
     )
     for prompt, texts in zip(prompts, found, strict=True):
         wanted = slow(module, prompt, groups=groups, size=size, penalty=1.5, room=8, ends=ends)
@@ -217,13 +218,14 @@ def test_a_score_is_log_p_less_what_diversity_cost() -> None:
         beam_search(
             module,
             [prompt],
-            k=2,
-            beams=2,
-            groups=2,
-            diversity_penalty=0.2,
-            max_new_tokens=room,
-            pad=None,
-            ends=[],
+            BeamSettings(
+                beams=2,
+                groups=2,
+                diversity_penalty=0.2,
+                max_new_tokens=room,
+                pad=None,
+                ends=[],
+            ),
         )[0],
         key=lambda text: text.group,
     )
@@ -248,13 +250,14 @@ def test_prompts_are_read_once_and_what_has_stopped_is_not_run() -> None:
     found = beam_search(
         module,
         prompts,
-        k=4,
-        beams=4,
-        groups=2,
-        diversity_penalty=1.0,
-        max_new_tokens=16,
-        pad=None,
-        ends=[1, 2, 3],
+        BeamSettings(
+            beams=4,
+            groups=2,
+            diversity_penalty=1.0,
+            max_new_tokens=16,
+            pad=None,
+            ends=[1, 2, 3],
+        ),
     )
     hook.remove()
     assert rows[0] == (6, 2)
@@ -278,13 +281,14 @@ def test_a_tree_with_fewer_texts_than_beams() -> None:
         (texts,) = beam_search(
             module,
             [(3,)],
-            k=40,
-            beams=40,
-            groups=groups,
-            diversity_penalty=2.0,
-            max_new_tokens=1,
-            pad=None,
-            ends=[end],
+            BeamSettings(
+                beams=40,
+                groups=groups,
+                diversity_penalty=2.0,
+                max_new_tokens=1,
+                pad=None,
+                ends=[end],
+            ),
         )
         by_group = [{t.ids[0]: t.score for t in texts if t.group == g} for g in range(groups)]
         assert [sorted(scores) for scores in by_group] == [list(range(12))] * groups

@@ -7,7 +7,9 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
 from sysgraph import InputError
-from sysgraph.engines.causal_lm.beam import Found, beam_search
+from sysgraph.engines.causal_lm.beam import beam_search
+from sysgraph.engines.causal_lm.beam_group import Found
+from sysgraph.engines.causal_lm.beam_settings import BeamSettings
 
 VOCABULARY, ROOM, ENDS = 40, 9, (2, 3)
 PROMPTS = [(5, 9, 31, 7, 7, 12, 30, 4), (8,), (9, 9, 17, 22, 6)]
@@ -60,13 +62,14 @@ def search(
     return beam_search(
         module,
         prompts,
-        k=4,
-        beams=4,
-        groups=groups,
-        diversity_penalty=2.0,
-        max_new_tokens=ROOM,
-        pad=None,
-        ends=ENDS,
+        BeamSettings(
+            beams=4,
+            groups=groups,
+            diversity_penalty=2.0,
+            max_new_tokens=ROOM,
+            pad=None,
+            ends=ENDS,
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from sysgraph import InputError, Program, System
 from sysgraph.engines import Search
 from sysgraph.engines.causal_lm import engine
 from sysgraph.engines.causal_lm.beam import beam_search
+from sysgraph.engines.causal_lm.beam_settings import BeamSettings
 from sysgraph.engines.picking import pick
 from sysgraph.errors import RunError
 
@@ -29,13 +30,14 @@ def direct(folder: Path, prompt: str, room: int, beams: int, groups: int, penalt
     (found,) = beam_search(
         AutoModelForCausalLM.from_pretrained(folder).eval(),
         [tuple(tokenizer.encode(prompt))],
-        k=beams,
-        beams=beams,
-        groups=groups,
-        diversity_penalty=penalty,
-        max_new_tokens=room,
-        pad=None,
-        ends=[tokenizer.eos_token_id],
+        BeamSettings(
+            beams=beams,
+            groups=groups,
+            diversity_penalty=penalty,
+            max_new_tokens=room,
+            pad=None,
+            ends=[tokenizer.eos_token_id],
+        ),
     )
     return found
 
@@ -151,13 +153,14 @@ def test_ends_as_sampling_does(one_node: MakeProgram, chat_folder: Path, tmp_pat
         beam_search(
             module.eval(),
             encoded,
-            k=12,
-            beams=12,
-            groups=4,
-            diversity_penalty=0.5,
-            max_new_tokens=40,
-            pad=pad,
-            ends=ends,
+            BeamSettings(
+                beams=12,
+                groups=4,
+                diversity_penalty=0.5,
+                max_new_tokens=40,
+                pad=pad,
+                ends=ends,
+            ),
         )
         for pad in (None, ends[1])
     )

@@ -23,7 +23,7 @@ from transformers import (
 
 import sysgraph
 from sysgraph import Completion, InputError, System
-from sysgraph.engines import Request
+from sysgraph.engines import Draw, Request, Search
 
 OPTIONS = ("math", "code", "other")
 TEXTS = ("How many clips?", "Q", "If each egg costs $2 and she sells 9 of them, she makes")
@@ -202,3 +202,15 @@ def test_samples_have_its_probabilities(classifier: Make) -> None:
         share = sum(trace["route"] == option for trace in traces) / len(traces)
         assert share == pytest.approx(expected_share, abs=0.045)  # four standard errors
     assert system.trained() == ()
+
+
+def test_it_gives_choices_alone(classifier: Make) -> None:
+    system = system_of(classifier(), train="frozen")
+    said = "classifier model 'r' gives choices alone"
+    with pytest.raises(InputError, match=said):
+        system.draw([Draw("r", TEXTS[0], 0)])
+    with pytest.raises(InputError, match=said):
+        system.search([Search("r", TEXTS[0], 1, 1)])
+    ((likeliest,),) = system.search([Search("r", TEXTS[0], 1, 1, options=OPTIONS)])
+    scores = system.score(requests()[:3])
+    assert likeliest.text == OPTIONS[int(scores.argmax())]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...errors import RunError
+from .beam_settings import BeamSettings
 
 
 class Found(NamedTuple):
@@ -32,7 +33,13 @@ class Beam(NamedTuple):
 
 
 class Group:
-    """Group `number` of a prompt, with `size` beams.
+    """Group `number` of a prompt.
+
+    Its best unfinished texts go on, one a beam. A text that ends is kept if it is among that many
+    best candidates of its step. It stops when it keeps as many, none of them below what its best
+    candidate (plain search: its best unfinished text) scores at its present length. Two groups may
+    find one text: an end of sequence, unlike a token that is written behind, is no pick that costs
+    later groups.
 
     Attributes:
         first: row of its first beam in the decoder; the others follow.
@@ -41,59 +48,66 @@ class Group:
         done: whether it has stopped.
     """
 
-    def __init__(self, prompt: int, number: int, size: int) -> None:
+    def __init__(self, prompt: int, number: int, settings: BeamSettings) -> None:
         self.prompt = prompt
         self.number = number
-        self.size = size
         self.first = prompt
         self.beams = [Beam((), 0.0, 0)]
         self.found: list[Found] = []
         self.done = False
+        self._settings = settings
+        self._size = settings.size
 
-    def advance(
-        self, ranked: Sequence[Candidate], ends: Sequence[int], scale: float, *, plain: bool
-    ) -> None:
+    def advance(self, ranked: Sequence[Candidate]) -> None:
         """Goes on with the best candidates that do not end, and keeps those that do.
 
         Args:
             ranked: best first.
-            scale: what a score at this length is divided by.
-            plain: stop when no unfinished text can be kept, rather than no candidate.
 
         Raises:
             RunError: scores are NaN.
         """
         going: list[Beam] = []
+        length = len(self.beams[0].ids) + 1
         for rank, (score, token, parent) in enumerate(ranked):
             if math.isnan(score):
                 raise RunError(
-                    f"its logits are NaN or +infinite at token {len(self.beams[0].ids) + 1} of the "
-                    "text: training diverged, or its dtype is too narrow for it"
+                    f"its logits are NaN or +infinite at token {length} of the text: "
+                    "training diverged, or its dtype is too narrow for it"
                 )
             if score == -math.inf:
                 break
-            if token not in ends and len(going) < self.size:
-                going.append(Beam((*self.beams[parent].ids, token), score, parent))
-            elif token in ends and rank < self.size:
-                self._keep((*self.beams[parent].ids, token), score / scale)
+            text = (*self.beams[parent].ids, token)
+            if token not in self._settings.ends:
+                if len(going) < self._size:
+                    going.append(Beam(text, score, parent))
+            elif rank < self._size:
+                self._keep(text, score)
+        self.done = not going or self._is_settled(ranked[0].score, going[0].score, length)
         if going:
-            best = going[0].score if plain else ranked[0].score
-            self.done = len(self.found) == self.size and self._worst().score >= best / scale
-            going += [going[0]._replace(score=-math.inf)] * (self.size - len(going))
-        else:
-            self.done = True
+            going += [going[0]._replace(score=-math.inf)] * (self._size - len(going))
         self.beams = going
 
-    def cut(self, scale: float) -> None:
+    def _is_settled(self, ranked: float, going: float, length: int) -> bool:
+        """Whether nothing of this length that scores as the best can be kept any more.
+
+        Plain search looks at the best text that goes on, diverse search at the best candidate.
+        """
+        best = going if self._settings.groups == 1 else ranked
+        full = len(self.found) == self._size
+        return full and self._worst().score >= self._settings.score(best, length)
+
+    def cut(self) -> None:
         """Keeps the unfinished texts: the length limit ends them."""
         for beam in self.beams:
             if beam.score > -math.inf:
-                self._keep(beam.ids, beam.score / scale)
+                self._keep(beam.ids, beam.score)
 
-    def _keep(self, ids: tuple[int, ...], score: float) -> None:
-        if len(self.found) < self.size or score > self._worst().score:
+    def _keep(self, ids: tuple[int, ...], total: float) -> None:
+        score = self._settings.score(total, len(ids))
+        if len(self.found) < self._size or score > self._worst().score:
             self.found.append(Found(ids, score, self.number))
-        if len(self.found) > self.size:
+        if len(self.found) > self._size:
             self.found.remove(self._worst())
 
     def _worst(self) -> Found:

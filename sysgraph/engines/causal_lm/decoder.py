@@ -9,6 +9,7 @@ from peft import PeftModel
 from torch import Tensor, nn
 
 from ...errors import InputError
+from ..checkpoints.batching import padded
 from .scoring import head_only_at
 
 
@@ -36,11 +37,8 @@ class Decoder:
     def start(self, prompts: Sequence[tuple[int, ...]]) -> Tensor:
         """Logits after each prompt: [len(prompts), V]. Every prompt has a token."""
         device = next(self._module.parameters()).device
-        width = max(map(len, prompts))
-        tokens = torch.tensor([(0,) * (width - len(p)) + p for p in prompts], device=device)
-        lengths = torch.tensor([len(p) for p in prompts], device=device)[:, None]
-        self._mask = (torch.arange(width, device=device) >= width - lengths).long()  # (R, T)
-        last = torch.arange(1, len(prompts) + 1, device=device) * width - 1
+        tokens, self._mask = padded(prompts, 0, device, left=True)  # (R, T)
+        last = torch.arange(1, len(prompts) + 1, device=device) * tokens.shape[1] - 1
         with head_only_at(self._module, last):
             logits = self._run(tokens, (self._mask.cumsum(1) - 1).clamp(min=0))
         return logits[0]

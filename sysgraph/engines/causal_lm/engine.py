@@ -1,10 +1,9 @@
 """The engine of `causal_lm` models."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -14,38 +13,32 @@ from sysgraph_schemas import CausalLM
 from ...errors import InputError, RunError
 from ...trace import Completion
 from ..base import Context, Draw, Request, Search
-from ..checkpoints.weights import Weights, weights_of
+from ..checkpoints.batching import Ids, batches
+from ..checkpoints.engine import ENCODED, CheckpointEngine
+from ..grouping import in_groups
 from ..picking import pick
 from .beam import beam_search
+from .beam_settings import BeamSettings
 from .generation import generate
 from .resident import CausalLMResident
 from .scoring import passes, score
 from .tokens import Encoded, decode, encode, encode_prompt
 
-# Requests whose token ids are kept: each step needs them again. About 40 bytes a token.
-_ENCODED = 50_000
 # Tokens in flight (prompt and completion, padded) in one call of `generate` or `beam_search`.
 _TOKENS_PER_GENERATE = 32_768
 
 
-class CausalLMEngine:
-    """All `causal_lm` models of a system. See `Engine` for the methods."""
+class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
+    """All `causal_lm` models of a system. See `Engine`, `Sampler`, `Searcher` for the methods."""
 
     def __init__(self, models: Mapping[str, CausalLM], *, device: torch.device, seed: int) -> None:
-        self._specs = dict(models)
-        residents: dict[Hashable, CausalLMResident] = {}
-        self._weights: dict[str, Weights[CausalLMResident]] = {}
-        for name, spec in models.items():
-            key = (spec.id, spec.revision or "main", spec.dtype)
-            if key not in residents:
-                residents[key] = CausalLMResident(spec, device)
-            self._weights[name] = weights_of(residents[key], name, spec, seed)
-        self.encode = lru_cache(maxsize=_ENCODED)(self._encode)
+        super().__init__(models, CausalLMResident, device=device, seed=seed)
+        self._encoded = lru_cache(maxsize=ENCODED)(self._encode)
 
     def problem(self, request: Request) -> str | None:
         """Why `request` cannot be scored (nothing to start from, beyond the window), or None."""
         try:
-            row = self.encode(request)
+            row = self._encoded(request)
         except InputError as error:
             return str(error)
         window = self._weights[request.model].resident.window()
@@ -62,38 +55,18 @@ class CausalLMEngine:
 
     def length(self, request: Request) -> int:
         """Number of completion tokens, the end-of-sequence token included."""
-        return len(self.encode(request).completion)
-
-    def log_prob(self, requests: Sequence[Request], *, reference: bool) -> Tensor:
-        """[len(requests)], nats, summed over completion tokens, float32."""
-        groups: dict[Hashable, list[int]] = defaultdict(list)
-        for index, request in enumerate(requests):
-            groups[self._weights[request.model].key(reference=reference)].append(index)
-        parts: list[Tensor] = []
-        order: list[int] = []
-        for indices in groups.values():
-            weights = self._weights[requests[indices[0]].model]
-            module = weights.module(reference=reference)
-            for batch, values in self._score(module, weights, [requests[i] for i in indices]):
-                parts.append(values)
-                order.extend(indices[i] for i in batch)
-        if not parts:
-            return torch.empty(0)
-        back = torch.tensor(order, device=parts[0].device).argsort()
-        return torch.cat(parts)[back]
+        return len(self._encoded(request).completion)
 
     def _score(
-        self, module: nn.Module, weights: Weights[CausalLMResident], requests: Sequence[Request]
-    ) -> Iterable[tuple[list[int], Tensor]]:
-        """Each forward pass's indices into `requests` and their log-probabilities."""
+        self, module: nn.Module, resident: CausalLMResident, requests: Sequence[Request]
+    ) -> Iterator[tuple[list[int], Tensor]]:
+        """Log p, summed over completion tokens, by forward pass; equal rows are run once."""
         # Models that share weights but not tokenizers do not exist: one resident has one tokenizer,
         # so rows with equal ids are equal requests, whichever model they name.
-        rows = [self.encode(request) for request in requests]
-        unique = list(dict.fromkeys(rows))
-        where = defaultdict(list)
-        for i, row in enumerate(rows):
-            where[row].append(i)
-        resident = weights.resident
+        where: dict[Encoded, list[int]] = defaultdict(list)
+        for index, request in enumerate(requests):
+            where[self._encoded(request)].append(index)
+        unique = list(where)
         for batch in passes(unique):
             values = score(module, [unique[i] for i in batch], pad=resident.pad)
             copies = [where[unique[i]] for i in batch]
@@ -102,36 +75,32 @@ class CausalLMEngine:
 
     def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> list[Completion]:
         """One completion per draw, its ids stored; the same whatever the batch size."""
-        by_model: dict[str, list[int]] = defaultdict(list)
-        for index, draw in enumerate(draws):
-            by_model[draw.model].append(index)
+        return in_groups(
+            draws, lambda draw: draw.model, lambda several: self._sample(several, batch_size)
+        )
+
+    def _sample(self, draws: Sequence[Draw], batch_size: int | None) -> list[Completion]:
+        """Completions of draws of one model."""
+        model = draws[0].model
+        weights, spec = self._weights[model], self._specs[model]
+        module, resident = weights.module(reference=False), weights.resident
+        prompts = [self._prompt(model, draw.context) for draw in draws]
         out: dict[int, Completion] = {}
-        for model, indices in by_model.items():
-            prompts = {i: self._prompt(model, draws[i].context) for i in indices}
-            for batch in _batches(prompts, self._specs[model].max_new_tokens, batch_size):
-                completions = self._generate(
-                    model, [prompts[i] for i in batch], [draws[i].seed for i in batch]
-                )
-                out.update(zip(batch, completions, strict=True))
+        for batch in _batches(prompts, spec.max_new_tokens, most=batch_size):
+            rows = generate(
+                module,
+                [prompts[i] for i in batch],
+                [draws[i].seed for i in batch],
+                spec=spec,
+                pad=resident.pad,
+                ends=resident.ends,
+            )
+            found = [Completion(decode(resident.tokenizer, ids), ids) for ids in rows]
+            out.update(zip(batch, found, strict=True))
         return [out[i] for i in range(len(draws))]
 
-    def _generate(
-        self, model: str, prompts: Sequence[tuple[int, ...]], seeds: Sequence[int]
-    ) -> list[Completion]:
-        weights = self._weights[model]
-        resident = weights.resident
-        rows = generate(
-            weights.module(reference=False),
-            prompts,
-            seeds,
-            spec=self._specs[model],
-            pad=resident.pad,
-            ends=resident.ends,
-        )
-        return [Completion(decode(resident.tokenizer, ids), ids) for ids in rows]
-
     def search(self, searches: Sequence[Search]) -> list[list[Completion]]:
-        """Each search's k distinct texts or fewer, their ids stored; see `Engine` for which.
+        """Each search's k distinct texts or fewer, their ids stored; see `Searcher` for which.
 
         Searches under the policy itself: the model's temperature and top_p play no part. See
         `beam_search` for scores and penalties.
@@ -140,66 +109,43 @@ class CausalLMEngine:
             InputError: a prompt and max_new_tokens do not fit the window.
             RunError: the model gives logits that are not finite.
         """
-        runs: dict[Search, dict[tuple[int, ...], list[int]]] = defaultdict(
-            lambda: defaultdict(list)
-        )
-        for index, search in enumerate(searches):
-            settings = replace(search, context="", k=1)
-            runs[settings][self._prompt(search.model, search.context)].append(index)
-        out: dict[int, list[Completion]] = {}
-        for settings, where in runs.items():
-            tokenizer = self._weights[settings.model].resident.tokenizer
-            for prompt, groups in self._found(settings, list(where)):
-                for index in where[prompt]:
-                    ids = pick(groups, searches[index].k)
-                    out[index] = [Completion(decode(tokenizer, i), i) for i in ids]
-        return [out[i] for i in range(len(searches))]
+        return in_groups(searches, lambda search: replace(search, context="", k=1), self._search)
+
+    def _search(self, searches: Sequence[Search]) -> list[list[Completion]]:
+        """The texts of searches that differ in context and k alone; equal prompts are run once."""
+        asked = searches[0]
+        tokenizer = self._weights[asked.model].resident.tokenizer
+        prompts = [self._prompt(search.model, search.context) for search in searches]
+        found = dict(self._found(asked, list(dict.fromkeys(prompts))))
+        picked = [pick(found[p], s.k) for p, s in zip(prompts, searches, strict=True)]
+        return [[Completion(decode(tokenizer, ids), ids) for ids in texts] for texts in picked]
 
     def _found(
-        self, settings: Search, prompts: Sequence[tuple[int, ...]]
-    ) -> Iterable[tuple[tuple[int, ...], list[list[tuple[tuple[int, ...], float]]]]]:
+        self, asked: Search, prompts: Sequence[Ids]
+    ) -> Iterator[tuple[Ids, list[list[tuple[Ids, float]]]]]:
         """Each prompt's texts as ids and scores, by group, best first."""
-        resident = self._weights[settings.model].resident
-        module = self._weights[settings.model].module(reference=False)
-        room = self._specs[settings.model].max_new_tokens
-        for batch in _batches(dict(enumerate(prompts)), room, None, copies=settings.beams):
+        resident = self._weights[asked.model].resident
+        module = self._weights[asked.model].module(reference=False)
+        settings = BeamSettings(
+            beams=asked.beams,
+            groups=asked.groups,
+            diversity_penalty=asked.diversity_penalty,
+            max_new_tokens=self._specs[asked.model].max_new_tokens,
+            # A group that has ended its text shall not keep others from ending theirs.
+            pad=None if resident.pad in resident.ends else resident.pad,
+            ends=resident.ends,
+        )
+        for batch in _batches(prompts, settings.max_new_tokens, copies=asked.beams):
             try:
-                results = beam_search(
-                    module,
-                    [prompts[i] for i in batch],
-                    k=settings.beams,
-                    beams=settings.beams,
-                    groups=settings.groups,
-                    diversity_penalty=settings.diversity_penalty,
-                    max_new_tokens=room,
-                    # A group that has ended its text shall not keep others from ending theirs.
-                    pad=None if resident.pad in resident.ends else resident.pad,
-                    ends=resident.ends,
-                )
+                results = beam_search(module, [prompts[i] for i in batch], settings)
             except (InputError, RunError) as error:
-                raise type(error)(f"model {settings.model!r}: {error}") from error
+                raise type(error)(f"model {asked.model!r}: {error}") from error
             for i, found in zip(batch, results, strict=True):
                 by_group = [
                     [(text.ids, text.score) for text in found if text.group == group]
-                    for group in range(settings.groups)
+                    for group in range(asked.groups)
                 ]
                 yield prompts[i], by_group
-
-    def parameters(self, model: str) -> dict[str, nn.Parameter]:
-        """What is trained of `model`, by module name; empty for a frozen one."""
-        return self._weights[model].parameters()
-
-    def set_reference(self, model: str, weights: dict[str, Tensor] | None) -> None:
-        """Makes `weights` the reference of `model`; None: as before training."""
-        self._weights[model].set_reference(weights)
-
-    def save(self, model: str, folder: Path) -> None:
-        """Writes the adapter, or for `train: full` the whole checkpoint, into `folder`."""
-        self._weights[model].save(folder)
-
-    def load(self, model: str, folder: Path) -> None:
-        """Reads what `save` wrote, or raises InputError and changes nothing."""
-        self._weights[model].load(folder)
 
     def _encode(self, request: Request) -> Encoded:
         resident = self._weights[request.model].resident
@@ -207,7 +153,7 @@ class CausalLMEngine:
             resident.tokenizer, request.context, request.completion, vocabulary=resident.vocabulary
         )
 
-    def _prompt(self, model: str, context: Context) -> tuple[int, ...]:
+    def _prompt(self, model: str, context: Context) -> Ids:
         resident = self._weights[model].resident
         prompt = encode_prompt(resident.tokenizer, context)
         window = resident.window()
@@ -221,21 +167,14 @@ class CausalLMEngine:
 
 
 def _batches(
-    prompts: Mapping[int, tuple[int, ...]], room: int, batch_size: int | None, *, copies: int = 1
-) -> Iterable[list[int]]:
-    """Keys of `prompts` in batches of similar length, each within the tokens a device can hold.
+    prompts: Sequence[Ids], room: int, *, most: int | None = None, copies: int = 1
+) -> Iterator[list[int]]:
+    """Indices of prompts by what a device can hold at once.
 
     Args:
         room: tokens that each prompt's completion may take.
+        most: prompts of a batch.
         copies: completions of each prompt that are written side by side.
     """
-    order = sorted(prompts, key=lambda i: (len(prompts[i]), i))
-    batch: list[int] = []
-    for index in order:
-        tokens = (len(batch) + 1) * copies * (len(prompts[index]) + room)
-        if batch and (tokens > _TOKENS_PER_GENERATE or len(batch) == batch_size):
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
+    sizes = [copies * (len(prompt) + room) for prompt in prompts]
+    return batches(sizes, _TOKENS_PER_GENERATE, most=most)

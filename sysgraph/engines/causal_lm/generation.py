@@ -14,6 +14,7 @@ from transformers import (
 
 from sysgraph_schemas import CausalLM
 
+from ..checkpoints.batching import padded
 from ..seeding import uniforms
 
 
@@ -50,15 +51,13 @@ def generate(
     ends: Sequence[int],
 ) -> list[tuple[int, ...]]:
     """Completion ids of each prompt, ended by one of `ends` unless the length limit cut them."""
-    device = next(module.parameters()).device
-    width = max(map(len, prompts))
-    tokens = torch.tensor([(pad,) * (width - len(p)) + p for p in prompts], device=device)
-    lengths = torch.tensor([len(p) for p in prompts], device=device)[:, None]
-    mask = (torch.arange(width, device=device) >= width - lengths).long()
+    tokens, mask = padded(prompts, pad, next(module.parameters()).device, left=True)
+    u = uniforms(seeds, spec.max_new_tokens).to(tokens.device)
+    width = tokens.shape[1]
     out = module.generate(  # type: ignore[operator]
         input_ids=tokens,
         attention_mask=mask,
-        logits_processor=_processors(spec, uniforms(seeds, spec.max_new_tokens).to(device), width),
+        logits_processor=_processors(spec, u, width),
         generation_config=GenerationConfig(
             max_new_tokens=spec.max_new_tokens,
             do_sample=False,

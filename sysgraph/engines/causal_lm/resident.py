@@ -1,6 +1,7 @@
 """A causal LM in memory, and what sampling from it needs to know."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
@@ -42,7 +43,7 @@ class CausalLMResident(Resident):
         module.generation_config = GenerationConfig()
         return module
 
-    def save(self, module: PreTrainedModel, folder: Path) -> None:
+    def save(self, module: Any, folder: Path) -> None:
         """Writes `module` with the checkpoint's own generation settings.
 
         `save_pretrained` would refuse those where they contradict each other, as some published

@@ -7,10 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..checkpoints.batching import TOKENS_PER_PASS, batches, padded
 from .tokens import Encoded
-
-# Padded tokens per forward pass: large enough to fill a device, small enough for its memory.
-TOKENS_PER_PASS = 16_384
 
 
 def token_log_probs(logits: Tensor, targets: Tensor) -> Tensor:
@@ -32,23 +30,17 @@ def score(module: nn.Module, rows: Sequence[Encoded], *, pad: int) -> Tensor:
         rows: at least one; every prompt has a token, since the first one is predicted by nothing.
         pad: the id that fills shorter rows; nothing attends to it.
     """
-    device = next(module.parameters()).device
     ids = [row.prompt + row.completion for row in rows]
-    width = max(map(len, ids))
-    tokens = torch.tensor([i + (pad,) * (width - len(i)) for i in ids], device=device)  # (B, T)
-    length = torch.tensor([len(i) for i in ids], device=device)[:, None]
+    tokens, mask = padded(ids, pad, next(module.parameters()).device)  # (B, T)
+    width = tokens.shape[1]
     # Flat indices (N,) into (B, T) of what is scored, known without asking the device.
     flat = torch.tensor(
         [b * width + t for b, row in enumerate(rows) for t in range(len(row.prompt), len(ids[b]))],
         dtype=torch.long,
-        device=device,
+        device=tokens.device,
     )
     with head_only_at(module, flat - 1):
-        logits = module(
-            input_ids=tokens,
-            attention_mask=(torch.arange(width, device=device) < length).long(),
-            use_cache=False,
-        ).logits  # (1, N, V)
+        logits = module(input_ids=tokens, attention_mask=mask, use_cache=False).logits  # (1, N, V)
     log_probs = token_log_probs(logits[0], tokens.flatten()[flat])
     return log_probs.new_zeros(tokens.numel()).index_copy(0, flat, log_probs).view_as(tokens).sum(1)
 
@@ -73,13 +65,5 @@ def head_only_at(module: nn.Module, flat: Tensor) -> Iterator[None]:
 
 
 def passes(rows: Sequence[Encoded]) -> Iterator[list[int]]:
-    """Indices of `rows` by forward pass: similar lengths, at most TOKENS_PER_PASS padded tokens."""
-    size = [len(row.prompt) + len(row.completion) for row in rows]
-    batch: list[int] = []
-    for index in sorted(range(len(rows)), key=lambda i: (-size[i], i)):
-        if batch and (len(batch) + 1) * size[batch[0]] > TOKENS_PER_PASS:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
+    """Indices of `rows` by forward pass."""
+    return batches([len(row.prompt) + len(row.completion) for row in rows], TOKENS_PER_PASS)

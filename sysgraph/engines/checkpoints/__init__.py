@@ -1,1 +1,1 @@
-"""What engines on transformers share: resident checkpoints, adapters, ways of training."""
+"""What engines of checkpoints share: residents, adapters, ways of training, batches."""

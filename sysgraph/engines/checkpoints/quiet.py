@@ -3,6 +3,7 @@
 import contextlib
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 from transformers.utils import logging
 
@@ -10,12 +11,18 @@ from transformers.utils import logging
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """No loading bars, no notices about names that transformers and peft are renaming."""
+    with without_bars(logging), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
+@contextlib.contextmanager
+def without_bars(logging: Any) -> Iterator[None]:
+    """No loading bars of the library whose `utils.logging` it is: transformers or diffusers."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
+        yield
     finally:
         if shown:
             logging.enable_progress_bar()

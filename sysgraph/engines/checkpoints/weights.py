@@ -4,22 +4,47 @@ Each gives the module to run as policy and as reference, and `key(reference)`: r
 keys run under the same weights, so one forward pass serves them all.
 """
 
-import json
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from safetensors.torch import load_file
+import torch
 from torch import Tensor, nn
 
 from sysgraph_schemas import Checkpoint
 
 from ...errors import InputError
 from ..seeding import derive
-from .resident import UNREADABLE, Resident, copy_weights
+from .adapters import Adapters
+from .resident import UNREADABLE
 
-R = TypeVar("R", bound=Resident)
+
+class Trainable(Protocol):
+    """A base in memory, shared by every model that names it: for adapters, and to be copied."""
+
+    adapters: Adapters
+    noun: ClassVar[str]
+    """What `save` writes, for messages."""
+
+    def load(self) -> nn.Module:
+        """Another copy of the base, frozen, in evaluation mode."""
+        ...
+
+    def save(self, module: Any, folder: Path) -> None:
+        """Writes a trained copy into `folder`, as its library's own loader reads it."""
+        ...
+
+    def read(self, folder: Path) -> nn.Module:
+        """What `save` wrote.
+
+        Raises:
+            one of UNREADABLE: it is not there, or damaged.
+        """
+        ...
+
+
+R = TypeVar("R", bound=Trainable)
 
 
 class Weights(Protocol[R]):
@@ -64,7 +89,7 @@ class Frozen(Generic[R]):
 
     def module(self, *, reference: bool) -> nn.Module:
         """The base."""
-        return self.resident.module(None)
+        return self.resident.adapters.module(None)
 
     def key(self, *, reference: bool) -> Hashable:
         """One for all that run on the base."""
@@ -96,11 +121,12 @@ class Adapter(Generic[R]):
         self._snapshot = f"{name}__reference"
         self._has_snapshot = False
         self._reference: str | None = None
-        resident.add_adapter(self._policy, spec.lora, self._seed, trained=True)
+        self._adapters = resident.adapters
+        self._adapters.add(self._policy, spec.lora, self._seed, trained=True)
 
     def module(self, *, reference: bool) -> nn.Module:
         """The base with the policy's adapter, the reference's, or none."""
-        return self.resident.module(self._reference if reference else self._policy)
+        return self._adapters.module(self._reference if reference else self._policy)
 
     def key(self, *, reference: bool) -> Hashable:
         """The base and the adapter on it."""
@@ -109,7 +135,7 @@ class Adapter(Generic[R]):
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """The adapter's, by module name."""
-        return self.resident.adapter_parameters(self._policy)
+        return self._adapters.parameters(self._policy)
 
     def set_reference(self, weights: dict[str, Tensor] | None) -> None:
         """Puts `weights` into a second adapter; None: the base is the reference again."""
@@ -117,33 +143,29 @@ class Adapter(Generic[R]):
             self._reference = None
             return
         if not self._has_snapshot:
-            self.resident.add_adapter(self._snapshot, self._spec.lora, self._seed, trained=False)
+            self._adapters.add(self._snapshot, self._spec.lora, self._seed, trained=False)
             self._has_snapshot = True
-        copy_weights(self.resident.adapter_parameters(self._snapshot), weights)
+        copy_weights(self._adapters.parameters(self._snapshot), weights)
         self._reference = self._snapshot
 
     def save(self, folder: Path) -> None:
-        """Writes the adapter as `PeftModel.from_pretrained` reads it."""
-        self.resident.save_adapter(self._policy, folder)
+        """Writes the adapter as its library's own loader reads it."""
+        self._adapters.save(self._policy, folder)
 
     def load(self, folder: Path) -> None:
-        """Reads a peft adapter of the same shape and scale."""
+        """Reads an adapter of the same shape and scale."""
         try:
-            saved = dict(json.loads((folder / "adapter_config.json").read_text("utf-8")))
-            weights = load_file(folder / "adapter_model.safetensors")
-        except (*UNREADABLE, TypeError) as error:
+            weights, settings = self._adapters.read(folder)
+        except UNREADABLE as error:
             raise InputError(f"{folder} is no adapter for model {self._name!r}: {error}") from error
-        config = self.resident.adapter_config(self._policy)
+        config = self._adapters.config(self._policy)
         for field in ("r", "lora_alpha", "use_rslora", "use_dora"):  # what the weights mean
-            if field in saved and saved[field] != getattr(config, field):
+            if field in settings and settings[field] != getattr(config, field):
                 raise InputError(
-                    f"{folder} does not fit model {self._name!r}: its {field} is {saved[field]}, "
-                    f"the graph's is {getattr(config, field)}"
+                    f"{folder} does not fit model {self._name!r}: its {field} is "
+                    f"{settings[field]}, the graph's is {getattr(config, field)}"
                 )
-        try:
-            copy_weights(self.resident.adapter_state(self._policy), weights)
-        except InputError as error:
-            raise InputError(f"{folder} does not fit model {self._name!r}: {error}") from error
+        _fill(self._adapters.state(self._policy), weights, folder, self._name)
 
 
 class Full(Generic[R]):
@@ -159,7 +181,7 @@ class Full(Generic[R]):
         """The trained copy, or the base or snapshot it is compared with."""
         if not reference:
             return self._policy
-        return self.resident.module(None) if self._reference is None else self._reference
+        return self.resident.adapters.module(None) if self._reference is None else self._reference
 
     def key(self, *, reference: bool) -> Hashable:
         """The module."""
@@ -181,22 +203,18 @@ class Full(Generic[R]):
         copy_weights(dict(self._reference.named_parameters()), weights)
 
     def save(self, folder: Path) -> None:
-        """Writes a checkpoint with its tokenizer, as `from_pretrained` reads it."""
+        """Writes the copy, as its library's own loader reads it."""
         self.resident.save(self._policy, folder)
 
     def load(self, folder: Path) -> None:
-        """Reads a checkpoint of the same architecture."""
+        """Reads a copy of the same architecture."""
         try:
             saved = self.resident.read(folder)
         except UNREADABLE as error:
-            raise InputError(
-                f"{folder} is no checkpoint for model {self._name!r}: {error}"
-            ) from error
+            what = f"{folder} is no {self.resident.noun} for model {self._name!r}"
+            raise InputError(f"{what}: {error}") from error
         weights = {name: parameter.detach() for name, parameter in saved.named_parameters()}
-        try:
-            copy_weights(self.parameters(), weights)
-        except InputError as error:
-            raise InputError(f"{folder} does not fit model {self._name!r}: {error}") from error
+        _fill(self.parameters(), weights, folder, self._name)
 
 
 def weights_of(resident: R, name: str, spec: Checkpoint, seed: int) -> Weights[R]:
@@ -204,3 +222,33 @@ def weights_of(resident: R, name: str, spec: Checkpoint, seed: int) -> Weights[R
     if spec.train == "lora":
         return Adapter(resident, name, spec, seed)
     return Full(resident, name) if spec.train == "full" else Frozen(resident)
+
+
+def _fill(
+    target: Mapping[str, Tensor], weights: Mapping[str, Tensor], folder: Path, name: str
+) -> None:
+    """Copies what `folder` holds into model `name`, or raises InputError and changes nothing."""
+    try:
+        copy_weights(target, weights)
+    except InputError as error:
+        raise InputError(f"{folder} does not fit model {name!r}: {error}") from error
+
+
+def copy_weights(target: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
+    """Copies `weights` into the tensors of the same names; all of them, or none.
+
+    Raises:
+        InputError: a name or shape differs.
+    """
+    odd = sorted(target.keys() ^ weights.keys())
+    odd += [k for k, t in target.items() if k in weights and t.shape != weights[k].shape]
+    if odd:
+        name = odd[0]
+        sides = [
+            f"{tuple(side[name].shape)}" if name in side else "nothing"
+            for side in (weights, target)
+        ]
+        raise InputError(f"{len(odd)} weight(s) do not fit, as {name}: {sides[0]} for {sides[1]}")
+    with torch.no_grad():
+        for name, tensor in target.items():
+            tensor.copy_(weights[name])

@@ -1,10 +1,8 @@
 """The engine of `classifier` models."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
-from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -12,32 +10,26 @@ from torch import Tensor, nn
 from sysgraph_schemas import Classifier
 
 from ...errors import InputError
-from ...trace import Completion
-from ..base import Context, Draw, Request, Search
+from ..base import Context, Request
+from ..checkpoints.batching import Ids
 from ..checkpoints.chat import encode_chat
-from ..checkpoints.weights import Weights, weights_of
+from ..checkpoints.engine import ENCODED, CheckpointEngine
 from .labels import label_of
 from .resident import ClassifierResident
-from .scoring import Ids, label_log_probs, passes
-
-# Texts whose token ids are kept: each step needs them again. About 40 bytes a token.
-_ENCODED = 50_000
+from .scoring import label_log_probs, passes
 
 
-class ClassifierEngine:
-    """All `classifier` models of a system. See `Engine` for the methods."""
+class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
+    """All `classifier` models of a system. See `Engine` for the methods.
+
+    They score alone: what a classifier gives is a choice, which `System` draws and searches.
+    """
 
     def __init__(
         self, models: Mapping[str, Classifier], *, device: torch.device, seed: int
     ) -> None:
-        residents: dict[Hashable, ClassifierResident] = {}
-        self._weights: dict[str, Weights[ClassifierResident]] = {}
-        for name, spec in models.items():
-            key = (spec.id, spec.revision or "main", spec.dtype)
-            if key not in residents:
-                residents[key] = ClassifierResident(spec, device)
-            self._weights[name] = weights_of(residents[key], name, spec, seed)
-        self._encoded = lru_cache(maxsize=_ENCODED)(self._encode)
+        super().__init__(models, ClassifierResident, device=device, seed=seed)
+        self._encoded = lru_cache(maxsize=ENCODED)(self._encode)
 
     def problem(self, request: Request) -> str | None:
         """Why `request` cannot be scored (no such label, beyond the window), or None."""
@@ -58,37 +50,16 @@ class ClassifierEngine:
         """1: a value is one label."""
         return 1
 
-    def log_prob(self, requests: Sequence[Request], *, reference: bool) -> Tensor:
-        """Log p(label | text): [len(requests)], nats, float32; each text is run once."""
-        groups: dict[Hashable, list[int]] = defaultdict(list)
-        for index, request in enumerate(requests):
-            groups[self._weights[request.model].key(reference=reference)].append(index)
-        parts: list[Tensor] = []
-        order: list[int] = []
-        for indices in groups.values():
-            weights = self._weights[requests[indices[0]].model]
-            module = weights.module(reference=reference)
-            for where, values in self._score(module, weights, [requests[i] for i in indices]):
-                parts.append(values)
-                order.extend(indices[i] for i in where)
-        if not parts:
-            return torch.empty(0)
-        back = torch.tensor(order, device=parts[0].device).argsort()
-        return torch.cat(parts)[back]
-
     def _score(
-        self,
-        module: nn.Module,
-        weights: Weights[ClassifierResident],
-        requests: Sequence[Request],
-    ) -> Iterable[tuple[list[int], Tensor]]:
-        """Each forward pass's indices into `requests` and their log-probabilities."""
+        self, module: nn.Module, resident: ClassifierResident, requests: Sequence[Request]
+    ) -> Iterator[tuple[list[int], Tensor]]:
+        """Log p(label | text) by forward pass; each text is run once."""
         where: dict[Ids, list[int]] = defaultdict(list)
         for index, request in enumerate(requests):
             where[self._encoded(request.model, request.context)].append(index)
-        unique, pad = list(where), weights.resident.pad
-        for batch in passes(unique, pad=pad):
-            table = label_log_probs(module, [unique[i] for i in batch], pad=pad)  # (B, L)
+        unique = list(where)
+        for batch in passes(unique, pad=resident.pad):
+            table = label_log_probs(module, [unique[i] for i in batch], pad=resident.pad)  # (B, L)
             picks = [(row, index) for row, i in enumerate(batch) for index in where[unique[i]]]
             rows = torch.tensor([row for row, _ in picks], device=table.device)
             labels = [self._label(requests[index]) for _, index in picks]
@@ -96,30 +67,6 @@ class ClassifierEngine:
                 [index for _, index in picks],
                 table[rows, torch.tensor(labels, device=table.device)],
             )
-
-    def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> NoReturn:
-        """Never asked for: what a classifier gives is a choice, which `System.sample` draws."""
-        raise NotImplementedError(ClassifierEngine.sample.__doc__)
-
-    def search(self, searches: Sequence[Search]) -> list[list[Completion]]:
-        """Never asked for: what a classifier gives is a choice, which `System.search` goes over."""
-        raise NotImplementedError(ClassifierEngine.search.__doc__)
-
-    def parameters(self, model: str) -> dict[str, nn.Parameter]:
-        """What is trained of `model`, by module name; empty for a frozen one."""
-        return self._weights[model].parameters()
-
-    def set_reference(self, model: str, weights: dict[str, Tensor] | None) -> None:
-        """Makes `weights` the reference of `model`; None: as before training."""
-        self._weights[model].set_reference(weights)
-
-    def save(self, model: str, folder: Path) -> None:
-        """Writes the adapter and its head, or for `train: full` the whole checkpoint."""
-        self._weights[model].save(folder)
-
-    def load(self, model: str, folder: Path) -> None:
-        """Reads what `save` wrote, or raises InputError and changes nothing."""
-        self._weights[model].load(folder)
 
     def _label(self, request: Request) -> int:
         labels = self._weights[request.model].resident.labels

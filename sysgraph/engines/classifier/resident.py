@@ -29,14 +29,17 @@ class ClassifierResident(Resident):
     def __init__(self, spec: Classifier, device: torch.device) -> None:
         super().__init__(spec, device)
         config = self.base.config
-        if any(name.endswith(tuple(SEQ_CLS_HEAD_NAMES)) for name, _ in self.base.named_children()):
-            self._whole = _HEAD
         names: dict[int, str] = config.id2label  # type: ignore[assignment]
         self.labels = tuple(names[i] for i in sorted(names))
         if len(self.labels) < 2:
             raise InputError(f"{spec.id!r} has one output: a score, and no labels to choose from")
         # Decoders find a text's last token by this id: without it, they take one text at a time.
         self.pad: int | None = config.get_text_config().pad_token_id
+
+    def _unadapted(self) -> str | None:
+        """The head, if the base has one of peft's names for it."""
+        heads = tuple(SEQ_CLS_HEAD_NAMES)
+        return _HEAD if any(n.endswith(heads) for n, _ in self.base.named_children()) else None
 
     def load(self) -> PreTrainedModel:
         """The checkpoint; a head that it lacks is the same one whenever it is loaded."""

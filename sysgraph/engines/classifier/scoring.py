@@ -2,13 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-import torch
 from torch import Tensor, nn
 
-Ids = tuple[int, ...]
-
-# Padded tokens per forward pass: large enough to fill a device, small enough for its memory.
-TOKENS_PER_PASS = 16_384
+from ..checkpoints.batching import TOKENS_PER_PASS, Ids, batches, padded
 
 
 def label_log_probs(module: nn.Module, rows: Sequence[Ids], *, pad: int | None) -> Tensor:
@@ -17,31 +13,16 @@ def label_log_probs(module: nn.Module, rows: Sequence[Ids], *, pad: int | None) 
     Args:
         module: a sequence classifier of transformers, with or without a peft adapter.
         rows: token ids, at least one row.
-        pad: the id that fills shorter rows, on the right: positions stay what they are alone; not
-            needed for rows of one length.
+        pad: the id that fills shorter rows; not needed for rows of one length.
     """
-    device = next(module.parameters()).device
-    width = max(map(len, rows))
-    filled = [row + (pad or 0,) * (width - len(row)) for row in rows]
-    length = torch.tensor([len(row) for row in rows], device=device)[:, None]
-    logits: Tensor = module(
-        input_ids=torch.tensor(filled, device=device),  # (B, T)
-        attention_mask=(torch.arange(width, device=device) < length).long(),
-    ).logits
+    tokens, mask = padded(rows, pad or 0, next(module.parameters()).device)
+    logits: Tensor = module(input_ids=tokens, attention_mask=mask).logits
     return logits.float().log_softmax(-1)
 
 
 def passes(rows: Sequence[Ids], *, pad: int | None) -> Iterator[list[int]]:
-    """Indices of `rows` by forward pass: similar lengths, at most TOKENS_PER_PASS padded tokens.
+    """Indices of `rows` by forward pass.
 
     Without `pad`, one row each: such a model may look for a text's end by it.
     """
-    batch: list[int] = []
-    for index in sorted(range(len(rows)), key=lambda i: (-len(rows[i]), i)):
-        full = batch and (len(batch) + 1) * len(rows[batch[0]]) > TOKENS_PER_PASS
-        if full or (batch and pad is None):
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
+    return batches([len(row) for row in rows], TOKENS_PER_PASS, most=1 if pad is None else None)

@@ -1,8 +1,6 @@
 """The engine of `diffusion` models."""
 
-from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,35 +10,31 @@ from sysgraph_schemas import Diffusion
 from ...errors import InputError
 from ...objectives.diffusion import error_weights, log_likelihoods, noise_seeds
 from ...pictures import Picture
-from ..base import Draw, Request, Search
+from ..base import Draw, Request
+from ..checkpoints.engine import CheckpointEngine
+from ..grouping import grouped, in_groups
 from .generation import generate
 from .resident import Resident
 from .scoring import errors, rows_of
-from .weights import Adapter, Frozen, Full, Weights
 
 # Latent pixels in one sampling loop, twice as many under guidance: 32 images of Stable Diffusion
 # 1.5, 8 of XL.
 _PIXELS_PER_LOOP = 32 * 64 * 64
 
 
-class DiffusionEngine:
-    """All `diffusion` models of a system. See `Engine` for the methods.
+class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
+    """All `diffusion` models of a system. See `Engine` and `Sampler` for the methods.
 
     An image's likelihood is a bound, up to constants that policy and reference share: see
     `objectives.diffusion`.
     """
 
     def __init__(self, models: Mapping[str, Diffusion], *, device: torch.device, seed: int) -> None:
-        self._specs = dict(models)
-        residents: dict[Hashable, Resident] = {}
-        self._weights: dict[str, Weights] = {}
-        self._sizes: dict[str, tuple[int, int]] = {}
-        for name, spec in models.items():
-            key = (spec.id, spec.revision or "main", spec.dtype)
-            if key not in residents:
-                residents[key] = Resident(spec, device)
-            self._sizes[name] = _image_size(residents[key], name, spec)
-            self._weights[name] = _weights(residents[key], name, spec, seed)
+        super().__init__(models, Resident, device=device, seed=seed)
+        self._sizes = {
+            name: _image_size(weights.resident, name, self._specs[name])
+            for name, weights in self._weights.items()
+        }
 
     def problem(self, request: Request) -> str | None:
         """Why `request` cannot be scored (no image, or one of another size), or None."""
@@ -72,29 +66,24 @@ class DiffusionEngine:
         """1: an image is one value."""
         return 1
 
-    def log_prob(self, requests: Sequence[Request], *, reference: bool) -> Tensor:
-        """[len(requests)], nats, float32: the bound, up to constants.
+    def _score(
+        self, module: nn.Module, resident: Resident, requests: Sequence[Request]
+    ) -> Iterator[tuple[list[int], Tensor]]:
+        """The bound, up to constants; by what forward passes can share.
 
         A request without `noise` takes the model's fixed draws, the same for every request.
         """
-        groups: dict[Hashable, list[int]] = defaultdict(list)
-        for index, request in enumerate(requests):
-            key = self._weights[request.model].key(reference=reference)
-            objective = self._specs[request.model].objective
-            size, draws = self._sizes[request.model], len(self._noise(request))
-            groups[key, objective, size, draws].append(index)
-        parts = [
-            self._score([requests[i] for i in indices], reference) for indices in groups.values()
-        ]
-        if not parts:
-            return torch.empty(0)
-        order = [i for indices in groups.values() for i in indices]
-        return torch.cat(parts)[torch.tensor(order, device=parts[0].device).argsort()]
 
-    def _score(self, requests: Sequence[Request], reference: bool) -> Tensor:
+        def key(request: Request) -> Hashable:
+            objective, size = self._specs[request.model].objective, self._sizes[request.model]
+            return objective, size, len(self._noise(request))
+
+        for indices in grouped(requests, key):
+            yield indices, self._bounds(module, resident, [requests[i] for i in indices])
+
+    def _bounds(self, module: nn.Module, resident: Resident, requests: Sequence[Request]) -> Tensor:
         """[len(requests)], of requests that differ in caption, image and noise alone."""
-        weights, spec = self._weights[requests[0].model], self._specs[requests[0].model]
-        resident, objective = weights.resident, spec.objective
+        objective = self._specs[requests[0].model].objective
         steps = len(resident.schedule)
         unique: dict[Hashable, int] = {}
         rows = []
@@ -107,7 +96,7 @@ class DiffusionEngine:
                 unique[key] = len(unique)
                 rows += rows_of(str(request.context), request.value, noise, steps)
             where.append(unique[key])
-        found = errors(weights.module(reference=reference), resident, rows, objective.reducing)
+        found = errors(module, resident, rows, objective.reducing)
         by_step = error_weights(
             resident.schedule.alpha_bars, objective.weighting, resident.schedule.prediction
         )
@@ -122,26 +111,29 @@ class DiffusionEngine:
 
     def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> list[Picture]:
         """One image per draw, with its latents; the same to rounding whatever the batch size."""
-        by_model: dict[str, list[int]] = defaultdict(list)
-        for index, draw in enumerate(draws):
+        for draw in draws:
             if not isinstance(draw.context, str):
                 raise InputError(f"diffusion model {draw.model!r} takes a caption: {draw.context}")
-            by_model[draw.model].append(index)
-        out: dict[int, Picture] = {}
-        for model, indices in by_model.items():
-            size = self._per_loop(model, batch_size)
-            for start in range(0, len(indices), size):
-                batch = indices[start : start + size]
-                pictures = generate(
-                    self._weights[model].module(reference=False),
-                    self._weights[model].resident,
-                    [str(draws[i].context) for i in batch],
-                    [draws[i].seed for i in batch],
-                    spec=self._specs[model],
-                    size=self._sizes[model],
-                )
-                out.update(zip(batch, pictures, strict=True))
-        return [out[i] for i in range(len(draws))]
+        return in_groups(
+            draws, lambda draw: draw.model, lambda several: self._sample(several, batch_size)
+        )
+
+    def _sample(self, draws: Sequence[Draw], batch_size: int | None) -> list[Picture]:
+        """Images of draws of one model."""
+        model = draws[0].model
+        weights, size = self._weights[model], self._per_loop(model, batch_size)
+        out: list[Picture] = []
+        for start in range(0, len(draws), size):
+            batch = draws[start : start + size]
+            out += generate(
+                weights.module(reference=False),
+                weights.resident,
+                [str(draw.context) for draw in batch],
+                [draw.seed for draw in batch],
+                spec=self._specs[model],
+                size=self._sizes[model],
+            )
+        return out
 
     def _per_loop(self, model: str, batch_size: int | None) -> int:
         height, width = self._sizes[model]
@@ -149,36 +141,6 @@ class DiffusionEngine:
         guided = 2 if self._specs[model].guidance_scale > 1 else 1
         fitting: int = max(1, _PIXELS_PER_LOOP // (pixels * guided))
         return min(fitting, batch_size or fitting)
-
-    def search(self, searches: Sequence[Search]) -> list[list[Picture]]:
-        """Nothing: images have no tokens to search over.
-
-        Raises:
-            InputError: always.
-        """
-        raise InputError(f"diffusion model {searches[0].model!r} has no beam search: sample it")
-
-    def parameters(self, model: str) -> dict[str, nn.Parameter]:
-        """What is trained of `model`, by module name; empty for a frozen one."""
-        return self._weights[model].parameters()
-
-    def set_reference(self, model: str, weights: dict[str, Tensor] | None) -> None:
-        """Makes `weights` the reference of `model`; None: as before training."""
-        self._weights[model].set_reference(weights)
-
-    def save(self, model: str, folder: Path) -> None:
-        """Writes the adapter, or for `train: full` the folder `unet`, into `folder`."""
-        self._weights[model].save(folder)
-
-    def load(self, model: str, folder: Path) -> None:
-        """Reads what `save` wrote, or raises InputError and changes nothing."""
-        self._weights[model].load(folder)
-
-
-def _weights(resident: Resident, name: str, spec: Diffusion, seed: int) -> Weights:
-    if spec.train == "lora":
-        return Adapter(resident, name, spec, seed)
-    return Full(resident, name) if spec.train == "full" else Frozen(resident)
 
 
 def _image_size(resident: Resident, name: str, spec: Diffusion) -> tuple[int, int]:

@@ -1,7 +1,5 @@
 """Loading a pipeline: which ones, without what, and in which types."""
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,18 +10,14 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import nn
 
 from sysgraph_schemas import Diffusion
 
-from ... import toys
 from ...errors import InputError
+from ..checkpoints.resident import explained, source
 from .quiet import quiet
-
-# What diffusers, transformers and safetensors raise for a folder that is no checkpoint, or a
-# damaged one.
-UNREADABLE = (OSError, ValueError, RuntimeError, TypeError, KeyError, SafetensorError)
 
 # Never loaded: they look at images after the fact, and are no part of the likelihood.
 _LEFT_OUT = {
@@ -60,17 +54,19 @@ def find(spec: Diffusion) -> Checkpoint:
     Raises:
         InputError: it is no pipeline of a supported class, or cannot be found.
     """
-    source = str(toys.model_folder(spec.id)) if toys.is_toy(spec.id) else spec.id
+    folder = source(spec)
     revision = {"revision": spec.revision} if spec.revision else {}
-    with _explained(spec.id):
-        kind = _supported(spec.id, DiffusionPipeline.load_config(source, **revision))
-        if not Path(source).is_dir():
-            source = kind.download(
-                source, use_safetensors=True, **revision, **_LEFT_OUT[kind.__name__]
+    with explained(spec.id), quiet():
+        config = DiffusionPipeline.load_config(folder, **revision)
+    kind = _supported(spec.id, config)
+    with explained(spec.id), quiet():
+        if not Path(folder).is_dir():
+            folder = kind.download(
+                folder, use_safetensors=True, **revision, **_LEFT_OUT[kind.__name__]
             )
-        stored = _stored_dtype(Path(source) / "unet")
+        stored = _stored_dtype(Path(folder) / "unet")
     dtype = stored if spec.dtype == "auto" else getattr(torch, spec.dtype)
-    return Checkpoint(spec.id, source, kind, dtype)
+    return Checkpoint(spec.id, folder, kind, dtype)
 
 
 def load_pipeline(found: Checkpoint, device: torch.device) -> Any:
@@ -82,7 +78,7 @@ def load_pipeline(found: Checkpoint, device: torch.device) -> Any:
     Raises:
         InputError: it cannot be loaded.
     """
-    with _explained(found.id):
+    with explained(found.id), quiet():
         pipeline: Any = found.kind.from_pretrained(
             found.folder, use_safetensors=True, dtype=found.dtype, **_LEFT_OUT[found.kind.__name__]
         )
@@ -101,22 +97,11 @@ def load_unet(found: Checkpoint, device: torch.device) -> nn.Module:
     Raises:
         InputError: it cannot be loaded.
     """
-    with _explained(found.id):
+    with explained(found.id), quiet():
         unet: nn.Module = UNet2DConditionModel.from_pretrained(
             found.folder, subfolder="unet", use_safetensors=True, dtype=found.dtype
         )
     return unet.to(device).eval()
-
-
-@contextlib.contextmanager
-def _explained(name: str) -> Iterator[None]:
-    try:
-        with quiet():
-            yield
-    except InputError:
-        raise
-    except UNREADABLE as error:
-        raise InputError(f"cannot load model id {name!r}: {error}") from error
 
 
 def bare(pipeline: Any, **components: Any) -> Any:
@@ -126,11 +111,11 @@ def bare(pipeline: Any, **components: Any) -> Any:
 
 
 def _supported(name: str, config: Any) -> type[Any]:
-    kind, scheduler = str(config.get("_class_name")), config.get("scheduler") or [None, None]
+    kind = str(config.get("_class_name"))
     if kind in _CLASSES:
         return _CLASSES[kind]
     why = f"it is a {kind}"
-    if "FlowMatch" in str(scheduler[-1]):
+    if "FlowMatch" in str(config.get("scheduler")):
         why += ", which is trained by flow matching: its likelihood has another form"
     raise InputError(
         f"model id {name!r} is not supported: {why}; supported are {' and '.join(_CLASSES)}"

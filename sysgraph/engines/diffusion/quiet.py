@@ -7,6 +7,7 @@ from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
 from ..checkpoints.quiet import quiet as quiet_transformers
+from ..checkpoints.quiet import without_bars
 
 
 @contextlib.contextmanager
@@ -17,15 +18,11 @@ def quiet() -> Iterator[None]:
     row by us (a caption beyond the text encoder's limit).
     """
     levels = [(m, m.get_verbosity()) for m in (diffusers_logging, transformers_logging)]
-    shown = diffusers_logging.is_progress_bar_enabled()
-    diffusers_logging.disable_progress_bar()
     for module, _ in levels:
         module.set_verbosity_error()
     try:
-        with quiet_transformers():
+        with quiet_transformers(), without_bars(diffusers_logging):
             yield
     finally:
         for module, level in levels:
             module.set_verbosity(level)
-        if shown:
-            diffusers_logging.enable_progress_bar()

@@ -1,25 +1,25 @@
 """One pipeline in memory, shared by every model that names it, and the adapters on its UNet."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from diffusers.utils.state_dict_utils import convert_state_dict_to_diffusers
-from peft import LoraConfig, get_peft_model_state_dict
+from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
-from sysgraph_schemas import Diffusion, LoRA
+from sysgraph_schemas import Diffusion
 
 from ...errors import InputError
 from ...pictures import Picture
+from ..checkpoints.adapters import Adapters
 from .autoencoder import Autoencoder
 from .cache import TensorCache
 from .captions import TextEncoder
-from .pipelines import find, load_pipeline
+from .pipelines import find, load_pipeline, load_unet
 from .quiet import quiet
 from .schedule import noise_schedule
+from .unet_adapters import UNetAdapters
 
 _LATENT_BYTES = 2**30
 
@@ -31,11 +31,14 @@ class Resident:
         InputError: the pipeline cannot be loaded, or is not supported.
     """
 
+    noun: ClassVar[str] = "UNet"
+
     def __init__(self, spec: Diffusion, device: torch.device) -> None:
         self.device = device
         self.checkpoint = find(spec)
         self.pipeline = load_pipeline(self.checkpoint, device)
         self.unet: Any = self.pipeline.unet
+        self.adapters: Adapters = UNetAdapters(self.unet, self.checkpoint.kind)
         self.schedule = noise_schedule(spec, self.pipeline.scheduler.config)
         self.autoencoder = Autoencoder(self.pipeline.vae)
         self.text = TextEncoder(self.pipeline)
@@ -46,8 +49,6 @@ class Resident:
                 f"{self.autoencoder.channels}"
             )
         self._latents: TensorCache[Picture] = TensorCache(_LATENT_BYTES)
-        self._active: str | None = None
-        self._trained: list[nn.Parameter] = []
 
     def image_size(self) -> tuple[int, int]:
         """Height and width of the images that the UNet was trained on, in pixels."""
@@ -72,93 +73,27 @@ class Resident:
             found.update(zip(absent, encoded, strict=True))
         return [(latents.float(),) for latents in found.values() if latents is not None]
 
-    # ---- adapters
+    # ---- the UNet as a whole
 
-    def module(self, adapter: str | None) -> nn.Module:
-        """The UNet with one adapter active, or (None) as it was loaded, until the next call."""
-        if adapter != self._active:
-            self._activate(adapter)
-        unet: nn.Module = self.unet
-        return unet
+    def load(self) -> nn.Module:
+        """Another copy of the UNet, frozen, in evaluation mode."""
+        return load_unet(self.checkpoint, self.device).requires_grad_(False)
 
-    def _activate(self, adapter: str | None) -> None:
-        if adapter is None:
-            self.unet.disable_adapters()
-        else:
-            self.unet.enable_adapters()
-            self.unet.set_adapter(adapter)
-        self._active = adapter
-        # peft freezes every adapter that is not active. A step's graph spans all of them, and a
-        # parameter that is frozen when the graph is walked back gets no gradient.
-        self.unet.requires_grad_(False)
-        for parameter in self._trained:
-            parameter.requires_grad_(True)
+    def save(self, module: Any, folder: Path) -> None:
+        """Writes a UNet into `folder/unet`, as `from_pretrained` of its class reads it."""
+        with quiet():
+            module.save_pretrained(folder / "unet")
 
-    def add_adapter(self, adapter: str, lora: LoRA, seed: int, *, trained: bool) -> None:
-        """Adds a LoRA adapter in float32; its initial weights depend on `lora` and `seed` alone.
+    def read(self, folder: Path) -> nn.Module:
+        """The UNet in `folder/unet`.
 
         Raises:
-            InputError: `lora.target_modules` names no module of the UNet.
+            one of UNREADABLE: there is none.
         """
-        config = LoraConfig(
-            r=lora.r,
-            lora_alpha=lora.alpha,  # type: ignore[arg-type]
-            target_modules=self._targets(lora.target_modules),
-        )
-        with torch.random.fork_rng(devices=[]), quiet(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # another adapter
-            torch.manual_seed(seed)
-            try:
-                self.unet.add_adapter(config, adapter)
-            except ValueError as error:
-                raise InputError(f"`lora.target_modules`: {error}") from error
-        parameters = self.adapter_parameters(adapter)
-        for parameter in parameters.values():  # peft gives them the type of the base
-            parameter.data = parameter.data.float()
-        self._trained += parameters.values() if trained else ()
-        self._activate(adapter)
-
-    def _targets(self, wanted: str | list[str]) -> list[str]:
-        """Module names as peft matches them; it knows `all-linear` of transformers alone."""
-        if wanted != "all-linear":
-            return [wanted] if isinstance(wanted, str) else [*wanted]
-        names = (name for name, m in self.unet.named_modules() if isinstance(m, nn.Linear))
-        # A layer that has an adapter already holds the linear layer that it stands for.
-        plain = (name.removesuffix(".base_layer") for name in names if ".lora_" not in name)
-        return list(dict.fromkeys(plain))
-
-    def adapter_parameters(self, adapter: str) -> dict[str, nn.Parameter]:
-        """The adapter's parameters by module name, without the adapter's own name in it."""
-        parts = [(name.split("."), p) for name, p in self.unet.named_parameters()]
-        return {
-            ".".join(part for part in name if part != adapter): parameter
-            for name, parameter in parts
-            if adapter in name
-        }
-
-    def adapter_state(self, adapter: str) -> dict[str, Tensor]:
-        """The adapter's weights, sharing memory, by the names diffusers saves them under."""
-        state = get_peft_model_state_dict(self.unet, adapter_name=adapter)
-        return {f"unet.{k}": v for k, v in convert_state_dict_to_diffusers(state).items()}
-
-    def adapter_config(self, adapter: str) -> LoraConfig:
-        """The adapter's peft settings."""
-        config = self.unet.peft_config[adapter]
-        assert isinstance(config, LoraConfig)
-        return config
-
-    def save_adapter(self, adapter: str, folder: Path) -> None:
-        """Writes the adapter into `folder` as `pipeline.load_lora_weights` reads it."""
-        state = self.adapter_state(adapter)
         with quiet():
-            type(self.pipeline).save_lora_weights(
-                folder,
-                unet_lora_layers={k.removeprefix("unet."): v for k, v in state.items()},
-                unet_lora_adapter_metadata=_plain(self.adapter_config(adapter)),
+            unet: nn.Module = UNet2DConditionModel.from_pretrained(
+                (folder / "unet").resolve(strict=True),
+                local_files_only=True,
+                use_safetensors=True,
             )
-
-
-def _plain(config: LoraConfig) -> dict[str, Any]:
-    """Peft's settings as JSON has them: it keeps module names as a set."""
-    settings = config.to_dict()
-    return {k: sorted(v) if isinstance(v, set) else v for k, v in settings.items()}
+        return unet

@@ -1,5 +1,6 @@
 """Images are the pipeline's own, whatever they are drawn beside."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import torch
 from diffusers import DiffusionPipeline
 from torch import Tensor
 
-from sysgraph import RunError
-from sysgraph.engines import Draw
+import sysgraph
+from sysgraph import InputError, RunError, System
+from sysgraph.engines import Draw, Search
 from sysgraph.engines.diffusion import DiffusionEngine, generation
 from sysgraph.pictures import Picture
 
@@ -126,3 +128,20 @@ def test_a_broken_decoder_is_told(make: MakeEngine) -> None:
     engine._weights["ada"].resident.pipeline.vae.decoder.conv_out.weight.data.fill_(torch.nan)
     with pytest.raises(RunError, match="pixels that are not finite"):
         engine.sample(draws(0))
+
+
+def test_a_search_is_refused_by_name(folders: dict[str, Path]) -> None:
+    graph = {
+        "sysgraph": 1,
+        "name": "test",
+        "models": {"ada": {"kind": "diffusion", "id": str(folders["sd"]), "train": "frozen"}},
+        "nodes": {
+            "caption": {"kind": "input"},
+            "image": {"kind": "diffusion", "model": "ada", "prompt": "{{ caption }}"},
+        },
+        "edges": ["caption -> image"],
+        "outputs": ["image"],
+    }
+    system = System(sysgraph.compile(sysgraph.load(json.dumps(graph))), device="cpu")
+    with pytest.raises(InputError, match="diffusion model 'ada' has no beam search: sample it"):
+        system.search([Search("ada", "fog", 1, 1)])

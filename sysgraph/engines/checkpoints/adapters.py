@@ -1,0 +1,121 @@
+"""LoRA adapters on one base, of which one at a time is active."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from peft import LoraConfig
+from torch import Tensor, nn
+
+from sysgraph_schemas import LoRA
+
+from ...errors import InputError
+from .quiet import quiet
+
+
+class SavedAdapter(NamedTuple):
+    """An adapter in a folder: its weights as `Adapters.state` names them, and peft's settings."""
+
+    weights: dict[str, Tensor]
+    settings: dict[str, Any]
+
+
+class Adapters(ABC):
+    """The adapters on a base. A subclass says how its library adds, switches and stores them.
+
+    Args:
+        base: the module that gets them, frozen.
+        settings: of peft, for every adapter.
+    """
+
+    def __init__(self, base: nn.Module, **settings: Any) -> None:
+        self._host: Any = base
+        """What has the adapters in it: the base, or what the library wraps it in."""
+        self._settings = settings
+        self._active: str | None = None
+        self._trained: list[nn.Parameter] = []
+
+    def module(self, adapter: str | None) -> nn.Module:
+        """The base with one adapter active, or (None) as it was loaded, until the next call."""
+        if adapter != self._active:
+            self._activate(adapter)
+        module: nn.Module = self._host
+        return module
+
+    def _activate(self, adapter: str | None) -> None:
+        self._switch(adapter)
+        self._active = adapter
+        # peft freezes every adapter that is not active. A step's graph spans all of them, and a
+        # parameter that is frozen when the graph is walked back gets no gradient.
+        self._host.requires_grad_(False)
+        for parameter in self._trained:
+            parameter.requires_grad_(True)
+
+    def add(self, adapter: str, lora: LoRA, seed: int, *, trained: bool) -> None:
+        """Adds a LoRA adapter; its initial weights depend on `lora` and `seed` alone.
+
+        Raises:
+            InputError: `lora.target_modules` names no module of the base.
+        """
+        config = LoraConfig(
+            r=lora.r,
+            lora_alpha=lora.alpha,  # type: ignore[arg-type]
+            target_modules=self._targets(lora.target_modules),
+            **self._settings,
+        )
+        with torch.random.fork_rng(devices=[]), quiet():
+            torch.manual_seed(seed)
+            try:
+                self._add(adapter, config)
+            except ValueError as error:
+                raise InputError(f"`lora.target_modules`: {error}") from error
+        self._trained += self.parameters(adapter).values() if trained else ()
+        self._activate(adapter)
+
+    def parameters(self, adapter: str) -> dict[str, nn.Parameter]:
+        """The adapter's parameters by module name, without the adapter's own name in it."""
+        parts = [(name.split("."), p) for name, p in self._host.named_parameters()]
+        return {
+            ".".join(part for part in name if part != adapter): parameter
+            for name, parameter in parts
+            if adapter in name
+        }
+
+    def config(self, adapter: str) -> LoraConfig:
+        """The adapter's peft settings."""
+        config = self._host.peft_config[adapter]
+        assert isinstance(config, LoraConfig)
+        return config
+
+    def _targets(self, wanted: str | list[str]) -> str | list[str]:
+        """`lora.target_modules` as the library takes them."""
+        return wanted
+
+    @abstractmethod
+    def _add(self, adapter: str, config: LoraConfig) -> None:
+        """Adds an adapter.
+
+        Raises:
+            ValueError: the settings do not fit the base.
+        """
+
+    @abstractmethod
+    def _switch(self, adapter: str | None) -> None:
+        """Makes one adapter active, or none; only called when there are some."""
+
+    @abstractmethod
+    def state(self, adapter: str) -> dict[str, Tensor]:
+        """The adapter's weights, sharing memory, by the names the library saves them under."""
+
+    @abstractmethod
+    def save(self, adapter: str, folder: Path) -> None:
+        """Writes the adapter into `folder`, as the library's own loader reads it."""
+
+    @abstractmethod
+    def read(self, folder: Path) -> SavedAdapter:
+        """What `save` wrote.
+
+        Raises:
+            one of UNREADABLE: it is not there, or damaged.
+        """

@@ -1,0 +1,86 @@
+"""Adapters on a pipeline's UNet, as diffusers adds and stores them."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+from diffusers.utils.state_dict_utils import convert_state_dict_to_diffusers
+from peft import LoraConfig, get_peft_model_state_dict
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ..checkpoints.adapters import Adapters, SavedAdapter
+from .quiet import quiet
+
+_FILE = "pytorch_lora_weights.safetensors"
+_PART = "unet."
+"""What diffusers puts before the names of weights and settings: a file can hold more parts."""
+
+
+class UNetAdapters(Adapters):
+    """Adapters in the layers of the UNet itself, in float32 whatever the UNet's type.
+
+    Args:
+        unet: gets the adapters.
+        pipeline: the class that reads and writes them.
+    """
+
+    def __init__(self, unet: nn.Module, pipeline: type[Any]) -> None:
+        super().__init__(unet)
+        self._pipeline = pipeline
+
+    def _add(self, adapter: str, config: LoraConfig) -> None:
+        with quiet(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # another adapter
+            self._host.add_adapter(config, adapter)
+        for parameter in self.parameters(adapter).values():  # peft gives them the base's type
+            parameter.data = parameter.data.float()
+
+    def _switch(self, adapter: str | None) -> None:
+        if adapter is None:
+            self._host.disable_adapters()
+        else:
+            self._host.enable_adapters()
+            self._host.set_adapter(adapter)
+
+    def _targets(self, wanted: str | list[str]) -> list[str]:
+        """Module names as peft matches them; it knows `all-linear` of transformers alone."""
+        if wanted != "all-linear":
+            return [wanted] if isinstance(wanted, str) else [*wanted]
+        names = (name for name, m in self._host.named_modules() if isinstance(m, nn.Linear))
+        # A layer that has an adapter already holds the linear layer that it stands for.
+        plain = (name.removesuffix(".base_layer") for name in names if ".lora_" not in name)
+        return list(dict.fromkeys(plain))
+
+    def state(self, adapter: str) -> dict[str, Tensor]:
+        """The adapter's weights, sharing memory, by the names diffusers saves them under."""
+        return {f"{_PART}{name}": weight for name, weight in self._plain_state(adapter).items()}
+
+    def _plain_state(self, adapter: str) -> dict[str, Tensor]:
+        state = get_peft_model_state_dict(self._host, adapter_name=adapter)
+        plain: dict[str, Tensor] = convert_state_dict_to_diffusers(state)
+        return plain
+
+    def save(self, adapter: str, folder: Path) -> None:
+        """Writes the adapter into `folder` as `pipeline.load_lora_weights` reads it."""
+        settings = self.config(adapter).to_dict()
+        with quiet():
+            self._pipeline.save_lora_weights(
+                folder,
+                unet_lora_layers=self._plain_state(adapter),
+                # As JSON has them: peft keeps module names as a set.
+                unet_lora_adapter_metadata={
+                    k: sorted(v) if isinstance(v, set) else v for k, v in settings.items()
+                },
+            )
+
+    def read(self, folder: Path) -> SavedAdapter:
+        """The adapter in a file of diffusers', which may lack the settings."""
+        weights = load_file(folder / _FILE)
+        with safe_open(folder / _FILE, framework="pt") as file:
+            metadata = (file.metadata() or {}).get("lora_adapter_metadata", "{}")
+        settings = dict(json.loads(metadata)).items()
+        ours = {k.removeprefix(_PART): v for k, v in settings if k.startswith(_PART)}
+        return SavedAdapter(weights, ours)
