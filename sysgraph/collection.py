@@ -24,7 +24,7 @@ from .data.traces import read_trace_row, trace_row
 from .errors import InputError
 from .files import claimed, is_free, write_text
 from .progress import Reporter
-from .scored import CHUNK, Scored, ordered, scored_chunks
+from .scored import Scored, ordered, scored_chunks
 from .scorers import Scorer, find_scorer
 from .system import System, occurrences_of
 from .training.pairs import Pair
@@ -147,9 +147,9 @@ def _sample(
     traces: Path,
     reporter: Reporter,
 ) -> None:
-    """Appends what `traces` lacks of the shard, chunk by chunk."""
+    """Appends what `traces` lacks of the shard, a few inputs at a time."""
     mine, numbers = rows[shard.places], range(1, len(rows) + 1)[shard.places]
-    done = _whole_chunks(traces, samples, len(mine))
+    done = _finished(traces, samples, len(mine), system.inputs_at_once(samples))
     chunks = scored_chunks(
         system,
         mine,
@@ -177,14 +177,17 @@ def _scored_row(program: Program, one: Scored, source: str, folder: Path) -> dic
     return {**trace_row(program, one.trace, folder), "source": source, "score": score}
 
 
-def _whole_chunks(traces: Path, samples: int, total: int) -> int:
-    """Inputs that a stopped call has finished, in whole chunks; what it wrote after them is cut."""
+def _finished(traces: Path, samples: int, total: int, at_once: int) -> int:
+    """Inputs that a stopped call has finished, a multiple of those that are drawn at once.
+
+    An image depends to rounding on what is drawn beside it. What was written of more is cut off.
+    """
     if not traces.is_file():
         return 0
     lines = traces.read_bytes().split(b"\n")[:-1]
     done = len(lines) // samples
     if done < total:
-        done -= done % CHUNK
+        done -= done % at_once
     size = sum(len(line) + 1 for line in lines[: done * samples])
     os.truncate(traces, size)
     return done

@@ -8,13 +8,9 @@ from statistics import fmean
 from typing import Any
 
 from .scorers import Scorer
-from .system import System, occurrences_of
+from .system import System
 from .trace import Trace
 from .training.pairs import Pair
-
-CHUNK = 64
-"""Inputs in one call of `System.sample`: enough to fill a model's batch, few enough to show
-progress."""
 
 
 @dataclass(frozen=True)
@@ -61,20 +57,12 @@ def scored_chunks(
     start: int = 0,
     occurrences: Sequence[int] | None = None,
 ) -> Iterator[list[Scored]]:
-    """`sample_scored` in chunks of `CHUNK` inputs.
-
-    Args:
-        start: inputs to leave out at the front, a multiple of `CHUNK`; it changes no other trace.
-        occurrences: as `System.sample` takes it, where `inputs` are a part of more.
-    """
-    if occurrences is None:
-        occurrences = occurrences_of(system.program, inputs)
-    for first in range(start, len(inputs), CHUNK):
-        chunk = slice(first, first + CHUNK)
-        traces = system.sample(inputs[chunk], n=samples, seed=seed, occurrences=occurrences[chunk])
+    """`sample_scored`, a few inputs at a time; `start` is as `System.stream` takes it."""
+    number = itertools.count(start * samples)
+    for traces in system.stream(inputs, samples, seed, start=start, occurrences=occurrences):
         yield [
-            Scored(trace, score, f"input {first + i // samples + 1}")
-            for i, (trace, score) in enumerate(zip(traces, scorer(traces), strict=True))
+            Scored(trace, score, f"input {next(number) // samples + 1}")
+            for trace, score in zip(traces, scorer(traces), strict=True)
         ]
 
 

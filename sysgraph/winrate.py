@@ -13,9 +13,11 @@ from .errors import InputError
 from .evaluation import Estimate, estimate
 from .judges import Comparison, Judge, Verdict
 from .progress import Reporter
-from .scored import CHUNK
 from .scorers import Scorer
 from .trace import Trace
+
+_AT_ONCE = 64
+"""Pairs that a scorer is given at once: few enough to show progress."""
 
 
 class Share(BaseModel):
@@ -147,8 +149,8 @@ def _settled(a: Trace, b: Trace) -> float | None:
 def _by_score(
     scorer: Scorer, pairs: Sequence[_Pair], advance: Callable[[int], None]
 ) -> Iterator[float]:
-    for start in range(0, len(pairs), CHUNK):
-        chunk = pairs[start : start + CHUNK]
+    for start in range(0, len(pairs), _AT_ONCE):
+        chunk = pairs[start : start + _AT_ONCE]
         scores = scorer([trace for pair in chunk for trace in pair])
         for a, b in zip(scores[::2], scores[1::2], strict=True):
             yield 0.5 + ((a > b) - (a < b)) / 2

@@ -167,15 +167,12 @@ def _answers(
     reporter: "Reporter",
 ) -> "list[Trace]":
     """One answer an input by the system with a run's models, or untrained (None)."""
-    from ..scored import CHUNK
-    from ..system import System, occurrences_of
+    from ..system import System
 
     system = System(program, model_dir=model_dir)
-    occurrences = occurrences_of(program, rows)
     traces: list[Trace] = []
     with reporter.task(f"answers of {model_dir or 'the untrained system'}", len(rows)) as task:
-        for start in range(0, len(rows), CHUNK):
-            part = slice(start, start + CHUNK)
-            traces += system.sample(rows[part], seed=seed, occurrences=occurrences[part])
-            task.advance(len(rows[part]))
+        for part in system.stream(rows, seed=seed):
+            traces += part
+            task.advance(len(part))
     return traces

@@ -68,6 +68,9 @@ class TableEngine:
             out.append(Completion(values[min(index, len(values) - 1)]))
         return out
 
+    def room(self, model: str) -> None:
+        """None: a value costs nothing."""
+
     @torch.no_grad()
     def search(self, searches: Sequence[Search]) -> list[list[Completion]]:
         """(Diverse) beam search over texts of one token; values of probability 0 are not found."""

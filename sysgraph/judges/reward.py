@@ -14,11 +14,11 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from ..device import default_device
 from ..engines.checkpoints.quiet import quiet
 from ..engines.checkpoints.resident import UNREADABLE
 from ..errors import InputError
 from ..progress import Reporter
-from ..system import default_device
 from ..trace import Trace
 from .base import question
 

@@ -10,7 +10,7 @@ import pytest
 
 import sysgraph
 from sysgraph import Trace, load_pairs
-from sysgraph.scored import CHUNK, Scored, mean_score, ordered_pairs, sample_scored
+from sysgraph.scored import Scored, mean_score, ordered_pairs, sample_scored
 
 from .digits import PROGRAM, ROWS, SCORER, lines
 
@@ -80,8 +80,10 @@ def test_equal_inputs_get_samples_of_their_own() -> None:
     groups = [
         tuple(str(one.trace.values) for one in scored[i : i + 4]) for i in range(0, len(scored), 4)
     ]
-    assert len(set(groups[:CHUNK]) & set(groups[CHUNK : 2 * CHUNK])) < 20
-    assert groups[:CHUNK] != groups[CHUNK : 2 * CHUNK] != groups[2 * CHUNK : 3 * CHUNK]
+    size = system.inputs_at_once(4)
+    assert 1 < size < 100
+    assert len(set(groups[:size]) & set(groups[size : 2 * size])) < 20
+    assert groups[:size] != groups[size : 2 * size] != groups[2 * size : 3 * size]
     assert len(set(groups)) > 120  # of 200 draws from 7^4 (not equally likely) groups
 
 

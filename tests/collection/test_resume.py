@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from sysgraph import InputError, Scorer, Trace
-from sysgraph.scored import CHUNK
+from sysgraph import InputError, Scorer, System, Trace
 
-from .digits import GRAPH, ROWS, digits
+from .digits import GRAPH, PROGRAM, ROWS, digits
 
 
 def test_stopped_anywhere_it_ends_the_same(run: Callable[..., Any], tmp_path: Path) -> None:
@@ -36,7 +35,9 @@ def test_what_was_done_is_not_done_again(run: Callable[..., Any], tmp_path: Path
     run(tmp_path / "c")
     traces = tmp_path / "c" / "traces.jsonl"
     whole = traces.read_bytes()
-    kept = b"".join(whole.splitlines(keepends=True)[: 4 * CHUNK])
+    size = System(PROGRAM, device="cpu").inputs_at_once(4)
+    assert size < len(ROWS)
+    kept = b"".join(whole.splitlines(keepends=True)[: 4 * size])
     traces.write_bytes(kept + b'{"torn')
     seen = []
 
@@ -45,7 +46,7 @@ def test_what_was_done_is_not_done_again(run: Callable[..., Any], tmp_path: Path
         return digits(several)
 
     run(tmp_path / "c", scorer=Scorer("digits", counting))
-    assert {int(t.extra["id"]) for t in seen} <= set(range(CHUNK, len(ROWS)))
+    assert {int(t.extra["id"]) for t in seen} <= set(range(size, len(ROWS)))
     assert traces.read_bytes() == whole
 
 

@@ -99,6 +99,9 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
             out.update(zip(batch, found, strict=True))
         return [out[i] for i in range(len(draws))]
 
+    def room(self, model: str) -> None:
+        """None: prompts differ in length, and what fits is a number of tokens."""
+
     def search(self, searches: Sequence[Search]) -> list[list[Completion]]:
         """Each search's k distinct texts or fewer, their ids stored; see `Searcher` for which.
 

@@ -121,7 +121,7 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
     def _sample(self, draws: Sequence[Draw], batch_size: int | None) -> list[Picture]:
         """Images of draws of one model."""
         model = draws[0].model
-        weights, size = self._weights[model], self._per_loop(model, batch_size)
+        weights, size = self._weights[model], min(self.room(model), batch_size or len(draws))
         out: list[Picture] = []
         for start in range(0, len(draws), size):
             batch = draws[start : start + size]
@@ -135,12 +135,12 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
             )
         return out
 
-    def _per_loop(self, model: str, batch_size: int | None) -> int:
+    def room(self, model: str) -> int:
+        """Images of one sampling loop."""
         height, width = self._sizes[model]
-        pixels = height * width // self._weights[model].resident.autoencoder.factor ** 2
+        pixels: int = height * width // self._weights[model].resident.autoencoder.factor ** 2
         guided = 2 if self._specs[model].guidance_scale > 1 else 1
-        fitting: int = max(1, _PIXELS_PER_LOOP // (pixels * guided))
-        return min(fitting, batch_size or fitting)
+        return max(1, _PIXELS_PER_LOOP // (pixels * guided))
 
 
 def _image_size(resident: Resident, name: str, spec: Diffusion) -> tuple[int, int]:

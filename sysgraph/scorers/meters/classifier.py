@@ -9,9 +9,9 @@ from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 from sysgraph_schemas.suggest import suggestion
 
+from ...device import default_device
 from ...errors import InputError
 from ...pictures import Picture
-from ...system import default_device
 from .base import Meter, text_field
 from .checkpoint import load
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import torch
 from transformers import CLIPModel, CLIPProcessor
 
+from ...device import default_device
 from ...errors import InputError
 from ...pictures import Picture
-from ...system import default_device
 from .base import Meter, text_field
 from .checkpoint import load
 

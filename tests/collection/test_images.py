@@ -14,7 +14,7 @@ from sysgraph import DataError, Scorer, Trace, collect, load_pairs
 from sysgraph.pictures import Picture
 from sysgraph.progress import Reporter
 
-from .engines.diffusion.folders import save_sd
+from ..engines.diffusion.folders import save_sd
 
 GRAPH = """
 sysgraph: 1
@@ -63,9 +63,8 @@ def run(graph: sysgraph.Graph, tmp_path: Path) -> Callable[..., Any]:
     inputs.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
 
     def call(name: str, **given: Any) -> Any:
-        return collect(
-            graph, inputs, output=tmp_path / name, scorer=SCORER, reporter=QUIET, **given
-        )
+        given = {"scorer": SCORER, **given}
+        return collect(graph, inputs, output=tmp_path / name, reporter=QUIET, **given)
 
     return call
 
@@ -164,3 +163,31 @@ def test_a_wrong_size_is_refused_before_training(
         "'painter' draws 8 x 8: resize it, or set the model's `width` and `height`",
     )
     assert not (tmp_path / "run").exists()
+
+
+def test_large_pipelines_are_saved_sooner(
+    graph: sysgraph.Graph,
+    run: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After four sampling loops: here each has room for 6 images, and an input has 12."""
+    monkeypatch.setattr("sysgraph.engines.diffusion.engine._PIXELS_PER_LOOP", 12 * 16)
+    whole = run("whole").file.with_name("traces.jsonl").read_bytes()
+    system = sysgraph.System(sysgraph.compile(graph), device="cpu")
+    assert [system.inputs_at_once(n) for n in (1, 2, 4, 100)] == [8, 4, 2, 1]
+    seen: list[Trace] = []
+
+    def stops(traces: Sequence[Trace]) -> list[float]:
+        if seen:
+            raise KeyboardInterrupt
+        seen.extend(traces)
+        return brightness(traces)
+
+    with pytest.raises(KeyboardInterrupt):
+        run("c", scorer=Scorer("brightness", stops))
+    assert {trace.extra["id"] for trace in seen} == {0, 1}
+    traces = tmp_path / "c" / "traces.jsonl"
+    assert traces.read_bytes() == b"".join(whole.splitlines(keepends=True)[:8])
+    run("c")
+    assert traces.read_bytes() == whole
