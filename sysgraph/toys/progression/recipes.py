@@ -18,7 +18,7 @@ class CaptionerRecipe(Recipe):
     probability `miscount` there are two or four captions, which no parser for three accepts.
     """
 
-    ascending: float = 0.25
+    ascending: float = 0.35
     slip: float = 0.03
     miscount: float = 0.04
     hidden_size: int = 64
@@ -26,7 +26,7 @@ class CaptionerRecipe(Recipe):
     heads: int = 4
     context: int = 96
     init_std: float = 0.1
-    steps: int = 300
+    steps: int = 900
     batch: int = 48
     learning_rate: float = 5e-3
 
