@@ -1,75 +1,14 @@
-"""Programs as text, LaTeX and JSON."""
+"""What `compile` says of a program: terms, objective, and what is computed when."""
 
-import json
 import re
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
-from jsonschema import Draft7Validator
 
-import sysgraph_compiler
-from sysgraph_compiler import Observation, Program, emit_latex, emit_text
-from sysgraph_compiler.json_schema import FILE, as_text, program_schema
-from sysgraph_compiler.pipeline import PASSES
-from sysgraph_schemas import load
+from sysgraph_compiler import Observation, emit_latex
 
-from .drawing.samples import KINDS, ODD_GATES
-from .test_objective import moa, parsed
-
-ODD = """\
-name: "50% & more\\n_x"
-models: {a_1: {kind: table, values: [x]}, b: {kind: table, values: [x], train: frozen}}
-nodes:
-  q_1: {kind: input}
-  d:
-    kind: lm
-    for_each: {who: [a_1, b], n: [1, "$&#%{}~^\\\\<|>_"]}
-    model: a_1
-    prompt: "{{ q_1 }}"
-  e: {kind: lm, for_each: {n: [1, 2, 3, 4, 5, 6, 7, 8]}, model: b, prompt: "{{ d | join }}"}
-  f: {kind: lm, for_each: {n: [a_1, b]}, model: "{{ n }}", prompt: "{{ e | join }}"}
-edges: [q_1 -> d, d -> e, e -> f]
-outputs: [f]
-"""
-TWO_KEYS = """
-models: {a: {kind: table, values: [x]}, b: {kind: table, values: [y]}}
-parsers: {lines: {kind: lines, max_items: 9, on_failure: reject}}
-nodes:
-  q: {kind: input}
-  t: {kind: lm, model: a, prompt: "{{ q }}"}
-  items: {kind: parse, parser: lines}
-  d:
-    kind: lm
-    for_each: {who: [a, b], item: items}
-    model: "{{ who }}"
-    prompt: "{{ item }}{% for one in items %}{{ one }}{% endfor %}"
-  e: {kind: lm, model: a, prompt: "{{ q }} {{ d | join }}"}
-  f: {kind: lm, model: a, prompt: "{{ q }}"}
-edges: [q -> t, t -> items, items -> d, "q, d -> e", q -> f]
-outputs: [e, f]
-"""
-SAMPLING = Observation(None, "sampling")
-
-
-def programs() -> list[Program]:
-    odd = [load(ODD, [f"fit.{fit}"]) for fit in ("loss=hinge", "credit=node", "loss=ipo")]
-    return [
-        *(moa(Observation()), moa(SAMPLING), moa(Observation(("draft", "answer")))),
-        moa(Observation(), "fit.label_smoothing=0.1", "fit.anchor=0"),
-        *(sysgraph_compiler.compile(graph) for graph in odd),
-        sysgraph_compiler.compile(odd[0], SAMPLING),
-        sysgraph_compiler.compile(odd[0], Observation(("e", "f"))),
-        sysgraph_compiler.compile(parsed(["last"])),
-        moa(SAMPLING, "fit.sampling.sampler=ancestral", "fit.sampling.estimator=importance"),
-        *(kinds(KINDS), kinds(ODD_GATES), kinds(ODD_GATES, SAMPLING)),
-        *(kinds(KINDS, Observation(), "loops.refine.repeat=2"), kinds(TWO_KEYS)),
-    ]
-
-
-def kinds(text: str, observation: Observation = Observation(), *overrides: str) -> Program:  # noqa: B008
-    return sysgraph_compiler.compile(load(f"name: g\n{text}", overrides), observation)
+from .drawing.samples import KINDS
+from .emitted import SAMPLING, kinds
+from .test_objective import moa
 
 
 def test_direct_says_what_is_computed_when() -> None:
@@ -207,30 +146,6 @@ def test_a_choice_that_the_prompt_reads_stays_a_parent() -> None:
     assert "[route = code, with tests or none] log p_ada(code | task, route)" in str(kinds(read))
 
 
-def test_latex_of_gates_loops_elements_and_bounds() -> None:
-    text = emit_latex(kinds(KINDS))
-    for part in (
-        r"\mathbf{1}[\text{route} = \text{math}] \, \log p_{\theta_{\text{ada}}}(\text{sum}",
-        r"\text{route} \in \{\text{code, with tests}, \text{none}\}",
-        r"\sum_{t=1}^{3} \Bigl[ \log p_{\theta_{\text{ada}}}(\text{draft}_{t} \mid \text{best}, "
-        r"\text{critique}_{t-1}, \text{draft}_{t-1})",
-        r"(\text{critique}_{\text{facts},t} \mid \text{draft}_{t}) \Bigr]",
-        r"\text{critique}_{0} = \text{draft}_{0} &= \varnothing",
-        r"\sum_{i=1}^{|\text{captions}|} \log p_{\theta_{\text{painter}}}(\text{image}_{i} "
-        r"\mid \text{captions}_{i})",
-        r"\bigl[ 2500 (-\ell_\theta + \ell_{\mathrm{ref}}) \bigr]",
-    ):
-        assert part in text
-    short = emit_latex(kinds(KINDS, Observation(), "loops.refine.repeat=1"))
-    assert r"\sum_{t=1}" not in short
-    assert r"(\text{draft}_{1} \mid \text{best})" in short
-    two = emit_latex(kinds(TWO_KEYS))
-    assert (
-        r"\sum_{i_{1} \in \{\text{a}, \text{b}\}} \sum_{i_{2}=1}^{|\text{items}|} "
-        r"\log p_{\theta_{i_{1}}}(\text{d}_{i_{1},i_{2}} \mid \text{items})"
-    ) in two
-
-
 @pytest.mark.parametrize(
     ("objective", "said", "written"),
     [
@@ -257,66 +172,3 @@ def test_a_bound_is_written_as_it_is_computed(objective: str, said: str, written
     latex = emit_latex(program)
     assert written in latex
     assert r"\frac{0.3}{|s^w|} \log p_\theta(s^w \setminus \{\text{image}\} \mid x)" in latex
-
-
-@pytest.mark.parametrize("text", [ODD, f"name: g\n{KINDS}", f"name: g\n{ODD_GATES}"])
-@pytest.mark.parametrize("name", [name for name, _ in PASSES])
-def test_a_program_after_any_pass_is_a_program(name: str, text: str) -> None:
-    graph = load(text)
-    program = sysgraph_compiler.compile(graph, until=name)
-    assert Program.from_json(program.to_json()) == program
-    assert emit_text(program)
-    assert emit_latex(program)
-    assert (program == sysgraph_compiler.compile(graph)) == (name == PASSES[-1][0])
-
-
-@pytest.mark.parametrize("program", programs())
-def test_latex_is_balanced_and_escaped(program: Program) -> None:
-    text = emit_latex(program)
-    bare = re.sub(r"\\[\\{}$&#_%]|^%.*", "", text, flags=re.MULTILINE)
-    assert bare.count("{") == bare.count("}")
-    assert bare.count("&") == len(text.split(" \\\\\n"))
-    assert not re.search(r"[$#%~]|\\text\{[^}]*_", bare)
-    assert text.count("\\Bigl") == text.count("\\Bigr")
-
-
-def test_latex_of_groups() -> None:
-    text = emit_latex(sysgraph_compiler.compile(load(ODD)))
-    assert r"\sum_{i \in \{\text{1}, \text{2}, \dots, \text{8}\}} \log p_{\text{b}}" in text
-    assert r"\log p_{\theta_{\text{a\_1}}}(\text{f}_{\text{a\_1}} \mid \text{e})" in text
-    sampled = emit_latex(moa(Observation(("draft", "answer"))))
-    assert r"\log \sum_{a=1}^{k} \exp \Bigl[ \log p_{\theta_{\text{ada}}}" in sampled
-    assert r"\text{revision}^{(a)}" in sampled
-
-
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
-def test_latex_compiles(tmp_path: Path) -> None:
-    body = "\n".join(map(emit_latex, programs()))
-    head = "\\documentclass{article}\\usepackage{amsmath, amssymb}\\begin{document}\n"
-    (tmp_path / "t.tex").write_text(f"{head}{body}\\end{{document}}\n", encoding="utf-8")
-    done = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
-        *(),
-        cwd=tmp_path,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:]
-
-
-def test_the_schema_of_the_ir_is_up_to_date() -> None:
-    """`python -m sysgraph_compiler.json_schema` writes it."""
-    assert FILE.read_text(encoding="utf-8") == as_text(program_schema())
-
-
-@pytest.mark.parametrize("program", programs())
-def test_json_is_as_its_schema_says(program: Program) -> None:
-    Draft7Validator(program_schema()).validate(json.loads(program.to_json()))
-    assert Program.from_json(program.to_json()) == program
-
-
-def test_every_field_of_the_ir_is_described() -> None:
-    schema = program_schema()
-    for definition in (schema, *schema["$defs"].values()):
-        assert all(field.get("description") for field in definition["properties"].values())

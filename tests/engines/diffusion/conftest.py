@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
+from sysgraph.engines import Request
 from sysgraph.engines.diffusion import DiffusionEngine
+from sysgraph.objectives.diffusion import noise_seeds
 from sysgraph.pictures import Picture
 from sysgraph_schemas import Diffusion
 
@@ -66,3 +69,15 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Picture]:
     for path in paths:
         Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(path)
     return [Picture.read(path) for path in paths]
+
+
+@pytest.fixture
+def score(pictures: list[Picture]) -> Callable[..., Tensor]:
+    def values(engine: DiffusionEngine, model: str = "ada", *, reference: bool = False) -> Tensor:
+        requests = [
+            Request(model, "a red fox", picture, noise=noise_seeds(i, "image", 1))
+            for i, picture in enumerate(pictures[:2])
+        ]
+        return engine.log_prob(requests, reference=reference)
+
+    return values
