@@ -181,7 +181,7 @@ def test_a_run_folder(
         eval_fraction=0.25,
     )
     sysgraph.fit(graph, output=run, scorer=checksum, reporter=quiet)
-    assert {entry.name for entry in run.iterdir()} == {
+    assert {entry.name for entry in run.glob("[!.]*")} == {
         "graph.yaml",
         "program.json",
         "metrics.jsonl",
