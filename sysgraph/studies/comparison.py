@@ -75,12 +75,10 @@ def study(
         )
     opened = open_bench(graph, program, Path(output), scorer, judge, reporter or Reporter())
     with opened as bench:
-        if compare == "samplers":
-            entries = sampler_rows(bench)
-        else:
-            entries = training_rows(bench, unobserved=unobserved)
+        samplers = compare == "samplers"
+        rows = sampler_rows(bench) if samplers else training_rows(bench, unobserved=unobserved)
         try:
-            result, runs = _compared(bench, entries, seeds, bench.root / _TABLES[compare], on_row)
+            result, runs = _compared(bench, rows, seeds, bench.root / _TABLES[compare], on_row)
         except (Interrupted, KeyboardInterrupt):
             again = "interrupted; the same study, started again, goes on here"
             raise Interrupted(again) from None
