@@ -1,4 +1,4 @@
-"""Training curves of a study's rows, as JSON and as a picture (arXiv 2502.17721, Figure 7)."""
+"""Training curves of a study's rows, as JSON and a picture (arXiv 2502.17721, Figures 6 and 7)."""
 
 import functools
 import json

@@ -36,7 +36,7 @@ def load(
                 raise ValueError(f"it has no {sorted(report['missing_keys'])[0]}")
             prepare = processor.from_pretrained(name, trust_remote_code=False)
     # ImportError: some models need a package of their own.
-    except (*UNREADABLE, TypeError, ImportError) as error:
+    except (*UNREADABLE, ImportError) as error:
         raise InputError(f"cannot load the {what} {name!r}: {error}") from error
     nn.Module.to(module, device)
     return module.eval(), prepare
