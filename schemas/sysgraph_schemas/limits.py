@@ -34,3 +34,7 @@ MAX_LOOP_DEPTH = 3
 """Loops of a template inside one another."""
 MAX_STEPS = 200_000
 """Loop turns of one rendering."""
+MAX_WORK = 20_000_000
+"""Characters that one rendering may read, copy and make, and nodes of the template it may visit."""
+MAX_ARMS = 100
+"""`elif` of a template after one another, those of the `if` around included."""

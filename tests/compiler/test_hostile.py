@@ -132,6 +132,7 @@ BOMBS = {
     "deep not": prompt("{{ " + "not " * 20000 + "q }}"),
     "long sum": prompt("{{ q" + " + q" * 20000 + " }}"),
     "deep if": prompt("{% if q %}" * 5000 + "{% endif %}" * 5000),
+    "long elif": prompt("{% if q %}" + "{% elif q %}" * 8000 + "{% endif %}"),
     "deep for": prompt("{% for i in q %}" * 60 + "{% endfor %}" * 60),
     "many digits": prompt("{{ " + "9" * 50000 + " }}"),
     "many filters": prompt("{{ q" + " | upper" * 10000 + " }}"),
