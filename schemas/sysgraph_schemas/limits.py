@@ -14,6 +14,8 @@ MAX_PATTERNS = 20_000
 """Characters of all regular expressions."""
 MAX_CASELESS = 1_000
 """Characters of all regular expressions with `(?i)`, whose character ranges are dear to compile."""
+MAX_UNROLLED = 20_000
+"""Characters of all regular expressions with each part as often as it must repeat."""
 MAX_ITEM = 200
 """Characters of one `for_each` item."""
 MAX_VARIABLES = 10_000
