@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any
 
@@ -68,15 +68,13 @@ def _unrolled(part: Any) -> int:
 
     So it is compiled by `regex`, which runs it.
     """
-    if not isinstance(part, _parser.SubPattern | Sequence) or isinstance(part, str):
-        return 0
-    total = 0
-    for each in part:
-        match each:
-            case (operator, (fewest, _, body)) if operator in _REPEATS:
-                total += 1 + max(1, fewest) * _unrolled(body)
-            case (operator, argument):
-                total += 1 + _unrolled(argument)
-            case _:
-                total += _unrolled(each)
-    return total
+    if isinstance(part, _parser.SubPattern):
+        return sum(1 + _repeated(operator, argument) for operator, argument in part)
+    return sum(map(_unrolled, part)) if isinstance(part, tuple | list) else 0
+
+
+def _repeated(operator: object, argument: Any) -> int:
+    if operator not in _REPEATS:
+        return _unrolled(argument)
+    fewest, _, body = argument
+    return max(1, int(fewest)) * _unrolled(body)
