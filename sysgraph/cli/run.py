@@ -44,9 +44,11 @@ def run(
     if output is not None and all(variable.type != "image" for variable in program.variables):
         raise InputError("--output is for images, and this system draws none")
 
+    from ..progress import Reporter
     from ..system import System
 
     system = System(program, model_dir=model_dir)
+    system.tell(Reporter())
     (trace,) = system.sample(inputs, seed=seed)
     name = re.sub(r"[^\w.-]+", "-", program.name)
     trace = _with_files(trace, Path(output or f"runs/{name}-images"))
