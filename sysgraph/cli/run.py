@@ -103,7 +103,9 @@ def _shown(program: Program, trace: Trace, variable: Variable) -> str:
         text = value if isinstance(value, str) else "\n".join(f"- {item}" for item in value)
         is_long = "\n" in text or not isinstance(value, str)
     elif name in trace.rejected:
-        text, is_long = "(nothing: a parser or tool rejected what it hangs on)", False
+        from ..forward import why_rejected
+
+        text, is_long = f"(nothing: {why_rejected(program, variable, trace)})", False
     else:
         text, is_long = f"(not run: {why_skipped(variable, trace)})", False
     mark = " (output)" if name in program.outputs else ""

@@ -147,7 +147,7 @@ def test_what_is_odd_is_told(template: str, said: list[str]) -> None:
     assert all(part in odd for part, odd in zip(said, found, strict=True))
 
 
-@pytest.mark.parametrize("style", STYLES.keys() - {"macros and filters"})
+@pytest.mark.parametrize("style", [style for style in STYLES if style != "macros and filters"])
 def test_published_styles_lose_nothing(style: str) -> None:
     tokens = tokenizer(STYLES[style])
     found = list(prompt_oddities(tokens, ROLES, answers=True))
