@@ -48,7 +48,7 @@ def texts(tokens: PreTrainedTokenizerFast, context: Any, text: str) -> tuple[str
     """Prompt and completion that are scored, as text."""
     found = encode(tokens, context, Completion(text), vocabulary=len(tokens))
     assert found.prompt == encode_prompt(tokens, context)
-    return tokens.decode(found.prompt), tokens.decode(found.completion)
+    return str(tokens.decode(list(found.prompt))), str(tokens.decode(list(found.completion)))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def talker(tmp_path: Path) -> Callable[[PreTrainedTokenizerFast], Path]:
     """A checkpoint that says "b" or ends its turn with <|end|>, one as likely as the other."""
 
     def make(tokens: PreTrainedTokenizerFast) -> Path:
-        sizes = {"hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 1}
+        sizes: dict[str, Any] = {"hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 1}
         config = LlamaConfig(vocab_size=len(tokens), num_hidden_layers=1, **sizes)
         config.tie_word_embeddings = False
         model = LlamaForCausalLM(config)

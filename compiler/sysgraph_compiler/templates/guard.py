@@ -6,7 +6,7 @@ plain Python (loops, comparisons, `~`, slices, macros) gets filters that charge,
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import nodes, pass_context, pass_eval_context
 from jinja2.runtime import Context, LoopContext, Macro
@@ -37,7 +37,7 @@ class GuardedEnvironment(ImmutableSandboxedEnvironment):
     def guard(self) -> None:
         """Makes all filters and tests charge; to be called when they are complete."""
         self.filters = {
-            name: _charging(run, FILTER_COSTS.get(name, linear))
+            name: _charging(cast(Any, run), FILTER_COSTS.get(name, linear))
             for name, run in self.filters.items()
         } | {
             _TURNS: _turns,
@@ -46,7 +46,7 @@ class GuardedEnvironment(ImmutableSandboxedEnvironment):
             _COPIED: _copied,
             _SOUGHT: _sought,
         }
-        self.tests = {name: _charging(run, _of_test) for name, run in self.tests.items()}
+        self.tests = {name: _charging(cast(Any, run), _of_test) for name, run in self.tests.items()}
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """The operator's value, charged before."""
@@ -150,11 +150,13 @@ class _Guard(NodeTransformer):
 
     def visit_For(self, node: nodes.For) -> nodes.For:
         self.generic_visit(node)
-        node.iter = _filtered(node.iter, _TURNS, 1 + _weight([node.test] if node.test else []))
+        node.iter = _filtered(
+            cast(nodes.Expr, node.iter), _TURNS, 1 + _weight([node.test] if node.test else [])
+        )
         node.body = _tolled(node.body)
         return node
 
-    def _visit_body(self, node: Any) -> nodes.Node:
+    def _visit_body(self, node: nodes.Macro | nodes.CallBlock | nodes.Block) -> nodes.Node:
         self.generic_visit(node)
         node.body = _tolled(node.body)
         return node

@@ -101,8 +101,8 @@ def _environment() -> GuardedEnvironment:
         "raise_exception": _refuse,
         "strftime_now": _strftime_now,
     }
-    environment.filters["random"] = _noted("draws at random", environment.filters["random"])
-    environment.globals["lipsum"] = _noted("draws at random", environment.globals["lipsum"])
+    environment.filters["random"] = _noted("draws at random", cast(Any, theirs.filters["random"]))
+    environment.globals["lipsum"] = _noted("draws at random", cast(Any, theirs.globals["lipsum"]))
     environment.guard()
     return environment
 

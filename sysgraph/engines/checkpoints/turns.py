@@ -53,6 +53,6 @@ def _end(tokenizer: PreTrainedTokenizerBase, after: str) -> int | None:
     for token in encode_rendered(tokenizer, after):
         if token in special:
             return token
-        if tokenizer.decode([token]).strip():
+        if str(tokenizer.decode([token])).strip():
             return None
     return None
