@@ -85,6 +85,8 @@ def collect(
     settings["shards"] = part.count
     _require_same(folder, settings)
     system = System(program, model_dir=model_dir)
+    reporter = reporter or Reporter()
+    system.tell(reporter)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -92,7 +94,7 @@ def collect(
     traces = folder / part.file(TRACES)
     with claimed(traces):
         write_text(folder / part.file(SETTINGS), json.dumps(settings, indent=2) + "\n")
-        _sample(system, rows, part, scorer, samples, seed, traces, reporter or Reporter())
+        _sample(system, rows, part, scorer, samples, seed, traces, reporter)
         return _pair(program, traces, folder / part.file(PAIRS), samples)
 
 

@@ -44,10 +44,11 @@ def _parsed(program: Program, variable: Variable, known: Known) -> Value | None:
     source = _value(variable.reads[0], known)
     if source is None:
         return None
+    parser = program.parsers[variable.parser]
     try:
-        return parse(program.parsers[variable.parser], str(plain(source)))
+        return parse(parser, str(plain(source)))
     except ParseFailure as error:
-        raise Failure(str(error)) from error
+        raise Failure(f"parser {variable.parser!r} ({parser.kind}): {error}") from error
 
 
 def _called(program: Program, variable: Variable, known: Known) -> Value | None:
@@ -65,7 +66,7 @@ def _called(program: Program, variable: Variable, known: Known) -> Value | None:
         return toolbox_of(program).call(variable, arguments)
     except ToolError as error:
         if tool.on_failure == "reject":
-            raise Failure(str(error)) from error
+            raise Failure(f"tool {tool.name!r}: {error}") from error
         if tool.on_failure == "default" and tool.default is not None:
             return tool.default
         raise RunError(

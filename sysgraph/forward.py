@@ -118,6 +118,18 @@ def complete(program: Program, trace: Trace) -> Trace:
     return course.trace(trace)
 
 
+def why_rejected(program: Program, variable: Variable, trace: Trace) -> str:
+    """Why a rejected variable of a completed trace has no value, for people."""
+    if absence(variable, trace) is None:
+        try:
+            compute(program, variable, trace)
+        except Failure as error:
+            return str(error)
+    hangs_on = [parent for parent in variable.parents if parent in trace.rejected]
+    have = "has" if len(hangs_on) == 1 else "have"
+    return f"{', '.join(hangs_on)} {have} no value"
+
+
 def requests(program: Program, trace: Trace) -> Iterator[tuple[str, Request]]:
     """(variable, request) for every term with a likelihood that a completed `trace` has.
 

@@ -1,7 +1,7 @@
 """The models of a program, resident: they score requests, draw and search, and are saved."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,10 +12,11 @@ from sysgraph_compiler import Program
 
 from . import choices
 from .device import default_device
-from .engines import Draw, Engine, Request, Sampler, Search, Searcher, engine_of
+from .engines import Draw, Engine, Prompted, Request, Sampler, Search, Searcher, engine_of
 from .engines.grouping import grouped, in_groups
 from .errors import InputError
 from .pictures import Picture
+from .progress import Reporter
 from .tools import toolbox_of
 from .trace import Completion
 
@@ -56,8 +57,14 @@ class Models:
         engines = self._engines.items()
         self._samplers: dict[str, Sampler] = {m: e for m, e in engines if isinstance(e, Sampler)}
         self._searchers: dict[str, Searcher] = {m: e for m, e in engines if isinstance(e, Searcher)}
+        self.warnings = tuple(_oddities(program, self._engines))
         if model_dir is not None:
             self.load(model_dir)
+
+    def tell(self, reporter: Reporter) -> None:
+        """Shows `warnings`: what chat templates do to nodes' messages."""
+        for text in self.warnings:
+            reporter.warning(text)
 
     # ---- asking
 
@@ -177,6 +184,28 @@ class Models:
         """
         for model, saved in _saved_models(self.program, folder).items():
             self._engines[model].load(model, saved)
+
+
+def _oddities(program: Program, engines: Mapping[str, Engine]) -> Iterator[str]:
+    """What chat templates do to the messages of nodes, each model and kind of prompt once.
+
+    Raises:
+        InputError: a template does not take a node's messages.
+    """
+    models = {term.variable: term.model for term in program.terms}
+    nodes: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for variable in program.variables:
+        model = models.get(variable.name)
+        if model is not None and variable.messages:
+            nodes[model, tuple(m.role for m in variable.messages)].append(variable.node)
+    for (model, roles), several in nodes.items():
+        where = f"{', '.join(dict.fromkeys(several))}: model {model!r}"
+        engine = engines[model]
+        if isinstance(engine, Prompted):
+            try:
+                yield from (f"{where}: {odd}" for odd in engine.oddities(model, roles))
+            except InputError as error:
+                raise InputError(f"{where}: {error}") from error
 
 
 def _saved_models(program: Program, folder: Path | str) -> dict[str, Path]:

@@ -1,11 +1,12 @@
 """The named parsers of a graph file, run on text."""
 
-import json
 from collections.abc import Callable
 
 import regex
 
 from sysgraph_schemas import Json, Lines, ParserSpec, Regex, Split, Tagged
+
+from .json_text import NoJson, field_of
 
 # A pattern comes from the graph file and a text from a model: neither may hang the run.
 _MATCH_SECONDS = 2.0
@@ -74,17 +75,31 @@ def _matches(pattern: str, text: str) -> list[str]:
 
 def _json(parser: Json, text: str) -> list[str]:
     try:
-        value = json.loads(text)[parser.field]
+        value = field_of(text, parser.field)
+    except NoJson as error:
+        raise ParseFailure(str(error)) from error
+    if parser.many and not isinstance(value, list):
+        raise ParseFailure(f"the field {parser.field!r} is {_kind(value)}, no list")
+    items = value if parser.many else [value]
+    return [_scalar(item, parser) for item in items]
+
+
+def _scalar(value: object, parser: Json) -> str:
+    """A text as it is, true and false as JSON writes them; numbers are texts already."""
+    where = f"the field {parser.field!r} " + ("has an item that is" if parser.many else "is")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        raise ParseFailure(f"{where} {_kind(value)}, no text or number")
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
         # An escape can spell half of a character, which is no text for tokenizers and files.
-        json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ParseFailure(f"no JSON object with a field {parser.field!r}") from error
-    items = value if parser.many and isinstance(value, list) else [value]
-    if (parser.many and not isinstance(value, list)) or not all(isinstance(i, str) for i in items):
-        raise ParseFailure(
-            f"field {parser.field!r} is not {'a list of strings' if parser.many else 'a string'}"
-        )
-    return items
+        raise ParseFailure(f"{where} a text with half of a character")
+    return value
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "a list", bool: "true or false", str: "a text"}
+    return names.get(type(value), "null")
 
 
 _FINDERS: dict[type, Callable[..., list[str]]] = {

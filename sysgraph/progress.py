@@ -73,6 +73,7 @@ class Reporter:
 
     def __init__(self, *, shown: bool = True) -> None:
         self.shown = shown
+        self._warned: set[str] = set()
         self.console = Console(stderr=True, highlight=False)
         self.live = shown and sys.stderr.isatty() and not self.console.is_dumb_terminal
 
@@ -84,6 +85,12 @@ class Reporter:
         """One line of log."""
         if self.shown:
             self.console.print(text, markup=False, soft_wrap=True)
+
+    def warning(self, text: str) -> None:
+        """A warning, however often it is given, once."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self.line(f"warning: {text}")
 
     @contextlib.contextmanager
     def task(self, name: str, total: int, done: int = 0) -> Iterator[Task]:

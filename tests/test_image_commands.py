@@ -59,7 +59,7 @@ def test_without_images_no_folder(
 ) -> None:
     done = here(["run", draws, "--input", "question=bad"], monkeypatch, capsys)
     assert done.code == 0
-    assert "image[1] (output): (nothing: a parser or tool rejected what it hangs on)" in done.out
+    assert "image[1] (output): (nothing: parts has no value)" in done.out
     assert not Path("runs").exists()
 
 

@@ -14,6 +14,8 @@ MAX_PATTERNS = 20_000
 """Characters of all regular expressions."""
 MAX_CASELESS = 1_000
 """Characters of all regular expressions with `(?i)`, whose character ranges are dear to compile."""
+MAX_UNROLLED = 20_000
+"""Characters of all regular expressions with each part as often as it must repeat."""
 MAX_ITEM = 200
 """Characters of one `for_each` item."""
 MAX_VARIABLES = 10_000
@@ -34,3 +36,7 @@ MAX_LOOP_DEPTH = 3
 """Loops of a template inside one another."""
 MAX_STEPS = 200_000
 """Loop turns of one rendering."""
+MAX_WORK = 20_000_000
+"""Characters that one rendering may read, copy and make, and nodes of the template it may visit."""
+MAX_ARMS = 100
+"""`elif` of a template after one another, those of the `if` around included."""

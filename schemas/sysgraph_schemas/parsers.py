@@ -80,7 +80,10 @@ class Tagged(_Extract):
 
 
 class Json(_ListParser):
-    """A field of a JSON object in the text: a string, or with `many` a list of strings."""
+    """A field of a JSON object in the text: a string or number, or with `many` a list of these.
+
+    The first object that has the field is read, whatever stands around it.
+    """
 
     noun: ClassVar[str] = "a json parser"
 
@@ -89,7 +92,7 @@ class Json(_ListParser):
     field: Annotated[str, Field(min_length=1, examples=["captions"])]
     """The object's key."""
     many: Annotated[bool, Field(examples=[True])] = False
-    """The field is a list of strings; gives list[text]."""
+    """The field is a list of strings or numbers; gives list[text]."""
 
     @property
     def can_fail(self) -> bool:

@@ -90,7 +90,9 @@ def _score(
     scorer, rows = find_scorer(name), load_inputs(program, source)
     scorer.require(rows, source)
     system = System(program, model_dir=model_dir)
-    return run(system, rows, scorer, best_of=best_of, seed=seed, reporter=Reporter())
+    reporter = Reporter()
+    system.tell(reporter)
+    return run(system, rows, scorer, best_of=best_of, seed=seed, reporter=reporter)
 
 
 def _judge_problems(
@@ -170,6 +172,7 @@ def _answers(
     from ..system import System
 
     system = System(program, model_dir=model_dir)
+    system.tell(reporter)
     traces: list[Trace] = []
     with reporter.task(f"answers of {model_dir or 'the untrained system'}", len(rows)) as task:
         for part in system.stream(rows, seed=seed):

@@ -44,9 +44,11 @@ def run(
     if output is not None and all(variable.type != "image" for variable in program.variables):
         raise InputError("--output is for images, and this system draws none")
 
+    from ..progress import Reporter
     from ..system import System
 
     system = System(program, model_dir=model_dir)
+    system.tell(Reporter())
     (trace,) = system.sample(inputs, seed=seed)
     name = re.sub(r"[^\w.-]+", "-", program.name)
     trace = _with_files(trace, Path(output or f"runs/{name}-images"))
@@ -101,7 +103,9 @@ def _shown(program: Program, trace: Trace, variable: Variable) -> str:
         text = value if isinstance(value, str) else "\n".join(f"- {item}" for item in value)
         is_long = "\n" in text or not isinstance(value, str)
     elif name in trace.rejected:
-        text, is_long = "(nothing: a parser or tool rejected what it hangs on)", False
+        from ..forward import why_rejected
+
+        text, is_long = f"(nothing: {why_rejected(program, variable, trace)})", False
     else:
         text, is_long = f"(not run: {why_skipped(variable, trace)})", False
     mark = " (output)" if name in program.outputs else ""

@@ -165,3 +165,18 @@ class Searcher(Protocol):
         Fewer than k where groups agree on a text or the model has no more texts.
         """
         ...
+
+
+@runtime_checkable
+class Prompted(Protocol):
+    """An engine whose models read messages, as their chat templates write them."""
+
+    def oddities(self, model: str, roles: Sequence[str]) -> Sequence[str]:
+        """What the template of `model` does to messages of these roles, if their author must know.
+
+        For people, one sentence each. Cheap: no model runs.
+
+        Raises:
+            InputError: it does not take them.
+        """
+        ...

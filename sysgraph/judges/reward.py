@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 
-import jinja2
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
@@ -15,6 +14,8 @@ from transformers import (
 )
 
 from ..device import default_device
+from ..engines.base import ChatTurn
+from ..engines.checkpoints.chat import chat_text
 from ..engines.checkpoints.quiet import quiet
 from ..engines.checkpoints.resident import UNREADABLE
 from ..errors import InputError
@@ -90,11 +91,11 @@ class RewardModel:
         asked, answer = question(trace.inputs), trace.output()
         if not self._tokenizer.chat_template:
             return f"{asked}\n\n{answer}"
-        turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+        turns = (ChatTurn("user", asked), ChatTurn("assistant", answer))
         try:
-            return str(self._tokenizer.apply_chat_template(turns, tokenize=False))
-        except jinja2.TemplateError as error:
-            raise InputError(f"the chat template of {self._name!r} refuses: {error}") from error
+            return chat_text(self._tokenizer, turns)
+        except InputError as error:
+            raise InputError(f"reward:{self._name}: {error}") from error
 
     def _ids(self, text: str) -> list[int]:
         special = not self._tokenizer.chat_template  # a template writes special tokens itself

@@ -3,6 +3,7 @@
 import ast
 import math
 import operator
+import warnings
 from collections.abc import Callable
 
 from .base import Tool, ToolError
@@ -45,11 +46,15 @@ def evaluate(expression: str) -> str:
     if len(expression) > _CHARACTERS:
         raise ToolError(f"the expression has more than {_CHARACTERS} characters")
     try:
-        value = _value(ast.parse(expression.strip(), mode="eval").body)
-        return _written(value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # `1if`: what Python thinks of it is not asked
+            tree = ast.parse(expression.strip(), mode="eval")
+        return _written(_value(tree.body))
     except ToolError:
         raise
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except SyntaxError as error:
+        raise ToolError(f"no arithmetic expression: {error.msg}") from error
+    except (ValueError, RecursionError, MemoryError) as error:
         raise ToolError(f"no arithmetic expression: {error}") from error
     except ArithmeticError as error:
         raise ToolError(str(error)) from error

@@ -73,6 +73,7 @@ def fit(
     reporter = reporter or Reporter()
     reporter.only_if(workers.main)
     system = System(program, device=workers.device)
+    system.tell(reporter)
     _check(system, material)
     workers.wait()  # every process has seen the folder as it was
     with folder.claimed() if workers.main else contextlib.nullcontext():

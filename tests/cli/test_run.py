@@ -85,7 +85,9 @@ def test_what_was_rejected_is_said(
 ) -> None:
     done = here(["run", graph, "--input", "question=bad", "--input", "hint=h"], monkeypatch, capsys)
     assert done.code == 0
-    assert "answer (output): (nothing: a parser or tool rejected what it hangs on)" in done.out
+    said = "(nothing: parser 'items' (split): 1 items, at least 2 wanted)"
+    assert f"parts[x]: {said}" in done.out
+    assert "answer (output): (nothing: parts[x], parts[y] have no value)" in done.out
 
 
 def test_every_wrong_input_at_once(graph: str) -> None:

@@ -132,6 +132,7 @@ BOMBS = {
     "deep not": prompt("{{ " + "not " * 20000 + "q }}"),
     "long sum": prompt("{{ q" + " + q" * 20000 + " }}"),
     "deep if": prompt("{% if q %}" * 5000 + "{% endif %}" * 5000),
+    "long elif": prompt("{% if q %}" + "{% elif q %}" * 8000 + "{% endif %}"),
     "deep for": prompt("{% for i in q %}" * 60 + "{% endfor %}" * 60),
     "many digits": prompt("{{ " + "9" * 50000 + " }}"),
     "many filters": prompt("{{ q" + " | upper" * 10000 + " }}"),
@@ -208,6 +209,10 @@ BOMBS = {
     "heavy, catastrophic": parser("pattern: '(a+)+$', on_failure: reject"),
     "heavy, catastrophic and long": parser("pattern: '" + "(a*)*" * 190 + "b', on_failure: reject"),
     "heavy, deep groups": parser("pattern: '" + "(" * 490 + ")" * 490 + "', on_failure: reject"),
+    "repeats of repeats": parser("pattern: '(a{65535}){65535}', on_failure: reject"),
+    "a long repeat": parser("pattern: 'a{4000000}', on_failure: reject"),
+    "repeats together": parser("pattern: '(ab){300}', on_failure: reject", 30),
+    "repeats in a look-ahead": parser("pattern: '(?=(?:a{999}|b){999})c', on_failure: reject"),
     "caseless": parser("pattern: '(?i)" + "[^a-\uffee]" * 140 + "', on_failure: reject", 40),
 }
 

@@ -1,5 +1,7 @@
 """Templates: what is refused, what is typed, what is rendered."""
 
+import tracemalloc
+
 import pytest
 from jinja2 import Environment, StrictUndefined
 
@@ -190,6 +192,52 @@ def test_loops_are_capped() -> None:
         render_template(triple, {"xs": xs})
     with pytest.raises(TemplateError, match="more than 3 loops"):
         render_template("{% for d in xs %}" + triple + "{% endfor %}", {"xs": xs})
+
+
+IN_LOOPS = "{% for a in xs %}{% for b in xs %}PART{% endfor %}{% endfor %}"
+SHARED = (
+    "{% for a in [[" + "q," * 999 + "]] %}{% for b in [[" + "a," * 999 + "]] %}"
+    "{% for c in [[" + "b," * 999 + "]] %}PART{% endfor %}{% endfor %}{% endfor %}"
+)
+COSTLY = {
+    "quotes in quotes": "{{ q" + " | tojson" * 36 + " }}",
+    "joins": IN_LOOPS.replace("PART", "{{ xs | join(q) | length }}"),
+    "sums": IN_LOOPS.replace("PART", "{{ (q + q) | length }}"),
+    "texts": IN_LOOPS.replace("PART", "{{ (q ~ q) | length }}"),
+    "slices": IN_LOOPS.replace("PART", "{{ q[1:] | length }}"),
+    "filters": IN_LOOPS.replace("PART", "{{ q | upper | length }}"),
+    "searches": IN_LOOPS.replace("PART", "{{ 'z' in q }}"),
+    "comparisons": IN_LOOPS.replace("PART", "{{ q == q }}"),
+    "long bodies": IN_LOOPS.replace("PART", "{{ [" + "1," * 2500 + "] | length }}"),
+    "shared lists, printed": SHARED.replace("PART", "{{ c }}"),
+    "shared lists as text": SHARED.replace("PART", "{{ c | string | length }}"),
+    "shared lists, compared": SHARED.replace("PART", "{{ c == c + [] }}"),
+    "shared lists, sorted": SHARED.replace("PART", "{{ c | sort | length }}"),
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_work_is_capped(name: str) -> None:
+    scope = {"q": "y" * 100_000, "xs": ["x" * 10] * 100, "n": 3}
+    tracemalloc.start()
+    with pytest.raises(TemplateError, match=r"more than [\d,]+ characters"):
+        render_template(COSTLY[name], scope)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100_000_000
+
+
+def test_a_remainder_is_no_way_to_fill_in_a_text() -> None:
+    with pytest.raises(TemplateError, match="need a number"):
+        render_template("{{ '%999999999d' is even }}", {})
+
+
+def test_arms_are_capped() -> None:
+    arms = "{% if n == 0 %}a" + "{% elif n == 1 %}b" * 100 + "{% else %}c"
+    assert render_template(arms + "{% endif %}", SCOPE) == "c"
+    for more in ("{% elif n %}", "{% else %}{% if n %}{% elif q %}{% endif %}"):
+        with pytest.raises(TemplateError, match="more than 100 `elif`"):
+            render_template(arms.replace("{% else %}c", more) + "{% endif %}", SCOPE)
 
 
 def test_errors_while_rendering_are_template_errors() -> None:

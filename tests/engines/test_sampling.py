@@ -192,9 +192,9 @@ def test_messages_are_sampled_after_the_generation_prompt(
 
 def test_messages_need_a_template(one_node: MakeProgram, plain_folder: Path) -> None:
     messages = [{"role": "user", "content": "{{ question }}"}]
-    system = System(one_node(plain_folder, messages=messages), device="cpu")
-    with pytest.raises(InputError, match=r"`messages:` needs a chat template .* use `prompt:`"):
-        system.sample(INPUTS[0])
+    said = r"answer: model 'ada': `messages:` needs a chat template .* use `prompt:`"
+    with pytest.raises(InputError, match=said):
+        System(one_node(plain_folder, messages=messages), device="cpu")
 
 
 def test_a_template_that_refuses_its_messages(
@@ -205,9 +205,9 @@ def test_a_template_that_refuses_its_messages(
     tokenizer.chat_template = "{{ raise_exception('System role not supported') }}"
     tokenizer.save_pretrained(tmp_path)
     messages = [{"role": "user", "content": "{{ question }}"}]
-    system = System(one_node(tmp_path, messages=messages), device="cpu")
-    with pytest.raises(InputError, match="refuses these messages: System role not supported"):
-        system.sample(INPUTS[0])
+    said = "answer: model 'ada': .* refuses these messages: System role not supported"
+    with pytest.raises(InputError, match=said):
+        System(one_node(tmp_path, messages=messages), device="cpu")
 
 
 def test_an_empty_prompt_needs_a_first_token(one_node: MakeProgram, chat_folder: Path) -> None:

@@ -67,6 +67,16 @@ def test_refused(expression: str) -> None:
         calculate(expression)
 
 
+@pytest.mark.parametrize("expression", ["1 is 1", "1()", "1if 2else 3", "0xfor 1", "'\\d'"])
+def test_what_python_would_warn_of(
+    expression: str, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    with pytest.raises(ToolError, match="only numbers"):
+        calculate(expression)
+    assert not recwarn.list
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     ("answers", "winner"),
     [

@@ -3,9 +3,11 @@
 import re
 import warnings
 from collections.abc import Iterator
+from re import _constants, _parser  # type: ignore[attr-defined]
+from typing import Any
 
 from sysgraph_schemas import Code, Diagnostic, Regex
-from sysgraph_schemas.limits import MAX_CASELESS, MAX_PATTERNS
+from sysgraph_schemas.limits import MAX_CASELESS, MAX_PATTERNS, MAX_UNROLLED
 
 from ..facts import Facts
 
@@ -24,7 +26,7 @@ _CASELESS = re.compile(r"\(\?[a-zA-Z]*i")
 
 def check(facts: Facts) -> Iterator[Diagnostic]:
     """Each pattern that does not compile."""
-    total = caseless = 0
+    total = caseless = unrolled = 0
     for name, parser in facts.graph.parsers.items():
         if not isinstance(parser, Regex):
             continue
@@ -40,6 +42,10 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                unrolled += _unrolled(_parser.parse(parser.pattern))
+                if unrolled > MAX_UNROLLED:
+                    yield facts.diagnose(CODE, _TOO_BIG, path, help=_SMALLER)
+                    return
                 re.compile(parser.pattern)
         except re.error as error:
             at = min(error.pos or 0, len(parser.pattern) - 1)
@@ -47,3 +53,28 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
             yield facts.diagnose(CODE, said, path, within=(at, at + 1))
         except (OverflowError, RecursionError, MemoryError):
             yield facts.diagnose(CODE, "this regular expression is too big", path)
+
+
+_TOO_BIG = (
+    f"the regular expressions have more than {MAX_UNROLLED:,} characters together with each part "
+    "as often as it must repeat, `a{3}` as `aaa`"
+)
+_SMALLER = "ask for fewer repetitions, or for any number of them: `+`, `{1,1000}`"
+_REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT, _constants.POSSESSIVE_REPEAT)
+
+
+def _unrolled(part: Any) -> int:
+    """The size of a parsed pattern with each part as often as it must repeat.
+
+    So it is compiled by `regex`, which runs it.
+    """
+    if isinstance(part, _parser.SubPattern):
+        return sum(1 + _repeated(operator, argument) for operator, argument in part)
+    return sum(map(_unrolled, part)) if isinstance(part, tuple | list) else 0
+
+
+def _repeated(operator: object, argument: Any) -> int:
+    if operator not in _REPEATS:
+        return _unrolled(argument)
+    fewest, _, body = argument
+    return max(1, int(fewest)) * _unrolled(body)

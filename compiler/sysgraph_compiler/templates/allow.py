@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from jinja2 import nodes
 
-from sysgraph_schemas.limits import MAX_AST_DEPTH, MAX_LOOP_DEPTH
+from sysgraph_schemas.limits import MAX_ARMS, MAX_AST_DEPTH, MAX_LOOP_DEPTH
 from sysgraph_schemas.suggest import suggestion
 
 from .filters import FILTERS, LOOP, TESTS
@@ -70,11 +70,17 @@ _LEGAL = "a template holds variables, loops, conditions, comparisons, + - ~ and 
 
 def forbidden(parsed: Parsed) -> tuple[Flaw, ...]:
     """Everything in the template that is not allowed."""
-    return tuple(_walk(parsed, parsed.tree, 0, 0))
+    return tuple(_walk(parsed, parsed.tree, 0, 0, 0))
 
 
-def _walk(parsed: Parsed, node: nodes.Node, depth: int, loops: int) -> Iterator[Flaw]:
+def _walk(parsed: Parsed, node: nodes.Node, depth: int, loops: int, arms: int) -> Iterator[Flaw]:
     loops += isinstance(node, nodes.For)
+    if isinstance(node, nodes.If) and arms + len(node.elif_) > MAX_ARMS:
+        # Python compiles each inside the one before.
+        start, end = parsed.find("elif", node.elif_[0].lineno if node.elif_ else node.lineno)
+        help = "a `for_each` key, an input or several nodes can do what so many cases do"
+        yield Flaw(f"more than {MAX_ARMS} `elif` after one another", start, end, help)
+        return
     if depth > MAX_AST_DEPTH or loops > MAX_LOOP_DEPTH:
         what = "loops" if loops > MAX_LOOP_DEPTH else "expressions and blocks"
         most = MAX_LOOP_DEPTH if loops > MAX_LOOP_DEPTH else MAX_AST_DEPTH
@@ -94,8 +100,18 @@ def _walk(parsed: Parsed, node: nodes.Node, depth: int, loops: int) -> Iterator[
     rule = _RULES.get(type(node))
     if rule is not None:
         yield from rule(parsed, node)
-    for child in node.iter_child_nodes():
-        yield from _walk(parsed, child, depth + 1, loops)
+    for child, before in _children(node):
+        yield from _walk(parsed, child, depth + 1, loops, arms + before)
+
+
+def _children(node: nodes.Node) -> Iterator[tuple[nodes.Node, int]]:
+    """What a node consists of, and how many `elif` must fail before each is reached."""
+    if not isinstance(node, nodes.If):
+        yield from ((child, 0) for child in node.iter_child_nodes())
+        return
+    yield from ((child, 0) for child in (node.test, *node.body))
+    yield from ((child, before) for before, child in enumerate(node.elif_, 1))
+    yield from ((child, len(node.elif_)) for child in node.else_)
 
 
 def _attribute(parsed: Parsed, node: nodes.Node) -> Iterator[Flaw]:

@@ -15,6 +15,7 @@ from ...trace import Completion
 from ..base import Context, Draw, Request, Search
 from ..checkpoints.batching import Ids, batches
 from ..checkpoints.engine import ENCODED, CheckpointEngine
+from ..checkpoints.prompt_check import changed_turns, prompt_oddities
 from ..grouping import in_groups
 from ..picking import pick
 from .beam import beam_search
@@ -50,8 +51,16 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
             )
         return None
 
-    def warning(self, request: Request) -> None:
-        """None: what can be scored is scored whole."""
+    def warning(self, request: Request) -> str | None:
+        """What the chat template changes in the request's messages, or None."""
+        if isinstance(request.context, str):
+            return None
+        return changed_turns(self._weights[request.model].resident.tokenizer, request.context)
+
+    def oddities(self, model: str, roles: Sequence[str]) -> tuple[str, ...]:
+        """What the model's chat template does to messages of these roles; see `Prompted`."""
+        tokenizer = self._weights[model].resident.tokenizer
+        return tuple(prompt_oddities(tokenizer, roles, answers=True))
 
     def length(self, request: Request) -> int:
         """Number of completion tokens, the end-of-sequence token included."""

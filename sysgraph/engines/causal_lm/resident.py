@@ -10,6 +10,7 @@ from sysgraph_schemas import CausalLM
 
 from ...errors import InputError
 from ..checkpoints.resident import Resident
+from ..checkpoints.turns import finished_turn
 
 
 class CausalLMResident(Resident):
@@ -30,7 +31,14 @@ class CausalLMResident(Resident):
         # The ids that the model knows may be more than its tokenizer has.
         self.vocabulary = self.base.get_input_embeddings().get_parameter("weight").shape[0]
         self.pad: int = end if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id
-        self.ends = _ends(self._generation_config, end)
+        self.ends = _ends(self._generation_config, end, self._turn_end())
+
+    def _turn_end(self) -> int | None:
+        """What the chat template ends a turn with, whatever else says so."""
+        turn = finished_turn(self.tokenizer)
+        if turn is None or turn.end is None or turn.end >= self.vocabulary:
+            return None
+        return turn.end
 
     def load(self) -> PreTrainedModel:
         """The checkpoint without its generation settings.
@@ -53,7 +61,8 @@ class CausalLMResident(Resident):
         self._generation_config.to_json_file(str(folder / "generation_config.json"))
 
 
-def _ends(config: GenerationConfig, tokenizer_end: int) -> tuple[int, ...]:
+def _ends(config: GenerationConfig, tokenizer_end: int, turn_end: int | None) -> tuple[int, ...]:
     declared = config.eos_token_id
     several = declared if isinstance(declared, list) else [declared]
-    return tuple(dict.fromkeys([tokenizer_end, *(e for e in several if e is not None)]))
+    known = (e for e in (*several, turn_end) if e is not None)
+    return tuple(dict.fromkeys([tokenizer_end, *known]))

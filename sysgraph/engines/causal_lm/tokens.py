@@ -1,6 +1,7 @@
 """From (prompt, completion) to token ids: the very ids of sampling, or TRL's for plain text."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from transformers import PreTrainedTokenizerBase
@@ -8,7 +9,8 @@ from transformers import PreTrainedTokenizerBase
 from ...errors import InputError
 from ...trace import Completion
 from ..base import ChatTurn, Context
-from ..checkpoints.chat import encode_chat
+from ..checkpoints.chat import chat_text, encode_rendered
+from ..checkpoints.turns import finished_turn
 
 
 class Encoded(NamedTuple):
@@ -21,13 +23,16 @@ class Encoded(NamedTuple):
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, context: Context) -> tuple[int, ...]:
     """The prompt as sampling sees it: text, or a chat template with its generation prompt.
 
+    It begins with one beginning-of-sequence token at most, and what the tokenizer ends texts with
+    is left out: a prompt goes on.
+
     Raises:
         InputError: no token would come before the first one to predict.
     """
     if isinstance(context, str):
-        ids = tuple(tokenizer(context)["input_ids"])
+        ids = _plain(tokenizer, context)
     else:
-        ids = encode_chat(tokenizer, context, add_generation_prompt=True)
+        ids = _chat(tokenizer, chat_text(tokenizer, context, add_generation_prompt=True))
     if not ids:
         raise InputError(
             "the prompt is empty and the tokenizer adds no beginning-of-sequence token"
@@ -44,7 +49,9 @@ def encode(
     is tokenized together with its prompt, ended by the end-of-sequence token, and cut where the two
     tokenizations part, as TRL 1.16 does (`DPOTrainer._prepare_dataset`). TRL cuts both sides of a
     pair where the first of them parts: the same, unless on one side alone a token reaches back into
-    the prompt.
+    the prompt. A chat's last turn is the template's, where that is the prompt of sampling with the
+    text and an end after it; where the template edits the text, or begins a finished turn otherwise
+    than one to be written, the text is scored as it would be sampled.
 
     Args:
         vocabulary: number of ids that the model knows; stored ids beyond it are another model's.
@@ -56,11 +63,9 @@ def encode(
     if value.ids and _made(tokenizer, value.ids, value.text, vocabulary):
         return Encoded(prompt, value.ids)
     if isinstance(context, str):
-        end = tokenizer.eos_token
-        text = value.text if value.text.endswith(end) else value.text + end
-        whole = tuple(tokenizer(context + text)["input_ids"])
+        whole = _plain(tokenizer, context + _ended(value.text, tokenizer.eos_token))
     else:
-        whole = encode_chat(tokenizer, (*context, ChatTurn("assistant", value.text)))
+        whole = _chat(tokenizer, _with_answer(tokenizer, context, value.text))
     shared = _common_prefix(prompt, whole)
     if not shared:
         raise InputError(
@@ -70,9 +75,74 @@ def encode(
 
 
 def decode(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
-    """The text of sampled ids, without special tokens."""
-    text = tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    """The text of sampled ids, without special tokens and the end of a chat's turn."""
+    turn = finished_turn(tokenizer)
+    ended = turn is not None and len(ids) > 0 and ids[-1] == turn.end
+    text = tokenizer.decode(
+        list(ids[:-1] if ended else ids),
+        skip_special_tokens=True,
+        clean_up_tokenization_spaces=False,
+    )
     return str(text)
+
+
+def _with_answer(
+    tokenizer: PreTrainedTokenizerBase, context: tuple[ChatTurn, ...], text: str
+) -> str:
+    """A chat with its answer, as the template writes it or as sampling would."""
+    prompt = chat_text(tokenizer, context, add_generation_prompt=True)
+    turn = finished_turn(tokenizer)
+    if turn is None or turn.end is None:
+        return prompt + _ended(text, tokenizer.eos_token)
+    sampled = prompt + _ended(text, str(tokenizer.convert_ids_to_tokens(turn.end)))
+    try:
+        whole = chat_text(tokenizer, (*context, ChatTurn("assistant", text)))
+    except InputError:  # what can be sampled can be scored
+        return sampled
+    if whole.startswith(prompt) and _unspaced(whole[len(prompt) :]) == _unspaced(
+        sampled[len(prompt) :]
+    ):
+        return whole
+    return sampled
+
+
+def _unspaced(text: str) -> str:
+    return "".join(text.split())
+
+
+def _ended(text: str, end: str) -> str:
+    return text if text.endswith(end) else text + end
+
+
+def _plain(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
+    ids = tuple(tokenizer(text)["input_ids"])
+    added = _appended(tokenizer)
+    if added and ids[-len(added) :] == added:
+        ids = ids[: -len(added)]
+    return _begun_once(tokenizer, ids)
+
+
+def _chat(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
+    return _begun_once(tokenizer, encode_rendered(tokenizer, text))
+
+
+def _begun_once(tokenizer: PreTrainedTokenizerBase, ids: tuple[int, ...]) -> tuple[int, ...]:
+    """Prompts may say the beginning token that the tokenizer, or the template, adds too."""
+    begin = tokenizer.bos_token_id
+    while begin is not None and ids[:2] == (begin, begin):
+        ids = ids[1:]
+    return ids
+
+
+@lru_cache(maxsize=64)
+def _appended(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+    """What the tokenizer puts after every text."""
+    bare = tuple(tokenizer("a", add_special_tokens=False)["input_ids"])
+    whole = tuple(tokenizer("a")["input_ids"])
+    for start in range(len(whole) - len(bare) + 1):
+        if bare and whole[start : start + len(bare)] == bare:
+            return whole[start + len(bare) :]
+    return ()
 
 
 def _made(

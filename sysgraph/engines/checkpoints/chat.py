@@ -1,12 +1,14 @@
-"""Messages as token ids, through a tokenizer's chat template."""
+"""Messages as text and as token ids, through a tokenizer's chat template."""
 
 from collections.abc import Sequence
 
-import jinja2
 from transformers import PreTrainedTokenizerBase
+
+from sysgraph_compiler import TemplateError
 
 from ...errors import InputError
 from ..base import ChatTurn
+from .chat_template import Refused, Rendered, render_chat
 
 
 def encode_chat(
@@ -18,19 +20,71 @@ def encode_chat(
     """The ids of a chat.
 
     Raises:
-        InputError: there is no template, or it refuses these messages.
+        InputError: there is no template, or it does not take these messages.
     """
-    if not tokenizer.chat_template:
+    text = chat_text(tokenizer, turns, add_generation_prompt=add_generation_prompt)
+    return encode_rendered(tokenizer, text)
+
+
+def encode_rendered(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
+    """The ids of a rendered chat: its template writes the special tokens itself."""
+    return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def chat_text(
+    tokenizer: PreTrainedTokenizerBase,
+    turns: Sequence[ChatTurn],
+    *,
+    add_generation_prompt: bool = False,
+) -> str:
+    """The text of a chat: what `apply_chat_template` gives.
+
+    Raises:
+        InputError: as for `encode_chat`.
+    """
+    return rendered_chat(tokenizer, turns, add_generation_prompt=add_generation_prompt).text
+
+
+def rendered_chat(
+    tokenizer: PreTrainedTokenizerBase,
+    turns: Sequence[ChatTurn],
+    *,
+    add_generation_prompt: bool = False,
+) -> Rendered:
+    """The text of a chat, and whether another run can give another one.
+
+    Raises:
+        InputError: as for `encode_chat`.
+    """
+    try:
+        return render_chat(
+            chat_template(tokenizer),
+            [turn._asdict() for turn in turns],
+            add_generation_prompt=add_generation_prompt,
+            special_tokens=tokenizer.special_tokens_map,
+        )
+    except Refused as error:
+        raise InputError(f"the model's chat template refuses these messages: {error}") from error
+    except TemplateError as error:
+        raise InputError(f"the model's chat template fails: {error}") from error
+
+
+def chat_template(tokenizer: PreTrainedTokenizerBase) -> str:
+    """The tokenizer's chat template; of several, the one named `default`.
+
+    Raises:
+        InputError: there is none.
+    """
+    found: str | dict[str, str] | None = tokenizer.chat_template
+    if not found:
         raise InputError(
             "`messages:` needs a chat template and this tokenizer has none: use `prompt:`"
         )
-    try:
-        ids = tokenizer.apply_chat_template(
-            [turn._asdict() for turn in turns],
-            add_generation_prompt=add_generation_prompt,
-            tokenize=True,
-            return_dict=False,
+    if isinstance(found, str):
+        return found
+    if "default" not in found:
+        raise InputError(
+            f"the tokenizer has the chat templates {', '.join(sorted(found))} and none named "
+            "`default`: use `prompt:`, or name one of them so in the checkpoint"
         )
-    except jinja2.TemplateError as error:  # templates refuse roles, or orders of them, by raising
-        raise InputError(f"the model's chat template refuses these messages: {error}") from error
-    return tuple(ids)
+    return found["default"]

@@ -14,6 +14,7 @@ from ..base import Context, Request
 from ..checkpoints.batching import Ids
 from ..checkpoints.chat import encode_chat
 from ..checkpoints.engine import ENCODED, CheckpointEngine
+from ..checkpoints.prompt_check import prompt_oddities
 from .labels import label_of
 from .resident import ClassifierResident
 from .scoring import label_log_probs, passes
@@ -45,6 +46,11 @@ class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
 
     def warning(self, request: Request) -> None:
         """None: what can be scored is scored whole."""
+
+    def oddities(self, model: str, roles: Sequence[str]) -> tuple[str, ...]:
+        """What the model's chat template does to messages of these roles; see `Prompted`."""
+        tokenizer = self._weights[model].resident.tokenizer
+        return tuple(prompt_oddities(tokenizer, roles, answers=False))
 
     def length(self, request: Request) -> int:
         """1: a value is one label."""
