@@ -84,9 +84,7 @@ def _file(path: Path) -> Iterator[Row]:
     images = ImageFiles(path.parent if path.is_file() else Path())
     if path.suffix.lower() == ".parquet":
         if not path.is_file():
-            raise InputError(
-                f"cannot read {path}: expected a Parquet file, not a pipe"
-            )
+            raise InputError(f"cannot read {path}: expected a Parquet file, not a pipe")
         for number, fields in enumerate(read_parquet(path), start=1):
             yield Row(f"{path}:{number}", fields, images)
         return
