@@ -78,7 +78,7 @@ def test_win_rate_from_an_endpoint_and_from_disk(folder: Path, judged: Judged) -
         assert found["wins"] == wins
         assert found["losses"] > lost, "those that failed to parse, too"
         assert found["wins"] + found["ties"] + found["losses"] == 60
-        assert (found["judge"], found["disagreement"]) == ("openai:big", 0)
+        assert (found["judge"], found["disagreement"]["mean"]) == ("openai:big", 0)
         server.asked.clear()
         again = judged(server, "--format", "json")
         assert (again.out, server.asked) == (done.out, [])
@@ -94,9 +94,8 @@ def test_a_judge_of_positions(judged: Judged) -> None:
     first, second = done.out.splitlines()
     assert first.startswith("openai:big: win rate 0.")
     assert " 0 won, " in first
-    assert second == (
-        "the answer shown first: preferred 0.500 ± 0.000 above half; the orders disagree on 100.0%"
-    )
+    assert second.startswith("the answer shown first: preferred 0.500 [0.4")
+    assert ", 0.500] above half; the orders disagree on 1.000 [0.9" in second
 
 
 def test_an_endpoint_that_is_down_exits_with_1(judged: Judged) -> None:
