@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pydantic import BaseModel
 
-from .errors import InputError
+from .errors import InputError, RunError
 from .evaluation import Estimate, share
 from .judges import Comparison, Judge, Verdict
 from .progress import Reporter
@@ -67,8 +67,8 @@ def win_rate(
         others: traces of the same inputs, or texts.
 
     Raises:
-        InputError: the two do not belong together, or the judge answered something else.
-        RunError: a judge's endpoint keeps failing.
+        InputError: the two do not belong together.
+        RunError: the judge raised, or answered something else, or its endpoint keeps failing.
     """
     pairs = _pairs(answers, others)
     points = [_settled(a, b) for a, b in pairs]
@@ -134,11 +134,22 @@ def _both_orders(
         for a, b in pairs
         for shown in ((a, b), (b, a))
     ]
-    verdicts = judge.compare(comparisons, advance=advance)
-    if len(verdicts) != len(comparisons) or not set(verdicts) <= set(_POINTS):
-        raise InputError(
+    if not comparisons:
+        return []
+    try:
+        verdicts = list(judge.compare(comparisons, advance=advance))
+    except (InputError, RunError):
+        raise
+    except Exception as error:  # a judge may raise anything
+        raise RunError(
+            f"judge {judge.name!r} raised {type(error).__name__} for {len(comparisons)} "
+            f"comparisons, the first of the inputs {dict(comparisons[0].inputs)!r:.200}: {error}"
+        ) from error
+    if len(verdicts) != len(comparisons) or any(said not in list(_POINTS) for said in verdicts):
+        raise RunError(
             f"judge {judge.name!r} returned {len(verdicts)} verdicts for {len(comparisons)} "
-            f"comparisons: {sorted(set(map(str, verdicts)))}; expected 'a', 'b', 'tie' or None each"
+            f"comparisons: {sorted(set(map(str, verdicts)))!s:.200}; expected 'a', 'b', 'tie' or "
+            "None each"
         )
     points = [_POINTS[verdict] for verdict in verdicts]
     return [

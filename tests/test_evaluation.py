@@ -11,8 +11,9 @@ import pytest
 import scipy.stats
 
 import sysgraph
-from sysgraph import InputError, Scorer, Trace
+from sysgraph import InputError, RunError, Scorer, Trace
 from sysgraph.evaluation import estimate, evaluate, share, summarize
+from sysgraph.scorers.base import Success
 
 FLIP = """
 sysgraph: 1
@@ -113,6 +114,13 @@ def test_yes_or_no_is_a_share(yes: int, failed: int, top: float | None) -> None:
     assert (found.perfect is None) == (top is None)
     if found.perfect is not None:
         assert (found.perfect.low, found.perfect.high) == wilson(yes, 8)
+
+
+def test_a_question_that_raises_names_the_answer() -> None:
+    odd = Scorer("value", value, success=Success("odd", lambda t: int(t.output()) % 2 == 1))
+    traces = [Trace({"question": "how?"}, {"answer": text}, ("answer",)) for text in ("1", "x")]
+    with pytest.raises(RunError, match=r"'odd' raised ValueError for the output 'x' .*'how\?'"):
+        summarize([1.0, 1.0], odd, traces)
 
 
 def test_as_text() -> None:

@@ -11,7 +11,7 @@ import pytest
 import scipy.optimize
 import scipy.stats
 
-from sysgraph import InputError, Scorer, Trace, win_rate
+from sysgraph import InputError, RunError, Scorer, Trace, win_rate
 from sysgraph.evaluation import share
 from sysgraph.judges import Comparison, Verdict
 
@@ -213,6 +213,13 @@ def test_what_does_not_belong_together(
         win_rate(By(higher), left, right)
 
 
-def test_a_judge_that_answers_something_else() -> None:
-    with pytest.raises(InputError, match=r"returned 2 verdicts for 2 comparisons.*'A'"):
-        win_rate(By(lambda shown: "A"), LEFT[1:2], ["9"])  # type: ignore[arg-type, return-value]
+@pytest.mark.parametrize("verdict", ["A", 1, ["a"], True, float("nan"), {}])
+def test_a_judge_that_answers_something_else(verdict: object) -> None:
+    judge = By(lambda shown: verdict)  # type: ignore[arg-type, return-value]
+    with pytest.raises(RunError, match=r"judge 'by' returned 2 verdicts for 2 comparisons: \["):
+        win_rate(judge, LEFT[1:2], ["9"])
+
+
+def test_a_judge_that_raises() -> None:
+    with pytest.raises(RunError, match=r"judge 'by' raised ValueError .*\{'question': 'q1'\}: cou"):
+        win_rate(By(lambda shown: float(shown.b)), LEFT[1:2], ["x"])  # type: ignore[arg-type, return-value]

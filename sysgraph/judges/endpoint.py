@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _KEY = "OPENAI_API_KEY"
 _SECRET = 8  # characters; shorter ones are words for endpoints that need no key
 _SHOWN = 300
+_HOPELESS = 50  # replies without a verdict, and none with one: the others are not asked for
 _REPEATED = 4000  # characters of a reply without a verdict that are shown to the model again
 
 
@@ -97,6 +98,8 @@ class Endpoint:
                 if verdict is not None:
                     self._cache.add(key, verdict)
                 advance(rows[key])
+                if len(self._silent) >= _HOPELESS and not any(verdicts.values()):
+                    break
         except openai.OpenAIError as error:
             raise self._failure(self._said(error), verdicts, len(rows)) from None
         self._tell(verdicts, len(rows))
@@ -114,12 +117,13 @@ class Endpoint:
                 f"{self._host} refused {len(self._refused)} of {total} requests, which count as "
                 f"without a verdict: {self._refused[0]}"
             )
+        some = any(verdicts.values())
         if self._silent:
-            told.append(
-                f"{len(self._silent)} of {total} replies were no verdict, asked twice; the first: "
-                f"{self._silent[0]}"
-            )
-        if told and not any(verdicts.values()):
+            count = len(self._silent)
+            what = f"{count} of {total} replies were no verdict"
+            what = what if some else f"none of {count} replies was a verdict"
+            told.append(f"{what}, asked twice; the first: {self._silent[0]}")
+        if told and not some:
             raise self._failure("; ".join(told), verdicts, total)
         for line in told:
             self._reporter.line(f"warning: judge {self.name}: {line}")

@@ -109,6 +109,14 @@ def test_an_endpoint_that_is_down_exits_with_1(judged: Judged) -> None:
     assert " verdicts are in " in done.err
 
 
+def test_an_endpoint_of_garbage_exits_with_1(folder: Path, judged: Judged) -> None:
+    with serving(lambda asked: "As an AI \x1b[31m model") as server:
+        done = judged(server)
+    assert (done.code, done.out) == (1, "")
+    assert r"was a verdict, asked twice; the first: 'As an AI \u001b[31m model'" in done.err
+    assert "Traceback" not in done.err
+
+
 def test_without_a_key_nothing_starts(folder: Path, judged: Judged) -> None:
     done = judged(None)
     assert (done.code, done.out) == (2, "")

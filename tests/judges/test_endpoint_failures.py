@@ -136,9 +136,18 @@ def test_garbage_alone_is_no_judge(answer: Answer, at: Callable[..., Endpoint]) 
                 ask(at(server), some(2))
             assert len(server.asked) == count, "no verdict is nothing to keep"
     told = str(caught.value)
-    assert "2 of 2 replies were no verdict, asked twice; the first: " in told
+    assert "none of 2 replies was a verdict, asked twice; the first: " in told
     assert (sample or "") in told
     assert "0 of 2 verdicts are in " in told
+
+
+def test_a_hopeless_judge_is_not_asked_for_all(at: Callable[..., Endpoint]) -> None:
+    with (
+        serving(lambda asked: "Neither.") as server,
+        pytest.raises(RunError, match=r"none of 5\d replies was a verdict.*\n0 of 300 verdicts"),
+    ):
+        at(server, workers=4).compare(some(300), advance=lambda count: None)
+    assert len(server.asked) < 2 * (50 + 2 * 4)
 
 
 def test_garbage_among_verdicts_is_told(

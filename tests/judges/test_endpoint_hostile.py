@@ -145,7 +145,7 @@ def test_what_is_not_compressed_as_it_says(encoding: str, at: Callable[..., Endp
     def send(end: socket.socket) -> None:
         end.sendall(HEAD + f"Content-Encoding: {encoding}\r\n\r\n".encode() + b"\x00\x01nothing")
 
-    with sending(send) as server, pytest.raises(RunError, match="1 of 1 replies were no verdict"):
+    with sending(send) as server, pytest.raises(RunError, match="none of 1 replies was a verdict"):
         ask(at(server), some(1))
 
 
