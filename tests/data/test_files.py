@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from sysgraph import InputError, Program
 from sysgraph.cli import main
-from sysgraph.data import load_inputs, load_pairs
+from sysgraph.data import columns, load_inputs, load_pairs
 
 Programs = Callable[[str], Program]
 Files = Callable[..., Path]
@@ -131,3 +133,17 @@ def test_rows_through_a_pipe(program: Programs, tmp_path: Path) -> None:
     found = load_inputs(program("two"), tmp_path / "pipe")
     writer.join()
     assert [row["question"] for row in found] == [f"q{i}" for i in range(5000)]
+
+
+def test_a_small_file_of_many_rows(
+    program: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text of a megabyte, stored once for 100,000 rows: 100 GB in memory."""
+    column = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 100_000), ["x" * 1_000_000])
+    table = pyarrow.table({"question": column}, schema=pyarrow.schema({"question": column.type}))
+    path = tmp_path / "bomb.parquet"
+    pyarrow.parquet.write_table(table.replace_schema_metadata(None), path, store_schema=False)
+    assert path.stat().st_size < 1_000_000
+    monkeypatch.setattr(columns, "MAX_BYTES", 100_000_000)
+    with pytest.raises(InputError, match=r"bomb\.parquet holds more than .* bytes by its row "):
+        load_inputs(program("two"), path)
