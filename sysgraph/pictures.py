@@ -5,12 +5,14 @@ import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from sysgraph_schemas.bounded import read_bounded
+
+from .decoding import MAX_BYTES, decoded
 from .errors import DataError, InputError, RunError
 from .files import write_bytes
 
@@ -56,7 +58,7 @@ class Picture:
         """The image that a file with these bytes would hold.
 
         Raises:
-            ValueError: they are cut short, or no image.
+            ValueError: they are no image that `decoded` takes.
         """
         image = decoded(content)
         return cls(_digest(image, None), image.size, content)
@@ -66,23 +68,23 @@ class Picture:
         """The image in a file, with the latents in the `.safetensors` file beside it, if any.
 
         Raises:
-            DataError: there is no such file, it is cut short, or it is no image.
+            DataError: there is no such file, or it is no image that `decoded` takes.
         """
         path = Path(path)
         try:
-            image = decoded(path.read_bytes())
+            image = decoded(read_bounded(path, MAX_BYTES))
         except OSError as error:
             raise DataError([f"{path}: {error.strerror or error}"]) from None
         except ValueError as error:
             raise DataError([f"{path}: {error}"]) from None
-        beside: Path | None = path.with_suffix(LATENTS)
+        beside = path.with_suffix(LATENTS)
         try:
-            content = beside.read_bytes() if beside and beside.is_file() else None
+            content = read_bounded(beside, MAX_BYTES) if beside.exists() else None
             _latents(content)
         except (OSError, ValueError) as error:
             raise DataError([f"{beside}: no latents that can be read: {error}"]) from None
-        beside = beside if content is not None else None
-        return cls(_digest(image, content), image.size, path, beside)
+        final = beside if content is not None else None
+        return cls(_digest(image, content), image.size, path, final)
 
     @property
     def name(self) -> str:
@@ -141,43 +143,6 @@ class Picture:
         return png.getvalue()
 
 
-def decoded(content: bytes) -> "Image":
-    """An encoded image as RGB.
-
-    The first frame, turned as its EXIF tag says; transparency over white; grayscale of 16 bits by
-    its upper 8.
-
-    Raises:
-        ValueError: it is no image, is cut short, is too big to be one, or its pixels have no
-            agreed range.
-    """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(content)) as opened:
-            opened.load()
-            image = ImageOps.exif_transpose(opened)
-    except UnidentifiedImageError:
-        raise ValueError("not an image of a format that Pillow reads") from None
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"a damaged image: {error}") from None
-    if image.mode.startswith("I;16"):
-        return Image.fromarray(_upper_bits(image)).convert("RGB")
-    if image.mode in ("I", "F"):
-        raise ValueError(f"pixels of mode {image.mode!r} have no agreed range; save it with 8 bits")
-    if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _upper_bits(image: "Image") -> Any:
-    import numpy as np
-
-    return (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
-
-
 def _digest(image: "Image", final: bytes | None) -> str:
     parts = hashlib.blake2b(repr(image.size).encode(), digest_size=16)
     parts.update(image.tobytes())
@@ -187,7 +152,7 @@ def _digest(image: "Image", final: bytes | None) -> str:
 
 
 def _content(source: Path | bytes) -> bytes:
-    return source.read_bytes() if isinstance(source, Path) else source
+    return read_bounded(source, MAX_BYTES) if isinstance(source, Path) else source
 
 
 def _as_safetensors(latents: Tensor, vae: str) -> bytes:
@@ -204,8 +169,10 @@ def _latents(content: bytes | None) -> tuple[Tensor, str] | None:
         return None
     try:
         latents = load(content)["latents"]
-    except (SafetensorError, KeyError) as error:
+        if not latents.is_floating_point() or not latents.isfinite().all():
+            raise ValueError("no finite numbers")
+        # The header: its length in 8 bytes, then JSON. `load` keeps the metadata to itself.
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        return latents, str(header.get("__metadata__", {}).get("vae"))
+    except Exception as error:  # SafetensorError, and KeyError for a type that torch has not
         raise ValueError(str(error)) from None
-    # The header: its length in 8 bytes, then JSON. `load` keeps the metadata to itself.
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    return latents, str(header.get("__metadata__", {}).get("vae"))

@@ -1,16 +1,13 @@
 """How often one system's answers are better than others, by a judge."""
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from statistics import fmean
 
 from pydantic import BaseModel
-from scipy.special import ndtri
 
-from .errors import InputError
-from .evaluation import Estimate, estimate
+from .errors import InputError, RunError
+from .evaluation import Estimate, share
 from .judges import Comparison, Judge, Verdict
 from .progress import Reporter
 from .scorers import Scorer
@@ -20,52 +17,24 @@ _AT_ONCE = 64
 """Pairs that a scorer is given at once: few enough to show progress."""
 
 
-class Share(BaseModel):
-    """A mean of n values from 0 to 1 and its 95 % interval; None if n is 0."""
-
-    mean: float | None
-    low: float | None
-    high: float | None
-    n: int
-
-    def __str__(self) -> str:
-        if self.mean is None:
-            return "none"
-        return f"{self.mean:.3f} ({self.low:.3f} to {self.high:.3f})"
-
-
-def share(total: float, n: int) -> Share:
-    """`total` of `n` with Wilson's interval, which is honest where all are won, or none.
-
-    For values between 0 and 1 it is at least as wide as it has to be: they vary by p (1 - p) at
-    most, ties by less.
-    """
-    if n == 0:
-        return Share(mean=None, low=None, high=None, n=0)
-    p, z2 = total / n, float(ndtri(0.975)) ** 2
-    center = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half_width = math.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-    return Share(mean=p, low=max(0.0, center - half_width), high=min(1.0, center + half_width), n=n)
-
-
 class WinRate(BaseModel):
     """Verdicts on pairs of answers, one pair an input.
 
-    `win_rate`: (wins + ties / 2) / (wins + ties + losses), Wilson's interval. `no_verdict`: pairs
-    that the judge said nothing usable about in one order or both; they count nowhere else.
-    `position_bias`: how much more often than half the answer shown first was preferred, Student's
-    interval over pairs. `disagreement`: share of the pairs asked about whose two orders contradict
-    each other. Both are None for a judge that knows no order.
+    `win_rate`: (wins + ties / 2) / (wins + ties + losses). `no_verdict`: pairs that the judge said
+    nothing usable about in one order or both; they count nowhere else. `position_bias`: how much
+    more often than half the answer shown first was preferred, over pairs. `disagreement`: share of
+    the pairs asked about whose two orders contradict each other. Both are None for a judge that
+    knows no order. All intervals are Wilson's.
     """
 
     judge: str
-    win_rate: Share
+    win_rate: Estimate
     wins: int
     ties: int
     losses: int
     no_verdict: int
     position_bias: Estimate | None
-    disagreement: float | None
+    disagreement: Estimate | None
 
     def __str__(self) -> str:
         text = (
@@ -73,11 +42,11 @@ class WinRate(BaseModel):
             f"{self.wins} won, {self.ties} tied, {self.losses} lost"
         )
         text += f", {self.no_verdict} without a verdict" if self.no_verdict else ""
-        if self.position_bias is None or self.disagreement is None:
+        if self.position_bias is None or self.position_bias.mean is None:
             return text
         return (
             f"{text}\nthe answer shown first: preferred {self.position_bias} above half; "
-            f"the orders disagree on {self.disagreement:.1%}"
+            f"the orders disagree on {self.disagreement}"
         )
 
 
@@ -98,8 +67,8 @@ def win_rate(
         others: traces of the same inputs, or texts.
 
     Raises:
-        InputError: the two do not belong together, or the judge answered something else.
-        RunError: a judge's endpoint keeps failing.
+        InputError: the two do not belong together.
+        RunError: the judge raised, or answered something else, or its endpoint keeps failing.
     """
     pairs = _pairs(answers, others)
     points = [_settled(a, b) for a, b in pairs]
@@ -165,11 +134,22 @@ def _both_orders(
         for a, b in pairs
         for shown in ((a, b), (b, a))
     ]
-    verdicts = judge.compare(comparisons, advance=advance)
-    if len(verdicts) != len(comparisons) or not set(verdicts) <= set(_POINTS):
-        raise InputError(
+    if not comparisons:
+        return []
+    try:
+        verdicts = list(judge.compare(comparisons, advance=advance))
+    except (InputError, RunError):
+        raise
+    except Exception as error:  # a judge may raise anything
+        raise RunError(
+            f"judge {judge.name!r} raised {type(error).__name__} for {len(comparisons)} "
+            f"comparisons, the first of the inputs {dict(comparisons[0].inputs)!r:.200}: {error}"
+        ) from error
+    if len(verdicts) != len(comparisons) or any(said not in list(_POINTS) for said in verdicts):
+        raise RunError(
             f"judge {judge.name!r} returned {len(verdicts)} verdicts for {len(comparisons)} "
-            f"comparisons: {sorted(set(map(str, verdicts)))}; expected 'a', 'b', 'tie' or None each"
+            f"comparisons: {sorted(set(map(str, verdicts)))!s:.200}; expected 'a', 'b', 'tie' or "
+            "None each"
         )
     points = [_POINTS[verdict] for verdict in verdicts]
     return [
@@ -191,6 +171,8 @@ def _summary(
     counts = Counter(points)
     wins, ties, losses = counts[1.0], counts[0.5], counts[0.0]
     both = [pair for pair in orders or () if pair is not None]
+    first = sum((x + y) / 2 for x, y in both)
+    contradicting = sum(x != 1 - y for x, y in both)
     return WinRate(
         judge=judge,
         win_rate=share(wins + ties / 2, wins + ties + losses),
@@ -198,6 +180,12 @@ def _summary(
         ties=ties,
         losses=losses,
         no_verdict=counts[None],
-        position_bias=None if orders is None else estimate([(x + y - 1) / 2 for x, y in both]),
-        disagreement=fmean(x != 1 - y for x, y in both) if both else None,
+        position_bias=None if orders is None else _above_half(share(first, len(both))),
+        disagreement=None if orders is None else share(contradicting, len(both)),
     )
+
+
+def _above_half(found: Estimate) -> Estimate:
+    if found.mean is None or found.low is None or found.high is None:
+        return found
+    return Estimate(mean=found.mean - 0.5, low=found.low - 0.5, high=found.high - 0.5, n=found.n)

@@ -11,9 +11,9 @@ import pytest
 import scipy.optimize
 import scipy.stats
 
-from sysgraph import InputError, Scorer, Trace, win_rate
+from sysgraph import InputError, RunError, Scorer, Trace, win_rate
+from sysgraph.evaluation import share
 from sysgraph.judges import Comparison, Verdict
-from sysgraph.winrate import share
 
 
 def answer(i: int, text: str | None, **extra: object) -> Trace:
@@ -66,8 +66,8 @@ def test_a_perfect_judge(judge: Scorer | By) -> None:
         assert (found.position_bias, found.disagreement) == (None, None)
     else:
         assert found.position_bias is not None
-        assert (found.position_bias.mean, found.position_bias.half_width) == (0, 0)
-        assert found.disagreement == 0
+        assert found.position_bias.mean == 0
+        assert found.disagreement == share(0, found.position_bias.n)
 
 
 @pytest.mark.parametrize(("always", "bias"), [("a", 0.5), ("b", -0.5)])
@@ -75,8 +75,11 @@ def test_a_judge_of_positions_finds_ties_only(always: Verdict, bias: float) -> N
     found = win_rate(By(lambda shown: always), LEFT[1:5], ["other"] * 4)
     assert (found.wins, found.ties, found.losses) == (0, 4, 0)
     assert found.position_bias is not None
-    assert (found.position_bias.mean, found.position_bias.half_width) == (bias, 0)
-    assert (found.disagreement, found.win_rate.mean) == (1, 0.5)
+    low, high = scipy.stats.binomtest(round(4 * (bias + 0.5)), 4).proportion_ci(method="wilson")
+    assert found.position_bias.mean == bias
+    assert found.position_bias.low == pytest.approx(low - 0.5)
+    assert found.position_bias.high == pytest.approx(high - 0.5)
+    assert (found.disagreement, found.win_rate.mean) == (share(4, 4), 0.5)
 
 
 SAID: tuple[Verdict | None, ...] = ("a", "b", "tie", None)
@@ -107,14 +110,13 @@ def test_every_two_verdicts() -> None:
     values = np.array([float(value) for value in shown_first])
     assert found.position_bias is not None
     assert found.position_bias.mean == pytest.approx(values.mean())
-    low, high = scipy.stats.t.interval(
-        0.95, len(values) - 1, loc=values.mean(), scale=scipy.stats.sem(values)
-    )
-    assert found.position_bias.half_width == pytest.approx((high - low) / 2)
+    z, p = scipy.stats.norm.ppf(0.975), values.mean() + 0.5
+    for end in (found.position_bias.low, found.position_bias.high):  # both solve the score equation
+        assert end is not None
+        q = end + 0.5
+        assert abs(p - q) == pytest.approx(z * math.sqrt(q * (1 - q) / len(both)))
     agreeing = [("a", "b"), ("b", "a"), ("tie", "tie")]
-    assert found.disagreement == pytest.approx(
-        sum(pair not in agreeing for pair in both) / len(both)
-    )
+    assert found.disagreement == share(sum(pair not in agreeing for pair in both), len(both))
 
 
 def test_the_judge_sees_both_orders_of_what_is_open() -> None:
@@ -148,16 +150,6 @@ def test_texts_to_compare_with() -> None:
     assert (found.wins, found.ties, found.losses) == (1, 1, 1)
 
 
-@pytest.mark.parametrize("n", [1, 2, 10, 193])
-def test_interval_is_wilsons(n: int) -> None:
-    for wins in {0, 1, n // 3, n}:
-        found = share(wins, n)
-        oracle = scipy.stats.binomtest(wins, n).proportion_ci(0.95, method="wilson")
-        assert (found.mean, found.n) == (wins / n, n)
-        assert found.low == pytest.approx(oracle.low, abs=1e-12)
-        assert found.high == pytest.approx(oracle.high, abs=1e-12)
-
-
 def test_interval_with_ties_solves_the_score_equation() -> None:
     p, n = 30.5 / 47, 47
     z = scipy.stats.norm.ppf(0.975)
@@ -184,16 +176,18 @@ def test_interval_covers_the_truth() -> None:
 
 def test_no_verdict_at_all() -> None:
     found = win_rate(By(lambda shown: None), LEFT[1:2], ["9"])
-    assert found.win_rate.model_dump() == {"mean": None, "low": None, "high": None, "n": 0}
-    assert (found.no_verdict, found.disagreement) == (1, None)
+    assert found.win_rate == found.disagreement == share(0, 0)
+    assert share(0, 0).model_dump() == {"mean": None, "low": None, "high": None, "n": 0}
+    assert found.no_verdict == 1
     assert str(found) == "by: win rate none, 0 won, 0 tied, 0 lost, 1 without a verdict"
 
 
 def test_as_text_and_as_json() -> None:
     found = win_rate(By(lambda shown: "a"), LEFT[1:5], ["9"] * 4)
     assert str(found) == (
-        "by: win rate 0.500 (0.150 to 0.850), 0 won, 4 tied, 0 lost\n"
-        "the answer shown first: preferred 0.500 ± 0.000 above half; the orders disagree on 100.0%"
+        "by: win rate 0.500 [0.150, 0.850], 0 won, 4 tied, 0 lost\n"
+        "the answer shown first: preferred 0.500 [0.010, 0.500] above half; the orders disagree on "
+        "1.000 [0.510, 1.000]"
     )
 
     def refuse(name: str) -> None:
@@ -219,6 +213,13 @@ def test_what_does_not_belong_together(
         win_rate(By(higher), left, right)
 
 
-def test_a_judge_that_answers_something_else() -> None:
-    with pytest.raises(InputError, match=r"returned 2 verdicts for 2 comparisons.*'A'"):
-        win_rate(By(lambda shown: "A"), LEFT[1:2], ["9"])  # type: ignore[arg-type, return-value]
+@pytest.mark.parametrize("verdict", ["A", 1, ["a"], True, float("nan"), {}])
+def test_a_judge_that_answers_something_else(verdict: object) -> None:
+    judge = By(lambda shown: verdict)  # type: ignore[arg-type, return-value]
+    with pytest.raises(RunError, match=r"judge 'by' returned 2 verdicts for 2 comparisons: \["):
+        win_rate(judge, LEFT[1:2], ["9"])
+
+
+def test_a_judge_that_raises() -> None:
+    with pytest.raises(RunError, match=r"judge 'by' raised ValueError .*\{'question': 'q1'\}: cou"):
+        win_rate(By(lambda shown: float(shown.b)), LEFT[1:2], ["x"])  # type: ignore[arg-type, return-value]

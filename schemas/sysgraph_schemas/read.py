@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .bounded import TooBigError, read_bounded
 from .diagnostics import Diagnostic, GraphError, in_order
 from .graph import Graph
 from .limits import MAX_BYTES
@@ -66,11 +67,9 @@ def _text(source: str | Path) -> Source:
 def _file(path: Path) -> Source:
     name = str(path)
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise GraphError([too_big.many_bytes(name)])
-        return Source(name, data.decode("utf-8-sig"))
+        return Source(name, read_bounded(path, MAX_BYTES, pipes=True).decode("utf-8-sig"))
+    except TooBigError:
+        raise GraphError([too_big.many_bytes(name)]) from None
     except UnicodeDecodeError as error:
         why = f"this is no UTF-8 text: byte {error.start + 1} is 0x{error.object[error.start]:02x}"
         raise GraphError([unreadable.diagnose(name, why, "save it as UTF-8")]) from None

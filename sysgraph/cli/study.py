@@ -69,7 +69,7 @@ def _print(result: "Study", seeds: int) -> None:
     from rich.table import Table
 
     table = Table(
-        title=f"{result.graph}: {result.scorer} on {result.inputs}, {seeds} seeds, mean ± 95 %"
+        title=f"{result.graph}: {result.scorer} on {result.inputs}, {seeds} seeds, mean [95 %]"
     )
     cells = [_cells(row) for row in result.rows]
     names = dict.fromkeys(name for several in cells for name in several)

@@ -9,21 +9,35 @@ from sysgraph_schemas.suggest import closest
 
 from ..errors import InputError
 
+MAX_BYTES = 1 << 32
+"""Bytes of the rows of a Parquet file, all of which are in memory at a time."""
+
 
 def read_parquet(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file.
 
     Raises:
-        InputError: the file is none.
+        InputError: the file is none, or its rows take more than `MAX_BYTES`.
     """
     import pyarrow
     import pyarrow.parquet
 
+    rows: list[dict[str, Any]] = []
+    size = 0
     try:
-        table = pyarrow.parquet.read_table(path)
+        with pyarrow.parquet.ParquetFile(path) as file:
+            # Few rows at a time: compressed, and each value stored once, a file says nothing of
+            # how much it holds.
+            for batch in file.iter_batches(batch_size=64):
+                size += batch.nbytes
+                if size > MAX_BYTES:
+                    raise InputError(
+                        f"{path} holds more than {MAX_BYTES:,} bytes by its row {len(rows) + 1:,}; "
+                        "expected fewer: split it into several files"
+                    )
+                rows += batch.to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
         raise InputError(f"{path} cannot be read as a Parquet file: {error}") from error
-    rows: list[dict[str, Any]] = table.to_pylist()
     return iter(rows)
 
 

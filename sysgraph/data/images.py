@@ -27,7 +27,7 @@ class ImageFiles:
         """The image of a row's value: a path, encoded bytes, or both as `datasets` stores them.
 
         Raises:
-            BadValue: there is no such file, it is cut short, or it is no image.
+            BadValue: there is no such file, or it is no image that `decoded` takes.
         """
         content, path = given, given
         if is_image_column(given):

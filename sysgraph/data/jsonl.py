@@ -5,8 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from sysgraph_schemas.bounded import read_bounded
+
 from ..errors import InputError
 from .shown import kind
+
+MAX_BYTES = 1 << 30
+"""Bytes of a file of rows, all of which are in memory at a time."""
 
 Fields = dict[str, Any]
 
@@ -18,15 +23,21 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Fields | str]]:
         InputError: the file as a whole is no JSON Lines.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        content = read_bounded(path, MAX_BYTES, pipes=True)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"cannot read {path}: {error}") from None
+    if bytes(64) in content:  # a hole, perhaps of a gigabyte, that would be one line
+        raise InputError(f"{path} is no text: parts of it are zeros; expected JSON Lines")
+    try:
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        number = path.read_bytes()[: error.start].count(b"\n") + 1
+        number = content[: error.start].count(b"\n") + 1
         raise InputError(
             f"{path}:{number}: byte 0x{error.object[error.start]:02x} is no UTF-8; expected a JSON "
             "Lines file in UTF-8, or a Parquet file whose name ends in .parquet"
         ) from error
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
     lines = text.split("\n")
     _refuse_other_formats(path, text, lines)
     for number, line in enumerate(lines, start=1):

@@ -51,7 +51,7 @@ def read_rows(source: str | Path) -> list[Row]:
 def _files(source: str) -> list[Path]:
     """The files that `source` stands for; none for a dataset."""
     path = Path(source)
-    if path.is_file() or (path.suffix.lower() in _SUFFIXES and not glob.has_magic(source)):
+    if _is_there(path) or (path.suffix.lower() in _SUFFIXES and not glob.has_magic(source)):
         return [path]
     if path.is_dir():
         return pair_files(path)
@@ -61,6 +61,11 @@ def _files(source: str) -> list[Path]:
     if not found:
         raise InputError(f"no file is called like {source}")
     return found
+
+
+def _is_there(path: Path) -> bool:
+    """Whether it is a file, or a pipe, or something that is told to be neither when it is read."""
+    return path.exists() and not path.is_dir()
 
 
 def _dataset(source: str) -> list[Row]:
@@ -73,10 +78,13 @@ def _dataset(source: str) -> list[Row]:
 def _file(path: Path) -> Iterator[Row]:
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected a file")
-    if not path.is_file():
+    if not _is_there(path):
         raise InputError(no_file(path))
-    images = ImageFiles(path.parent)
+    # Where a shell makes a pipe of `<(...)`, no images are.
+    images = ImageFiles(path.parent if path.is_file() else Path())
     if path.suffix.lower() == ".parquet":
+        if not path.is_file():
+            raise InputError(f"cannot read {path}: expected a Parquet file, not a pipe")
         for number, fields in enumerate(read_parquet(path), start=1):
             yield Row(f"{path}:{number}", fields, images)
         return

@@ -54,3 +54,27 @@ def in_parallel(
         stop.set()
     if failure is not None:
         raise failure
+
+
+def within(seconds: float, work: Callable[[], R]) -> R:
+    """work(), or TimeoutError once it takes longer; it then goes on without anybody waiting.
+
+    Raises:
+        TimeoutError: it takes longer, or raised that itself.
+    """
+    done: queue.SimpleQueue[tuple[R] | BaseException] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            done.put((work(),))
+        except BaseException as error:
+            done.put(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        got = done.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError from None
+    if isinstance(got, BaseException):
+        raise got
+    return got[0]

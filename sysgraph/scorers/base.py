@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import DataError, InputError
+from ..errors import DataError, InputError, RunError
 from ..trace import Trace
 
 
@@ -20,8 +20,20 @@ class Success:
     holds: Callable[[Trace], bool]
 
     def of(self, trace: Trace) -> float:
-        """1 for yes, 0 for no or a trace that failed."""
-        return 0.0 if trace.failed else float(self.holds(trace))
+        """1 for yes, 0 for no or a trace that failed.
+
+        Raises:
+            RunError: `holds` raised.
+        """
+        try:
+            return 0.0 if trace.failed else float(bool(self.holds(trace)))
+        except (InputError, RunError):
+            raise
+        except Exception as error:  # it may raise anything
+            raise RunError(
+                f"{self.name!r} raised {type(error).__name__} for the output "
+                f"{trace.output()!r:.60} of the inputs {dict(trace.inputs)!r:.200}: {error}"
+            ) from error
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from .metrics import Point, held_out_accuracies, held_out_losses, sampled
 
 
 class Curve(BaseModel):
-    """Means over `n` runs each and their 95 % band (Student's t); no band where n is 1.
+    """Means over `n` runs each and their 95 % band (Student's t); no band where all are equal.
 
     `round` and `step` say when: a round has its own pairs and reference, `step` counts the run's.
     """
@@ -102,14 +102,12 @@ def mean_curve(runs: Iterable[Sequence[Point]]) -> Curve:
     order = sorted(values)
     means = [estimate(values[at]) for at in order]
     # A value is finite or not there, so each mean is.
-    mean = [e.mean if e.mean is not None else math.nan for e in means]
-    half = [e.half_width for e in means]
     return Curve(
         round=[number for number, _ in order],
         step=[step for _, step in order],
-        mean=mean,
-        low=[None if h is None else m - h for m, h in zip(mean, half, strict=True)],
-        high=[None if h is None else m + h for m, h in zip(mean, half, strict=True)],
+        mean=[e.mean if e.mean is not None else math.nan for e in means],
+        low=[e.low for e in means],
+        high=[e.high for e in means],
         n=[e.n for e in means],
     )
 

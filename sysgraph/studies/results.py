@@ -40,7 +40,8 @@ class Row(BaseModel):
 
     `meaning` says which. `shares` are of what else the scorer asks, by its name. `draws` is there
     where samplers are compared. `seeds` are the measurements that the means are of, `failures` what
-    kept others from being made.
+    kept others from being made. The interval of a share, of one seed or of several that agree, is
+    that of a single one's answers.
     """
 
     name: str
@@ -81,13 +82,12 @@ def mean_row(
         has_perfect: whether the scorer has a highest score.
     """
     found = [seed.evaluation for seed in seeds]
-    perfect = [e.perfect.mean for e in found if e.perfect and e.perfect.mean is not None]
     return Row(
         name=name,
         meaning=meaning,
         score=estimate([e.score.mean for e in found if e.score.mean is not None]),
-        perfect=estimate(perfect) if has_perfect else None,
-        failed=estimate([e.failed for e in found]),
+        perfect=mean_share([e.perfect for e in found if e.perfect]) if has_perfect else None,
+        failed=mean_share([e.failed for e in found]),
         shares=_shares(found),
         against_reference=_win_rate([seed.against_reference for seed in seeds]),
         against_before=_win_rate([seed.against_before for seed in seeds]),
@@ -97,17 +97,25 @@ def mean_row(
     )
 
 
+def mean_share(shares: Sequence[Estimate]) -> Estimate:
+    """The mean over seeds of one share each, with Student's interval over seeds.
+
+    Where that says nothing, one seed's own interval: it is honest about few answers, and seeds that
+    agree are no more answers to other inputs.
+    """
+    known = [one for one in shares if one.mean is not None]
+    found = estimate([one.mean for one in known if one.mean is not None])
+    if found.low is None or found.high is None:
+        return known[0].model_copy(update={"n": found.n}) if known else found
+    return found.model_copy(update={"low": max(0.0, found.low), "high": min(1.0, found.high)})
+
+
 def _shares(found: Sequence[Evaluation]) -> dict[str, Estimate]:
-    """The mean over seeds of each share."""
     names = dict.fromkeys(name for e in found for name in e.shares)
-    means = {name: [e.shares[name].mean for e in found if name in e.shares] for name in names}
-    return {
-        name: estimate([mean for mean in several if mean is not None])
-        for name, several in means.items()
-    }
+    return {name: mean_share([e.shares[name] for e in found if name in e.shares]) for name in names}
 
 
 def _win_rate(found: Sequence[WinRate | None]) -> Estimate | None:
     """The mean over seeds of each seed's win rate; None where nothing was compared."""
-    rates = [one.win_rate.mean for one in found if one is not None]
-    return estimate([rate for rate in rates if rate is not None]) if rates else None
+    rates = [one.win_rate for one in found if one is not None]
+    return mean_share(rates) if rates else None

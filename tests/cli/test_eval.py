@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import scipy.stats
 import torch
 
 import sysgraph as sg
@@ -41,10 +42,14 @@ def test_a_process_prints_strict_json(folder: Path) -> None:
     found = json.loads(done.stdout)
     assert found["scorer"] == "attributes"
     assert found["score"]["mean"] == 3
-    assert found["score"]["half_width"] == 0
-    assert found["score"]["n"] == 40 - round(40 * found["failed"])
-    assert found["perfect"]["mean"] == pytest.approx(1 - found["failed"])
-    assert 0.2 < found["failed"] < 0.8
+    assert found["score"]["low"] is None, "equal scores say nothing of their spread"
+    failed = found["failed"]["mean"]
+    assert found["score"]["n"] == 40 - round(40 * failed)
+    assert found["perfect"]["mean"] == pytest.approx(1 - failed)
+    for name, mean in {"failed": failed, "perfect": 1 - failed}.items():
+        interval = scipy.stats.binomtest(round(40 * mean), 40).proportion_ci(method="wilson")
+        assert (found[name]["low"], found[name]["high"]) == pytest.approx(tuple(interval))
+    assert 0.2 < failed < 0.8
 
 
 def test_text(
@@ -55,7 +60,7 @@ def test_text(
     done = here(["eval", "g.yaml", *options], monkeypatch, capsys)
     assert (done.code, done.out) == (
         0,
-        "attributes 3.000 ± 0.000, perfect 1.000 ± 0.000\n",
+        "attributes 3.000, perfect 1.000 [0.912, 1.000]\n",
     )
 
 
@@ -178,7 +183,7 @@ def test_the_win_rate_over_the_untrained_system(
     monkeypatch.chdir(runs)
     options = ["--inputs", "in.jsonl", "--scorer", "attributes", "--format", "json"]
     scored = here(["eval", "full.yaml", *options], monkeypatch, capsys)
-    failed = round(40 * json.loads(scored.out)["failed"])
+    failed = round(40 * json.loads(scored.out)["failed"]["mean"])
     done = sysgraph(
         "eval", "full.yaml", *BY_SCORE, "--model-dir", "best", "--format", "json", cwd=runs
     )
@@ -198,7 +203,7 @@ def test_the_win_rate_over_another_run(
     options = [*BY_SCORE, "--model-dir", "best", "--against", "worst"]
     done = here(["eval", "full.yaml", *options], monkeypatch, capsys)
     low = 1 / (1 + 1.959963984540054**2 / 40)  # Wilson's interval where all are won
-    told = f"attributes: win rate 1.000 ({low:.3f} to 1.000), 40 won, 0 tied, 0 lost\n"
+    told = f"attributes: win rate 1.000 [{low:.3f}, 1.000], 40 won, 0 tied, 0 lost\n"
     assert (done.code, done.out) == (0, told)
     options = [*BY_SCORE, "--model-dir", "worst", "--against", "worst"]
     done = here(["eval", "full.yaml", *options], monkeypatch, capsys)

@@ -1,16 +1,20 @@
 """Files that hold no rows are refused in one line, and a refused file starts nothing."""
 
 import json
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from sysgraph import InputError, Program
 from sysgraph.cli import main
-from sysgraph.data import load_inputs, load_pairs
+from sysgraph.data import columns, load_inputs, load_pairs
 
 Programs = Callable[[str], Program]
 Files = Callable[..., Path]
@@ -96,3 +100,50 @@ outputs: [answer]
         "2 problems in the data\n"
     )
     assert sorted(tmp_path.rglob("*")) == before
+
+
+# ---- what is no file
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("/dev/zero", "cannot read /dev/zero: a device, not a file"),
+        ("/dev/null", "cannot read /dev/null: a device, not a file"),
+        ("pipe.parquet", "expected a Parquet file, not a pipe"),
+        ("sparse.jsonl", r"sparse\.jsonl: 1,099,511,627,776 bytes; expected at most 1,073,741,824"),
+        ("zeros", "zeros is no text: parts of it are zeros"),
+    ],
+)
+def test_what_is_no_file_of_rows(name: str, said: str, program: Programs, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.parquet")
+    (tmp_path / "zeros").write_bytes(bytes(99))
+    with (tmp_path / "sparse.jsonl").open("wb") as file:
+        file.truncate(1 << 40)
+    for load in (load_pairs, load_inputs):
+        with pytest.raises(InputError, match=said):
+            load(program("two"), tmp_path / name)
+
+
+def test_rows_through_a_pipe(program: Programs, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    rows = "".join(f'{{"question": "q{i}"}}\n' for i in range(5000))
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=[rows])
+    writer.start()
+    found = load_inputs(program("two"), tmp_path / "pipe")
+    writer.join()
+    assert [row["question"] for row in found] == [f"q{i}" for i in range(5000)]
+
+
+def test_a_small_file_of_many_rows(
+    program: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text of a megabyte, stored once for 100,000 rows: 100 GB in memory."""
+    column = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 100_000), ["x" * 1_000_000])
+    table = pyarrow.table({"question": column}, schema=pyarrow.schema({"question": column.type}))
+    path = tmp_path / "bomb.parquet"
+    pyarrow.parquet.write_table(table.replace_schema_metadata(None), path, store_schema=False)
+    assert path.stat().st_size < 1_000_000
+    monkeypatch.setattr(columns, "MAX_BYTES", 100_000_000)
+    with pytest.raises(InputError, match=r"bomb\.parquet holds more than .* bytes by its row "):
+        load_inputs(program("two"), path)

@@ -169,7 +169,7 @@ def test_every_wrong_image_at_once(
     starts = [
         f"2: chosen.image[1]: {folder}/half.png: a damaged image: ",
         f"2: chosen.image[2]: {folder}/none.png: No such file or directory",
-        f"3: chosen.image[1]: {folder}/text.png: not an image of a format that Pillow reads",
+        f"3: chosen.image[1]: {folder}/text.png: not an image of a known format; expected PNG",
         f"3: chosen.image[2]: {folder}: Is a directory",
         "4: chosen.image[1]: expected the path of an image, got 3",
         "4: chosen.image[2]: expected the path of an image, got the text ''",

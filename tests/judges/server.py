@@ -76,7 +76,7 @@ def serving(respond: Callable[[Asked], Answer | str]) -> Iterator[Server]:
             length = int(self.headers["Content-Length"])
             body = json.loads(self.rfile.read(length))
             request = Asked(body, self.headers["Authorization"])
-            assert self.path == "/v1/chat/completions"
+            assert self.path.endswith("/v1/chat/completions")
             asked.append(request)
             answer = respond(request)
             answer = Answer(answer) if isinstance(answer, str) else answer

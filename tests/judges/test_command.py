@@ -78,7 +78,7 @@ def test_win_rate_from_an_endpoint_and_from_disk(folder: Path, judged: Judged) -
         assert found["wins"] == wins
         assert found["losses"] > lost, "those that failed to parse, too"
         assert found["wins"] + found["ties"] + found["losses"] == 60
-        assert (found["judge"], found["disagreement"]) == ("openai:big", 0)
+        assert (found["judge"], found["disagreement"]["mean"]) == ("openai:big", 0)
         server.asked.clear()
         again = judged(server, "--format", "json")
         assert (again.out, server.asked) == (done.out, [])
@@ -94,9 +94,8 @@ def test_a_judge_of_positions(judged: Judged) -> None:
     first, second = done.out.splitlines()
     assert first.startswith("openai:big: win rate 0.")
     assert " 0 won, " in first
-    assert second == (
-        "the answer shown first: preferred 0.500 ± 0.000 above half; the orders disagree on 100.0%"
-    )
+    assert second.startswith("the answer shown first: preferred 0.500 [0.4")
+    assert ", 0.500] above half; the orders disagree on 1.000 [0.9" in second
 
 
 def test_an_endpoint_that_is_down_exits_with_1(judged: Judged) -> None:
@@ -108,6 +107,14 @@ def test_an_endpoint_that_is_down_exits_with_1(judged: Judged) -> None:
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith("error: judge openai:big at 127.0.0.1:")
     assert " verdicts are in " in done.err
+
+
+def test_an_endpoint_of_garbage_exits_with_1(folder: Path, judged: Judged) -> None:
+    with serving(lambda asked: "As an AI \x1b[31m model") as server:
+        done = judged(server)
+    assert (done.code, done.out) == (1, "")
+    assert r"was a verdict, asked twice; the first: 'As an AI \u001b[31m model'" in done.err
+    assert "Traceback" not in done.err
 
 
 def test_without_a_key_nothing_starts(folder: Path, judged: Judged) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sysgraph import InputError
+from sysgraph import InputError, RunError
 from sysgraph.judges import Comparison, find_judge
 from sysgraph.judges.endpoint import Endpoint
 
@@ -44,6 +44,78 @@ def test_another_model_or_host_is_another_judge(
         assert len(first.asked) == 6
     with serving(lambda asked: "B") as second:
         assert ask(at(second), some(3)) == ["b"] * 3
+
+
+@pytest.mark.parametrize("other", ["/a/v1", "/b/v1"])
+def test_another_path_is_another_judge(other: str, at: Callable[..., Endpoint]) -> None:
+    """Behind one host stand many models, each at a path."""
+    with serving(lambda asked: "A") as server:
+        for verdict, path in {"A": "/v1", "B": other}.items():
+            there = Server(server.url.removesuffix("/v1") + path, server.asked)
+            server.asked.clear()
+            for _ in range(2):
+                ask(at(there), some(3))
+            assert len(server.asked) == 3, verdict
+
+
+DAMAGED = [
+    b"not json",
+    b'{"key": "k", "verdict": "A"}',
+    b'{"key": "k", "verdict": null}',
+    b'{"key": "k", "verdict": ["a"]}',
+    b'{"key": ["k"], "verdict": "a"}',
+    b'{"key": "k"}',
+    b'["key", "verdict"]',
+    b'"key"',
+    b"null",
+    b'{"key": "\xff", "verdict": "a"}',
+    b"[" * 100_000,
+    b'{"key": ' * 50_000,
+    b"1" * 10_000,
+    bytes(100),
+]
+
+
+def test_damaged_lines_are_told_once(
+    at: Callable[..., Endpoint], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "cache" / "org-judge-1.jsonl"
+    with serving(better) as server:
+        ask(at(server), some(3))
+        good = file.read_bytes()
+        file.write_bytes(b"\n".join([*DAMAGED[:5], good, *DAMAGED[5:]]))
+        capsys.readouterr()
+        server.asked.clear()
+        assert ask(at(server), some(4)) == truth(some(4))
+        assert len(server.asked) == 1
+    assert capsys.readouterr().err == (
+        f"warning: {file}: {len(DAMAGED)} of {len(DAMAGED) + 3} lines hold no verdict and are left "
+        "out: what they were about is asked again\n"
+    )
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "sparse"])
+def test_a_cache_that_is_no_file(kind: str, at: Callable[..., Endpoint], tmp_path: Path) -> None:
+    file = tmp_path / "cache" / "org-judge-1.jsonl"
+    with serving(better) as server:
+        judge = at(server)
+        if kind == "pipe":
+            os.mkfifo(file)
+        elif kind == "folder":
+            file.mkdir()
+        else:
+            with file.open("wb") as opened:
+                opened.truncate(1 << 40)
+        with pytest.raises(RunError, match=r"cannot read .*org-judge-1\.jsonl: .*; remove it"):
+            ask(judge, some(1))
+
+
+def test_a_model_with_a_long_name(
+    at: Callable[..., Endpoint], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(better) as server:
+        at(server)
+        assert ask(Endpoint("m/" * 500, cache=tmp_path / "cache"), some(1)) == truth(some(1))
 
 
 def test_the_cache_lies_with_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

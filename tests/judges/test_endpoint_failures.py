@@ -125,11 +125,50 @@ def test_garbage_is_asked_about_once_more(answer: Answer, at: Callable[..., Endp
     with serving(failing(1, answer)) as server:
         assert ask(at(server), some(2)) == truth(some(2))
     assert len(server.asked) == 4
+
+
+@pytest.mark.parametrize("answer", GARBAGE, ids=range(len(GARBAGE)))
+def test_garbage_alone_is_no_judge(answer: Answer, at: Callable[..., Endpoint]) -> None:
+    sample = answer.text if answer.body is None else answer.body
     with serving(lambda asked: answer) as server:
-        assert ask(at(server), some(2)) == [None, None]
-        assert len(server.asked) == 4
-        assert ask(at(server), some(2)) == [None, None]
-        assert len(server.asked) == 8, "no verdict is nothing to keep"
+        for count in (4, 8):
+            with pytest.raises(RunError) as caught:
+                ask(at(server), some(2))
+            assert len(server.asked) == count, "no verdict is nothing to keep"
+    told = str(caught.value)
+    assert "none of 2 replies was a verdict, asked twice; the first: " in told
+    assert (sample or "") in told
+    assert "0 of 2 verdicts are in " in told
+
+
+def test_a_hopeless_judge_is_not_asked_for_all(at: Callable[..., Endpoint]) -> None:
+    with (
+        serving(lambda asked: "Neither.") as server,
+        pytest.raises(RunError, match=r"none of 5\d replies was a verdict.*\n0 of 300 verdicts"),
+    ):
+        at(server, workers=4).compare(some(300), advance=lambda count: None)
+    assert len(server.asked) < 2 * (50 + 2 * 4)
+
+
+def test_garbage_among_verdicts_is_told(
+    at: Callable[..., Endpoint], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once, with a sample that cannot steer the terminal, show the key or fill the screen."""
+    text = f"\x1b]0;me\x07 \u202e {KEY} \ud800" + "x" * 10_000
+
+    def respond(asked: Asked) -> Answer | str:
+        return Answer(text) if asked.question in ("q2", "q3") else better(asked)
+
+    expected = truth(some(9))
+    expected[2] = expected[3] = None
+    with serving(respond) as server:
+        assert ask(at(server), some(9)) == expected
+        (line,) = capsys.readouterr().err.splitlines()
+        assert ask(at(server), some(4)) == expected[:4], "verdicts of an earlier run are some, too"
+    assert line.startswith("warning: judge openai:org/judge:1: 2 of 9 replies were no verdict, ")
+    assert r"'\u001b]0;me\u0007 \u202e [key] \ud800xxx" in line
+    assert line.isprintable()
+    assert len(line) < 500
 
 
 def test_the_second_question_shows_the_first_reply(at: Callable[..., Endpoint]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import scipy.stats
 
 import sysgraph
 from sysgraph import Scorer, Trace
@@ -146,9 +147,26 @@ def answers(
 
 def mean(values: list[float]) -> dict[str, Any]:
     """What an `Estimate` of these values holds."""
-    half = T_975[len(values)] * statistics.stdev(values) / math.sqrt(len(values))
+    mean, half = statistics.fmean(values), None
+    if not math.isclose(min(values), max(values)):
+        half = T_975[len(values)] * statistics.stdev(values) / math.sqrt(len(values))
     return {
-        "mean": pytest.approx(statistics.fmean(values)),
-        "half_width": pytest.approx(half, abs=1e-9),
+        "mean": pytest.approx(mean),
+        "low": None if half is None else pytest.approx(mean - half, abs=1e-9),
+        "high": None if half is None else pytest.approx(mean + half, abs=1e-9),
         "n": len(values),
+    }
+
+
+def mean_share(values: list[float], n: int) -> dict[str, Any]:
+    """The same of shares of n answers each: of one seed's where all agree."""
+    found = mean(values)
+    if found["low"] is None:
+        low, high = scipy.stats.binomtest(round(n * values[0]), n).proportion_ci(method="wilson")
+    else:
+        low, high = max(found["low"].expected, 0), min(found["high"].expected, 1)
+    return {
+        **found,
+        "low": pytest.approx(low, abs=1e-9),
+        "high": pytest.approx(high, abs=1e-9),
     }
