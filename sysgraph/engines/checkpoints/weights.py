@@ -123,7 +123,10 @@ class Adapter(Generic[R]):
         self._has_snapshot = False
         self._reference: str | None = None
         self._adapters = resident.adapters
-        self._adapters.add(self._policy, spec.lora, self._seed, trained=True)
+        try:
+            self._adapters.add(self._policy, spec.lora, self._seed, trained=True)
+        except InputError as error:
+            raise InputError(f"model {name!r} on {spec.id!r}: {error}") from error
 
     def module(self, *, reference: bool) -> nn.Module:
         """The base with the policy's adapter, the reference's, or none."""
