@@ -7,11 +7,13 @@ from pathlib import Path
 
 from peft import LoraConfig, LoraModel, PeftModel, get_peft_model, get_peft_model_state_dict
 from peft.tuners.tuners_utils import _check_lora_target_modules_mamba
-from peft.utils.transformers_weight_conversion import _MOE_TARGET_MODULE_MAPPING
+from peft.utils.transformers_weight_conversion import (
+    _MODEL_TO_CONVERSION_PATTERN,
+    _MOE_TARGET_MODULE_MAPPING,
+)
 from safetensors.torch import load_file
 from torch import Tensor
 from transformers import PreTrainedModel
-from transformers.conversion_mapping import _MODEL_TO_CONVERSION_PATTERN
 
 from .adapters import Adapters, SavedAdapter
 from .reach import unreached
@@ -46,7 +48,9 @@ class PeftAdapters(Adapters):
             self._without = {
                 **dict.fromkeys(unreached(self._base, self._modules), _UNREACHED),
                 **_refused_by_peft(self._base, self._modules),
-                **{n: _WHOLE for n in self._modules if re.fullmatch(self._whole or "", n)},
+                **{
+                    n: _WHOLE for n in self._modules if self._whole and re.fullmatch(self._whole, n)
+                },
             }
         fused = _fused(self._base)
         chosen = targets(

@@ -4,6 +4,7 @@ Such are the towers for images and sound, heads for other tasks, and layers whos
 another one gives. Found by running it, since no name or setting tells them in every architecture.
 """
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from .targets import LAYERS, Modules
+
+_LENGTH = 32
 
 
 def unreached(base: Any, modules: Modules) -> set[str]:
@@ -41,16 +44,21 @@ def _is_spare(name: str, modules: Modules, alive: set[str]) -> bool:
 
 
 def _reached(base: Any, modules: Modules) -> list[str] | None:
-    """The layers from which a gradient comes back; None: two tokens do not tell."""
+    """The layers from which a gradient comes back; None: a text does not tell."""
     config = base.config.get_text_config()
-    end = config.eos_token_id
+    end = getattr(config, "eos_token_id", None)
     end = end[0] if isinstance(end, list) else end  # some classifiers look for an end token
-    ids = torch.tensor([[0, end if end is not None else 0]], device=base.device)
+    # Long enough for what looks back over chunks of tokens.
+    length = min(_LENGTH, getattr(config, "max_position_embeddings", None) or _LENGTH)
+    ids = torch.zeros(1, length, dtype=torch.long, device=base.device)
+    ids[0, -1] = end or 0
+    has_cache = "use_cache" in inspect.signature(base.forward).parameters
+    cacheless = {"use_cache": False} if has_cache else {}
     zeros: dict[str, Tensor] = {}
 
     def add_zero(name: str) -> Any:
-        def hook(_: nn.Module, __: Any, output: Any) -> Any:
-            if not isinstance(output, Tensor):  # a router that is a linear layer by its class alone
+        def hook(layer: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
+            if not _is_plain(layer, args, output):
                 return output
             if name not in zeros:
                 zeros[name] = output.new_zeros(()).requires_grad_(True)
@@ -62,16 +70,25 @@ def _reached(base: Any, modules: Modules) -> list[str] | None:
     handles = [module.register_forward_hook(add_zero(name)) for name, module in layers]
     try:
         with torch.enable_grad():
-            logits = base(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+            logits = base(input_ids=ids, attention_mask=torch.ones_like(ids), **cacheless).logits
             found = torch.autograd.grad(logits.sum(), list(zeros.values()), allow_unused=True)
     except Exception:
-        # An architecture that wants more than two tokens says so in its own way. Its layers then
-        # all get adapters, as peft would have it.
+        # An architecture that wants more than a text says so in its own way. All its layers then get
+        # adapters, as peft would have it.
         return None
     finally:
         for handle in handles:
             handle.remove()
     return [name for name, grad in zip(zeros, found, strict=True) if grad is not None]
+
+
+def _is_plain(layer: nn.Module, args: tuple[Any, ...], output: Any) -> bool:
+    """Whether a layer gives what its class gives: some routers and grouped projections do not."""
+    if not isinstance(output, Tensor):
+        return False
+    if not isinstance(layer, nn.Linear) or not args:
+        return True
+    return output.shape == (*args[0].shape[:-1], layer.out_features)
 
 
 def _path(name: str) -> Iterator[str]:
