@@ -7,7 +7,7 @@ from pathlib import Path
 
 from peft import LoraConfig, LoraModel, PeftModel, get_peft_model, get_peft_model_state_dict
 from peft.tuners.tuners_utils import _check_lora_target_modules_mamba
-from peft.utils.transformers_weight_conversion import (
+from peft.utils.transformers_weight_conversion import (  # type: ignore[attr-defined]
     _MODEL_TO_CONVERSION_PATTERN,
     _MOE_TARGET_MODULE_MAPPING,
 )
@@ -39,7 +39,7 @@ class PeftAdapters(Adapters):
         self, base: PreTrainedModel, *, task_type: str, exclude_modules: str | None
     ) -> None:
         super().__init__(base, task_type=task_type)
-        self._base, self._whole = base, exclude_modules
+        self._base, self._whole = base, exclude_modules or r"(?!)"
         # Layers that get no adapter, and why; found with the first one: it takes a forward pass.
         self._without: dict[str, str] | None = None
 
@@ -48,9 +48,7 @@ class PeftAdapters(Adapters):
             self._without = {
                 **dict.fromkeys(unreached(self._base, self._modules), _UNREACHED),
                 **_refused_by_peft(self._base, self._modules),
-                **{
-                    n: _WHOLE for n in self._modules if self._whole and re.fullmatch(self._whole, n)
-                },
+                **{n: _WHOLE for n in self._modules if re.fullmatch(self._whole, n)},
             }
         fused = _fused(self._base)
         chosen = targets(

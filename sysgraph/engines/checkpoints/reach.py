@@ -73,8 +73,8 @@ def _reached(base: Any, modules: Modules) -> list[str] | None:
             logits = base(input_ids=ids, attention_mask=torch.ones_like(ids), **cacheless).logits
             found = torch.autograd.grad(logits.sum(), list(zeros.values()), allow_unused=True)
     except Exception:
-        # An architecture that wants more than a text says so in its own way. All its layers then get
-        # adapters, as peft would have it.
+        # An architecture that wants more than a text says so in its own way. All its layers then
+        # get adapters, as peft would have it.
         return None
     finally:
         for handle in handles:
