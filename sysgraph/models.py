@@ -1,5 +1,6 @@
 """The models of a program, resident: they score requests, draw and search, and are saved."""
 
+import json
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,14 @@ from .device import default_device
 from .engines import Draw, Engine, Prompted, Request, Sampler, Search, Searcher, engine_of
 from .engines.grouping import grouped, in_groups
 from .errors import InputError
+from .identity import (
+    Identity,
+    differences,
+    identity_of,
+    program_of,
+    require_all,
+    require_own,
+)
 from .pictures import Picture
 from .progress import Reporter
 from .tools import toolbox_of
@@ -171,19 +180,35 @@ class Models:
         """Makes `weights` the reference of one model; None: the model as it was before training."""
         self._engines[model].set_reference(model, weights)
 
+    def digest(self, model: str) -> str:
+        """Tells what one model was before training from any other weights."""
+        return self._engines[model].digest(model)
+
     def save(self, folder: Path) -> None:
         """Writes one folder per trained model: a peft adapter, or a whole checkpoint."""
         for model in self.trained():
             self._engines[model].save(model, folder / model)
+            self._identity(model).write(folder / model)
 
     def load(self, folder: Path | str) -> None:
         """Reads what `save` wrote, or the `models` folder of a run.
 
         Raises:
-            InputError: the folder has no weights for one of the models, or they do not fit.
+            InputError: the folder lacks the weights of one of the models, or they do not fit, or
+                are another model's or on another base.
         """
-        for model, saved in _saved_models(self.program, folder).items():
+        found = _saved_models(self.program, folder)
+        for model, saved in found.items():
+            require_own(self._identity(model), saved)
+        for model, saved in found.items():
             self._engines[model].load(model, saved)
+        run = program_of(Path(folder))
+        changed = run and differences(run, json.loads(self.program.to_json()))
+        if changed:
+            Reporter().line(f"warning: the system in {folder} was another when trained: {changed}")
+
+    def _identity(self, model: str) -> Identity:
+        return identity_of(self.program, model, self.digest(model))
 
 
 def _oddities(program: Program, engines: Mapping[str, Engine]) -> Iterator[str]:
@@ -219,4 +244,5 @@ def _saved_models(program: Program, folder: Path | str) -> dict[str, Path]:
             f"{folder} holds no trained models of this system (a folder for one of "
             f"{', '.join(trainable) or 'none: every model is frozen'}, or `models` with them)"
         )
+    require_all(program, found, program_of(Path(folder)), folder)
     return found

@@ -108,7 +108,7 @@ def test_a_model_that_gets_gradient_but_does_not_change_is_named(
     two_stage: Callable[..., sysgraph.Graph], pairs: Path, tmp_path: Path, quiet: Reporter
 ) -> None:
     graph = two_stage(
-        models={"first": {"train": "full", "learning_rate": 1e-12}},
+        models={"first": {"train": "full", "learning_rate": 1e-30}},
         dtype=torch.bfloat16,
         data=str(pairs),
     )

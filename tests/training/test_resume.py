@@ -36,9 +36,10 @@ def test_killed_on_fixed_data(
     tmp_path: Path,
     quiet: Reporter,
 ) -> None:
-    """One adapter, one model trained whole; a schedule; metrics lines that span states."""
+    """One adapter, one model trained whole on half-precision weights; a schedule; metrics lines
+    that span states."""
     graph = two_stage(
-        models={"second": {"train": "full"}},
+        models={"second": {"train": "full", "dtype": "bfloat16"}},
         data=str(pairs),
         steps=150,
         save_every=7,

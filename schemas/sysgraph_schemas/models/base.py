@@ -38,13 +38,14 @@ class Checkpoint(Model):
     revision: Annotated[str | None, Field(examples=["main"])] = None
     """Branch, tag or commit of a Hub id."""
     train: Annotated[Literal["lora", "full", "frozen"], Field(examples=["lora"])] = "lora"
-    """`lora` trains an adapter, `full` every weight, `frozen` nothing."""
+    """`lora` trains an adapter, `full` every weight, `frozen` nothing. What is trained is kept and
+    saved in float32, whatever `dtype` it runs in."""
     lora: Annotated[LoRA, Field(examples=[{"r": 16, "alpha": 32}])] = LoRA()
     """The adapter's settings, for `train: lora`."""
     dtype: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"], Field(examples=["bfloat16"])
     ] = "auto"
-    """Type of the resident base weights; `auto` is the checkpoint's own. Trained weights of
-    `train: lora` are float32."""
+    """Type that the weights are held and run in; `auto` is the checkpoint's own. Updates smaller
+    than its rounding are not lost: what `train` trains is float32 beside it."""
     learning_rate: Annotated[float | None, Field(gt=0, examples=[1e-4])] = None
     """This model's learning rate; `fit.learning_rate` when absent."""

@@ -15,5 +15,6 @@ class DiffusionLoRA(LoRA):
     target_modules: Annotated[
         str | list[str], Field(examples=["all-linear", ["to_q", "to_k", "to_v", "to_out.0"]])
     ] = Field(default_factory=lambda: [*ATTENTION])
-    """Which modules of the UNet get an adapter: module-name endings, or `all-linear`. Absent: the
+    """Which layers of the UNet get an adapter: `all-linear`, or endings of their names in whole
+    parts, each of which must match one; a text is one ending, never a pattern. Absent: the
     attention projections, as in diffusers' own training examples."""

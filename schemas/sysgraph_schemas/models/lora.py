@@ -19,4 +19,6 @@ class LoRA(Spec):
     target_modules: Annotated[
         str | list[str], Field(examples=["all-linear", ["q_proj", "v_proj"]])
     ] = "all-linear"
-    """Which modules get an adapter: `all-linear`, or module-name endings."""
+    """Which layers get an adapter: `all-linear`, or endings of their names in whole parts, as
+    `q_proj` or `self_attn.q_proj`, each of which must match one; a text is one ending, never a
+    pattern. Layers that no text reaches, as those of a vision tower, get none."""

@@ -12,6 +12,7 @@ from sysgraph_schemas import LoRA
 
 from ...errors import InputError
 from .quiet import quiet
+from .targets import beside, targets
 
 
 class SavedAdapter(NamedTuple):
@@ -32,6 +33,8 @@ class Adapters(ABC):
     def __init__(self, base: nn.Module, **settings: Any) -> None:
         self._host: Any = base
         """What has the adapters in it: the base, or what the library wraps it in."""
+        self._modules = dict(base.named_modules())
+        """As they were before any adapter."""
         self._settings = settings
         self._active: str | None = None
         self._trained: list[nn.Parameter] = []
@@ -56,12 +59,14 @@ class Adapters(ABC):
         """Adds a LoRA adapter; its initial weights depend on `lora` and `seed` alone.
 
         Raises:
-            InputError: `lora.target_modules` names no module of the base.
+            InputError: something in `lora.target_modules` names no layer that can have one.
         """
+        chosen, excluded = self._targets(lora.target_modules)
         config = LoraConfig(
             r=lora.r,
             lora_alpha=lora.alpha,  # type: ignore[arg-type]
-            target_modules=self._targets(lora.target_modules),
+            target_modules=chosen,
+            exclude_modules=excluded or None,
             **self._settings,
         )
         with torch.random.fork_rng(devices=[]), quiet():
@@ -88,9 +93,10 @@ class Adapters(ABC):
         assert isinstance(config, LoraConfig)
         return config
 
-    def _targets(self, wanted: str | list[str]) -> str | list[str]:
-        """`lora.target_modules` as the library takes them."""
-        return wanted
+    def _targets(self, wanted: str | list[str]) -> tuple[str | list[str], list[str]]:
+        """`lora.target_modules` as peft takes them, and what it would match besides."""
+        chosen = targets(self._modules, wanted, without={}, head=None)
+        return chosen, beside(self._modules, chosen)
 
     @abstractmethod
     def _add(self, adapter: str, config: LoraConfig) -> None:

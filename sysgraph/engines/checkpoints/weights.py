@@ -17,6 +17,7 @@ from sysgraph_schemas import Checkpoint
 from ...errors import InputError
 from ..seeding import derive
 from .adapters import Adapters
+from .masters import Masters
 from .resident import UNREADABLE
 
 
@@ -26,6 +27,11 @@ class Trainable(Protocol):
     adapters: Adapters
     noun: ClassVar[str]
     """What `save` writes, for messages."""
+
+    @property
+    def digest(self) -> str:
+        """Of the base's weights as they were loaded."""
+        ...
 
     def load(self) -> nn.Module:
         """Another copy of the base, frozen, in evaluation mode."""
@@ -122,7 +128,10 @@ class Adapter(Generic[R]):
         self._has_snapshot = False
         self._reference: str | None = None
         self._adapters = resident.adapters
-        self._adapters.add(self._policy, spec.lora, self._seed, trained=True)
+        try:
+            self._adapters.add(self._policy, spec.lora, self._seed, trained=True)
+        except InputError as error:
+            raise InputError(f"model {name!r} on {spec.id!r}: {error}") from error
 
     def module(self, *, reference: bool) -> nn.Module:
         """The base with the policy's adapter, the reference's, or none."""
@@ -169,17 +178,22 @@ class Adapter(Generic[R]):
 
 
 class Full(Generic[R]):
-    """A trainable copy of every weight. Reference: the untouched shared base, or a frozen copy."""
+    """A trainable copy of every weight. Reference: the untouched shared base, or a frozen copy.
+
+    What is trained, saved and resumed from is float32; the copy runs in the base's own type.
+    """
 
     def __init__(self, resident: R, name: str) -> None:
         self.resident = resident
         self._name = name
         self._policy = resident.load().requires_grad_(True)
+        self._masters = Masters(self._policy)
         self._reference: nn.Module | None = None
 
     def module(self, *, reference: bool) -> nn.Module:
         """The trained copy, or the base or snapshot it is compared with."""
         if not reference:
+            self._masters.refresh()
             return self._policy
         return self.resident.adapters.module(None) if self._reference is None else self._reference
 
@@ -190,8 +204,8 @@ class Full(Generic[R]):
         return id(self.resident) if self._reference is None else id(self._reference)
 
     def parameters(self) -> dict[str, nn.Parameter]:
-        """Every weight of the copy, tied ones once."""
-        return dict(self._policy.named_parameters())
+        """Every weight, in float32, tied ones once."""
+        return self._masters.parameters()
 
     def set_reference(self, weights: dict[str, Tensor] | None) -> None:
         """Puts `weights` into a frozen copy; None: the base is the reference again."""
@@ -203,8 +217,9 @@ class Full(Generic[R]):
         copy_weights(dict(self._reference.named_parameters()), weights)
 
     def save(self, folder: Path) -> None:
-        """Writes the copy, as its library's own loader reads it."""
-        self.resident.save(self._policy, folder)
+        """Writes the copy in float32, as its library's own loader reads it."""
+        with self._masters.in_place():
+            self.resident.save(self._policy, folder)
 
     def load(self, folder: Path) -> None:
         """Reads a copy of the same architecture."""

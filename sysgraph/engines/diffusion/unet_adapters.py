@@ -45,15 +45,6 @@ class UNetAdapters(Adapters):
             self._host.enable_adapters()
             self._host.set_adapter(adapter)
 
-    def _targets(self, wanted: str | list[str]) -> list[str]:
-        """Module names as peft matches them; it knows `all-linear` of transformers alone."""
-        if wanted != "all-linear":
-            return [wanted] if isinstance(wanted, str) else [*wanted]
-        names = (name for name, m in self._host.named_modules() if isinstance(m, nn.Linear))
-        # A layer that has an adapter already holds the linear layer that it stands for.
-        plain = (name.removesuffix(".base_layer") for name in names if ".lora_" not in name)
-        return list(dict.fromkeys(plain))
-
     def state(self, adapter: str) -> dict[str, Tensor]:
         """The adapter's weights, sharing memory, by the names diffusers saves them under."""
         return {f"{_PART}{name}": weight for name, weight in self._plain_state(adapter).items()}

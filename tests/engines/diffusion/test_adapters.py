@@ -133,6 +133,26 @@ def test_half_precision_bases_have_float32_adapters(
     assert picture.size == (8, 8)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_a_half_precision_unet_is_trained_in_float32(
+    make: MakeEngine, score: Score, tmp_path: Path, dtype: str
+) -> None:
+    engine = make(dtype=dtype, train="full")
+    assert {p.dtype for p in engine.parameters("ada").values()} == {torch.float32}
+    assert torch.equal(score(engine), score(engine, reference=True))
+    before = {name: p.detach().clone() for name, p in engine.parameters("ada").items()}
+    adam = torch.optim.AdamW(engine.parameters("ada").values(), lr=1e-6, weight_decay=0)
+    score(engine).sum().backward()
+    used = {name for name, p in engine.parameters("ada").items() if p.grad is not None}
+    adam.step()
+    engine.save("ada", tmp_path / "ada")
+    unet = UNet2DConditionModel.from_pretrained(tmp_path / "ada", subfolder="unet")
+    assert unet.dtype == torch.float32
+    for name, parameter in engine.parameters("ada").items():
+        assert torch.equal(unet.get_parameter(name), parameter), name
+        assert name not in used or not torch.equal(parameter, before[name]), name
+
+
 def test_auto_is_the_checkpoints_own_type(folders: dict[str, Path], tmp_path: Path) -> None:
     pipeline = DiffusionPipeline.from_pretrained(folders["sd"], dtype=torch.bfloat16)
     pipeline.save_pretrained(tmp_path / "half")
