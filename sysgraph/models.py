@@ -164,6 +164,10 @@ class Models:
         """Makes `weights` the reference of one model; None: the model as it was before training."""
         self._engines[model].set_reference(model, weights)
 
+    def digest(self, model: str) -> str:
+        """Tells what one model was before training from any other weights."""
+        return self._engines[model].digest(model)
+
     def save(self, folder: Path) -> None:
         """Writes one folder per trained model: a peft adapter, or a whole checkpoint."""
         for model in self.trained():

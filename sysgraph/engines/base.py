@@ -130,6 +130,10 @@ class Engine(Protocol):
         """Makes `weights` (as named by `parameters`) the reference; None: as before training."""
         ...
 
+    def digest(self, model: str) -> str:
+        """Tells what `model` was before training from any other weights; read once, then kept."""
+        ...
+
     def save(self, model: str, folder: Path) -> None:
         """Writes the trained part of `model` to `folder`, as its library's own loader reads it."""
         ...

@@ -1,5 +1,6 @@
 """Tabular categoricals: p(value | context) as rows of logits, small enough to enumerate."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sysgraph_schemas.suggest import suggestion
 from ..errors import InputError
 from ..trace import Completion
 from .base import Context, Draw, Request, Search
+from .digest import digest_of
 from .picking import pick
 from .seeding import uniforms
 
@@ -96,6 +98,13 @@ class TableEngine:
     def set_reference(self, model: str, weights: dict[str, Tensor] | None) -> None:
         """Makes `weights` the reference's logits; None: the declared probabilities."""
         self._reference[model] = weights["logits"].clone() if weights else self._initial[model]
+
+    def digest(self, model: str) -> str:
+        """Of the contexts, the values and their declared probabilities."""
+        spec = self._specs[model]
+        said = repr((spec.contexts, spec.values)).encode()
+        named = hashlib.blake2b(said, digest_size=16).hexdigest()
+        return digest_of({named: self._initial[model]})
 
     def save(self, model: str, folder: Path) -> None:
         """Writes the logits into `folder`."""

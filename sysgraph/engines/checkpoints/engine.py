@@ -80,6 +80,10 @@ class CheckpointEngine(ABC, Generic[S, R]):
         """Makes `weights` the reference of `model`; None: as before training."""
         self._weights[model].set_reference(weights)
 
+    def digest(self, model: str) -> str:
+        """The digest of the checkpoint's own weights."""
+        return self._weights[model].resident.digest
+
     def save(self, model: str, folder: Path) -> None:
         """Writes the adapter, or for `train: full` the whole copy, into `folder`."""
         self._weights[model].save(folder)

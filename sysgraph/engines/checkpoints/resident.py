@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from sysgraph_schemas import Checkpoint
 
 from ... import toys
 from ...errors import InputError
+from ..digest import digest_of, weights_in
 from .adapters import Adapters
 from .peft_adapters import PeftAdapters
 from .quiet import quiet
@@ -43,9 +45,16 @@ class Resident:
                 source(spec), revision=spec.revision or "main"
             )
         self.base = self.load()
+        # Taken before adapters are put into the base, which rename what is in it.
+        self._weights = weights_in(self.base)
         self.adapters: Adapters = PeftAdapters(
             self.base, task_type=self._task, exclude_modules=self._unadapted()
         )
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the base's weights as they were loaded, adapters aside."""
+        return digest_of(self._weights)
 
     def _unadapted(self) -> str | None:
         """A pattern of the names of modules that get no adapter: they are trained whole, beside."""

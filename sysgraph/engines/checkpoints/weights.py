@@ -27,6 +27,11 @@ class Trainable(Protocol):
     noun: ClassVar[str]
     """What `save` writes, for messages."""
 
+    @property
+    def digest(self) -> str:
+        """Of the base's weights as they were loaded."""
+        ...
+
     def load(self) -> nn.Module:
         """Another copy of the base, frozen, in evaluation mode."""
         ...

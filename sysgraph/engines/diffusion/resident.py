@@ -1,6 +1,7 @@
 """One pipeline in memory, shared by every model that names it, and the adapters on its UNet."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from sysgraph_schemas import Diffusion
 from ...errors import InputError
 from ...pictures import Picture
 from ..checkpoints.adapters import Adapters
+from ..digest import digest_of, weights_in
 from .autoencoder import Autoencoder
 from .cache import TensorCache
 from .captions import TextEncoder
@@ -38,6 +40,13 @@ class Resident:
         self.checkpoint = find(spec)
         self.pipeline = load_pipeline(self.checkpoint, device)
         self.unet: Any = self.pipeline.unet
+        # Taken before adapters are put into the UNet, which rename what is in it.
+        self._weights = {
+            f"{part}.{name}": weight
+            for part, module in self.pipeline.components.items()
+            if isinstance(module, nn.Module)
+            for name, weight in weights_in(module).items()
+        }
         self.adapters: Adapters = UNetAdapters(self.unet, self.checkpoint.kind)
         self.schedule = noise_schedule(spec, self.pipeline.scheduler.config)
         self.autoencoder = Autoencoder(self.pipeline.vae)
@@ -49,6 +58,11 @@ class Resident:
                 f"{self.autoencoder.channels}"
             )
         self._latents: TensorCache[Picture] = TensorCache(_LATENT_BYTES)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the weights of the UNet, the VAE and the text encoders, as they were loaded."""
+        return digest_of(self._weights)
 
     def image_size(self) -> tuple[int, int]:
         """Height and width of the images that the UNet was trained on, in pixels."""

@@ -1,0 +1,37 @@
+"""Which weights a model has, in one line: so that others under the same name are noticed."""
+
+import hashlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import Tensor, nn
+
+
+def digest_of(weights: Mapping[str, Tensor]) -> str:
+    """32 hex digits that change with any weight's name, shape, type or bytes.
+
+    The same on every device, whatever the order of names and however they are split into files.
+    About 1 GB a second and core.
+    """
+    names = sorted(weights)
+    with ThreadPoolExecutor() as pool:  # hashing lets go of the interpreter
+        parts = pool.map(_digest, (weights[name] for name in names))
+        whole = hashlib.blake2b(digest_size=16)
+        for name, part in zip(names, parts, strict=True):
+            whole.update(f"{name} ".encode() + part)
+    return whole.hexdigest()
+
+
+def weights_in(module: nn.Module) -> dict[str, Tensor]:
+    """The parameters and the buffers that are saved, by name; those that share memory once."""
+    saved = module.state_dict(keep_vars=True).keys()
+    buffers = {name: b for name, b in module.named_buffers() if name in saved}
+    return {**dict(module.named_parameters()), **buffers}
+
+
+def _digest(weight: Tensor) -> bytes:
+    values = weight.detach().cpu().contiguous()
+    digest = hashlib.blake2b(f"{tuple(values.shape)} {values.dtype} ".encode(), digest_size=16)
+    digest.update(values.view(-1).view(torch.uint8).numpy().data)
+    return digest.digest()
