@@ -17,7 +17,7 @@ from sysgraph_schemas import Checkpoint
 from ...errors import InputError
 from ..seeding import derive
 from .adapters import Adapters
-from .resident import UNREADABLE
+from .loading import UNREADABLE
 
 
 class Trainable(Protocol):
