@@ -6,6 +6,7 @@ unpickled; and weights that its files lack are never made up in silence.
 
 import contextlib
 from collections.abc import Iterator
+from logging import CRITICAL
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -136,7 +137,7 @@ def explained(source: Source) -> Iterator[None]:
 def silent() -> Iterator[None]:
     """Nothing of transformers' own: what is wrong is raised, and told once."""
     level = logging.get_verbosity()
-    logging.set_verbosity(logging.CRITICAL)
+    logging.set_verbosity(CRITICAL)
     try:
         with quiet():
             yield

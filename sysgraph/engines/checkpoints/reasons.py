@@ -12,6 +12,10 @@ from .sources import Source, pickled
 _OTHER_KIND = re.compile(r"Unrecognized configuration class .*?(\w+)'> .*: (\w+)\.")
 
 
+class NotSafetensors(OSError):
+    """There are no weights that could be read safely."""
+
+
 def reason(source: Source, error: BaseException) -> str:
     """What a library's error means for who named the checkpoint."""
     said = str(error)
@@ -20,6 +24,8 @@ def reason(source: Source, error: BaseException) -> str:
             "it needs Python code that it brings along (`auto_map` in its files), and that is "
             "never run: take a checkpoint whose architecture transformers itself has"
         )
+    if isinstance(error, NotSafetensors):
+        return _convert(said)
     files = pickled(Path(source.path))
     if files:
         return _convert(f"its weights are pickled ({', '.join(files[:3])})")

@@ -1,5 +1,7 @@
 """Loading a pipeline: which ones, of which parts, from which files, and in which types."""
 
+import re
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +25,8 @@ from sysgraph_schemas import Diffusion
 
 from ...errors import InputError
 from ..checkpoints.loading import explained, read_model, read_part
-from ..checkpoints.sources import Source, source
+from ..checkpoints.reasons import NotSafetensors
+from ..checkpoints.sources import Source, pickled, source
 from .quiet import quiet
 
 # Never loaded: they look at images after the fact, and are no part of the likelihood.
@@ -52,6 +55,11 @@ _MODELS: dict[str, tuple[type[Any], ...]] = {
     "text_encoder_2": (CLIPTextModelWithProjection,),
 }
 _TOKENIZERS = ("tokenizer", "tokenizer_2")
+# diffusion_pytorch_model.safetensors, model.fp16.safetensors, and shards of both, also as they
+# once were named (model-00001-of-00002.fp16.safetensors).
+_WEIGHTS = re.compile(
+    r"(diffusion_pytorch_)?model(-\d+-of-\d+)?(\.(?P<variant>\w+))?(-\d+-of-\d+)?\.safetensors"
+)
 _DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
@@ -159,7 +167,7 @@ def _class_of(found: Source, config: Any, part: str) -> type[Any]:
     elif part == "scheduler":
         known = getattr(diffusers, name, None)
         is_one = isinstance(known, type) and issubclass(known, SchedulerMixin)
-        allowed = (known,) if is_one else ()
+        allowed = (known,) if is_one and known is not None else ()
     else:
         allowed = _MODELS[part]
     for kind in allowed:
@@ -198,40 +206,50 @@ def _read(found: Checkpoint, part: str) -> Any:
     if part in _TOKENIZERS:
         return read_part(folder, kind, local_files_only=True)
     variant = _variant(folder)
-    settings = {"variant": variant} if variant else {}
+    settings: dict[str, Any] = {"variant": variant} if variant else {}
     try:
         return read_model(folder, kind, dtype=found.dtype, local_files_only=True, **settings).module
     except ValueError as error:
         raise ValueError(f"its {part}: {error}") from error
 
 
-def _variant(folder: Path) -> str | None:
-    """The variant of a part's files, or None where it has plain ones.
+def _files(folder: Path) -> dict[str | None, list[Path]]:
+    """A part's files of weights by variant; None for the plain ones.
 
     Raises:
-        OSError: it has no files of weights, or those of several variants and no plain ones.
+        NotSafetensors: there are none.
     """
-    stems = ("diffusion_pytorch_model", "model")
-    files = [f.name for f in folder.glob("*.safetensors*") if f.name.startswith(stems)]
-    # diffusion_pytorch_model.safetensors, model-00001-of-00002.safetensors,
-    # model.fp16.safetensors, model.fp16-00001-of-00002.safetensors, and an index of each
-    found = {f.split(".")[1].split("-")[0] for f in files}
-    if "safetensors" in found:
+    found: dict[str | None, list[Path]] = defaultdict(list)
+    for file in sorted(folder.glob("*.safetensors")):
+        named = _WEIGHTS.fullmatch(file.name)
+        if named is not None:
+            found[named["variant"]].append(file)
+    if not found:
+        others = pickled(folder)
+        has = f"are pickled ({', '.join(others[:3])})" if others else "have no safetensors files"
+        raise NotSafetensors(f"the weights of its {folder.name} {has}")
+    return dict(found)
+
+
+def _variant(folder: Path) -> str | None:
+    """The variant of the files that are loaded: none where there are plain ones.
+
+    Raises:
+        NotSafetensors: there are none.
+        ValueError: there are those of several variants, and no plain ones.
+    """
+    found = _files(folder)
+    if None in found:
         return None
-    if len(found) != 1:
-        several = f" but of the variants {', '.join(sorted(found))}" if found else ""
-        raise OSError(f"{folder.name} has no safetensors files{several}")
-    return found.pop()
+    if len(found) > 1:
+        several = ", ".join(sorted(map(str, found)))
+        raise ValueError(f"its {folder.name} has files of several variants ({several}): keep one")
+    return next(iter(found))
 
 
 def _stored_dtype(unet: Path) -> torch.dtype:
     """The type that the UNet's weights are stored in, in the files that are loaded."""
-    variant = _variant(unet)
-    stem = "diffusion_pytorch_model" + (f".{variant}" if variant else "")
-    files = [*unet.glob(f"{stem}.safetensors"), *sorted(unet.glob(f"{stem}-*.safetensors"))]
-    if not files:
-        raise OSError(f"{unet.name} has no safetensors files")
-    with safe_open(files[0], framework="pt") as weights:
+    with safe_open(_files(unet)[_variant(unet)][0], framework="pt") as weights:
         kept = weights.get_slice(next(iter(weights.keys()))).get_dtype()
     if kept not in _DTYPES:
         raise ValueError(f"its unet is stored as {kept}; supported are {', '.join(_DTYPES)}")
