@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from safetensors import SafetensorError
-from transformers import PreTrainedConfig
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from ...errors import InputError
@@ -119,7 +119,11 @@ def read_part(path: str | Path, kind: Any, **settings: Any) -> Any:
         one of UNREADABLE: it cannot be loaded.
     """
     with silent():
-        return kind.from_pretrained(path, trust_remote_code=False, **settings)
+        part = kind.from_pretrained(path, trust_remote_code=False, **settings)
+    words = getattr(part, "tokenizer", part)
+    if isinstance(words, PreTrainedTokenizerBase) and not _knows_words(words):
+        raise ValueError("its tokenizer has no vocabulary: is a file of it missing?")
+    return part
 
 
 @contextlib.contextmanager
@@ -143,6 +147,11 @@ def silent() -> Iterator[None]:
             yield
     finally:
         logging.set_verbosity(level)
+
+
+def _knows_words(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether it has tokens: without its files, some classes make one of special tokens alone."""
+    return bool(tokenizer.get_vocab().keys() - set(tokenizer.all_special_tokens))
 
 
 def _without_code(path: str | Path, kind: Any, settings: dict[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,8 @@ def reason(source: Source, error: BaseException) -> str:
     if other is not None:
         config, auto = other.groups()
         return f"its architecture, {config.removesuffix('Config')}, is none that {auto} loads"
+    if "backend tokenizer" in said:
+        return "it has no tokenizer: no tokenizer.json, and nothing that one could be made from"
     if isinstance(error, ImportError):
         method = _quantization(source)
         what = f"its weights are quantized ({method}), which needs" if method else "it needs"

@@ -71,6 +71,8 @@ class Checkpoint(NamedTuple):
     kind: type[Any]
     parts: Mapping[str, type[Any]]
     """The class of each part."""
+    settings: Mapping[str, Any]
+    """What else the pipeline's file says of it."""
     dtype: torch.dtype
 
 
@@ -90,7 +92,7 @@ def find(spec: Diffusion) -> Checkpoint:
         folder = Path(found.path) if found.is_folder else _fetched(found.path, kind, revision)
         stored = _stored_dtype(folder / "unet")
     dtype = stored if spec.dtype == "auto" else getattr(torch, spec.dtype)
-    return Checkpoint(found, folder, kind, parts, dtype)
+    return Checkpoint(found, folder, kind, parts, _settings(config, kind), dtype)
 
 
 def load_pipeline(found: Checkpoint, device: torch.device) -> Any:
@@ -104,7 +106,9 @@ def load_pipeline(found: Checkpoint, device: torch.device) -> Any:
     """
     with explained(found.source), quiet():
         pipeline: Any = found.kind(
-            **{part: _read(found, part) for part in found.parts}, **_LEFT_OUT[found.kind.__name__]
+            **{part: _read(found, part) for part in found.parts},
+            **found.settings,
+            **_LEFT_OUT[found.kind.__name__],
         )
         pipeline.vae.to(torch.float32)
         pipeline.to(device)
@@ -151,6 +155,13 @@ def _parts_of(kind: type[Any]) -> list[str]:
     """The parts that a pipeline is made of, but for those that are left out."""
     expected, _ = kind._get_signature_keys(kind)
     return [part for part in expected if part not in _LEFT_OUT[kind.__name__]]
+
+
+def _settings(config: Any, kind: type[Any]) -> dict[str, Any]:
+    """What a pipeline's file says beside its parts, as that an empty caption is all zeros."""
+    _, optional = kind._get_signature_keys(kind)
+    wanted = set(optional) - set(_LEFT_OUT[kind.__name__])
+    return {name: config[name] for name in wanted if isinstance(config.get(name), bool)}
 
 
 def _class_of(found: Source, config: Any, part: str) -> type[Any]:

@@ -246,6 +246,17 @@ def test_a_unet_without_a_size(folder: Path) -> None:
     bound(load(folder, width=8, height=8), folder)
 
 
+@pytest.mark.parametrize("zeros", [True, False])
+def test_settings_of_the_pipeline_itself(
+    zeros: bool, made: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(made["sdxl"], tmp_path / "sdxl")
+    declare(folder, force_zeros_for_empty_prompt=zeros)
+    found = load(folder)
+    resident = found._engines["ada"]._weights["ada"].resident  # type: ignore[attr-defined]
+    assert bool((resident.text.unguided(1).embeds == 0).all()) == zeros
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     folder = tmp_path / "nosuch"
     assert f"no such folder: {folder}" in refusal(folder)
