@@ -41,6 +41,8 @@ def reason(source: Source, error: BaseException) -> str:
         method = _quantization(source)
         what = f"its weights are quantized ({method}), which needs" if method else "it needs"
         return f"{what} a package that is not installed: {brief(error)}"
+    if isinstance(error, OSError) and not source.is_folder:
+        return f"{brief(error)}; nor is there a folder {Path(source.path).absolute()}"
     return brief(error)
 
 

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 from transformers.utils.peft_utils import find_adapter_config_file
 
 from sysgraph_schemas.suggest import closest
@@ -55,13 +57,11 @@ def source(name: str, *, revision: str | None = None, what: str = "model id") ->
 
 def _is_path(name: str, path: Path) -> bool:
     """Whether it cannot be an id of the Hub, which is NAME or OWNER/NAME."""
-    return (
-        path.exists()  # as a file
-        or name.startswith((".", "~"))
-        or path.is_absolute()
-        or name.count("/") > 1
-        or "\\" in name
-    )
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return True
+    return path.exists()  # as a file
 
 
 def _absent(path: Path) -> str:

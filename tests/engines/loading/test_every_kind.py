@@ -166,13 +166,16 @@ def test_weights_that_the_architecture_has_no_use_for(
     assert "other_head" not in told
 
 
-@pytest.mark.parametrize("name", ["./nosuch", "../nosuch", "a/b/nosuch", "/nosuch/x", "~/nosuch"])
+@pytest.mark.parametrize(
+    "name",
+    ["./nosuch", "../nosuch", "a/b/nosuch", "/nosuch/x", "~/nosuch", "no such", "a\\b", "-x"],
+)
 def test_a_folder_that_is_not_there(
     kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     where = Path(name).expanduser().absolute()
-    assert f"no such folder: {where}" in refusal(kind, name)
+    assert f"no such folder: {where}" in refusal(kind, name).replace("\\\\", "\\")
 
 
 def test_a_folder_that_is_nearly_there(
