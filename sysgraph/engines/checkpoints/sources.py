@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from transformers.utils.peft_utils import find_adapter_config_file
 
 from sysgraph_schemas.suggest import closest
