@@ -7,6 +7,7 @@ from typing import Any
 
 from sysgraph_schemas.suggest import closest
 
+from ..brief import brief
 from ..errors import InputError
 
 MAX_BYTES = 1 << 32
@@ -58,9 +59,9 @@ def read_dataset(name: str) -> Iterator[dict[str, Any]]:
     except InputError:
         raise
     except Exception as error:  # the library raises OSError, ValueError, its own and hub errors
-        cause = f" ({error.__cause__})" if error.__cause__ else ""
+        cause = f" ({brief(error.__cause__)})" if error.__cause__ else ""
         where = "as a dataset" if local else f"{no_file(file)}; as a dataset on the Hub"
-        raise InputError(f"cannot read {name!r}: {where}: {error}{cause}") from error
+        raise InputError(f"cannot read {name!r}: {where}: {brief(error)}{cause}") from error
 
 
 def _load(path: str, split: str) -> Iterator[dict[str, Any]]:

@@ -16,8 +16,8 @@ from transformers import (
 from ..device import default_device
 from ..engines.base import ChatTurn
 from ..engines.checkpoints.chat import chat_text
-from ..engines.checkpoints.quiet import quiet
-from ..engines.checkpoints.resident import UNREADABLE
+from ..engines.checkpoints.loading import load_model, load_part, tell_unused
+from ..engines.checkpoints.sources import source
 from ..errors import InputError
 from ..progress import Reporter
 from ..trace import Trace
@@ -117,24 +117,13 @@ class RewardModel:
 
 
 def _load(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    try:
-        with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-            model, report = AutoModelForSequenceClassification.from_pretrained(
-                name,
-                dtype="auto",
-                use_safetensors=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except UNREADABLE as error:
-        raise InputError(f"cannot load the reward model {name!r}: {error}") from error
-    if report["missing_keys"]:
-        raise InputError(
-            f"{name!r} is no reward model: it has no {', '.join(sorted(report['missing_keys']))}"
-        )
+    found = source(name, what="the reward model")
+    tokenizer: PreTrainedTokenizerBase = load_part(found, AutoTokenizer)
+    loaded = load_model(found, AutoModelForSequenceClassification)
+    tell_unused(found, loaded)
+    model: PreTrainedModel = loaded.module
     if model.config.num_labels != 1:
         raise InputError(
             f"{name!r} is no reward model: it has {model.config.num_labels} outputs; expected 1"
         )
-    return model.eval(), tokenizer
+    return model, tokenizer

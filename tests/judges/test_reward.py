@@ -151,7 +151,7 @@ def test_equal_texts_have_equal_scores_whatever_is_beside_them(tmp_path: Path) -
     ("make", "said"),
     [
         (lambda: llama(labels=2), "it has 2 outputs; expected 1"),
-        (lambda: LlamaForCausalLM(LlamaConfig(**SMALL, num_labels=1)), "it has no score.weight"),
+        (lambda: LlamaForCausalLM(LlamaConfig(**SMALL, num_labels=1)), "it lacks score.weight"),
     ],
 )
 def test_what_is_no_reward_model(

@@ -34,7 +34,8 @@ class Checkpoint(Model):
     """A model that is loaded from a checkpoint, and trained as an adapter on it or as a copy."""
 
     id: Annotated[NotBlank, Field(examples=["Qwen/Qwen2.5-0.5B-Instruct", "./my-model"])]
-    """A Hub id, a local folder, or `toy:NAME`."""
+    """A Hub id, a local folder (relative to the working directory), or `toy:NAME`. Weights are read
+    from safetensors files, and no code that a checkpoint brings along is run."""
     revision: Annotated[str | None, Field(examples=["main"])] = None
     """Branch, tag or commit of a Hub id."""
     train: Annotated[Literal["lora", "full", "frozen"], Field(examples=["lora"])] = "lora"

@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 from sysgraph_schemas import CausalLM
 
 from ...errors import InputError
+from ..checkpoints.loading import Loaded
 from ..checkpoints.resident import Resident
 from ..checkpoints.turns import finished_turn
 
@@ -40,13 +41,13 @@ class CausalLMResident(Resident):
             return None
         return turn.end
 
-    def load(self) -> PreTrainedModel:
+    def _prepared(self, loaded: Loaded) -> PreTrainedModel:
         """The checkpoint without its generation settings.
 
         `generate` fills what a caller leaves open from there: a checkpoint's repetition penalty or
         top_k would make samples come from another distribution than the one that is scored.
         """
-        module = super().load()
+        module = super()._prepared(loaded)
         self._generation_config = module.generation_config
         module.generation_config = GenerationConfig()
         return module

@@ -1,28 +1,22 @@
 """One base checkpoint in memory, shared by every model that names it, and the adapters on it."""
 
-import contextlib
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoTokenizer, PreTrainedModel
 
 from sysgraph_schemas import Checkpoint
 
-from ... import toys
 from ...errors import InputError
 from ..digest import digest_of, weights_in
 from .adapters import Adapters
+from .loading import Loaded, load_model, load_part, read_model, tell_unused
 from .peft_adapters import PeftAdapters
 from .quiet import quiet
-
-# What transformers, diffusers and safetensors raise for a folder that is no checkpoint, or a
-# damaged one.
-UNREADABLE = (OSError, ValueError, RuntimeError, TypeError, KeyError, SafetensorError)
+from .sources import source
 
 
 class Resident:
@@ -40,11 +34,13 @@ class Resident:
 
     def __init__(self, spec: Checkpoint, device: torch.device) -> None:
         self._spec, self.device = spec, device
-        with explained(spec.id):
-            self.tokenizer = AutoTokenizer.from_pretrained(
-                source(spec), revision=spec.revision or "main"
-            )
-        self.base = self.load()
+        self._source = source(spec.id, revision=spec.revision)
+        self.tokenizer = load_part(self._source, AutoTokenizer)
+        loaded = self._fetch()
+        self.fresh = loaded.fresh
+        """Weights of the head that the checkpoint lacks."""
+        tell_unused(self._source, loaded)
+        self.base = self._prepared(loaded)
         # Taken before adapters are put into the base, which rename what is in it.
         self._weights = weights_in(self.base)
         self.adapters: Adapters = PeftAdapters(
@@ -64,13 +60,21 @@ class Resident:
         """The checkpoint's weights, frozen, in evaluation mode (DPO trains without dropout).
 
         Raises:
-            InputError: the spec's `id` is no checkpoint that can be loaded.
+            InputError: its weights are quantized, and can not be trained whole.
         """
-        with explained(self._spec.id):
-            module: PreTrainedModel = self._auto.from_pretrained(
-                source(self._spec), revision=self._spec.revision or "main", dtype=self._spec.dtype
+        if getattr(self.base, "hf_quantizer", None) is not None:
+            raise InputError(
+                f"model id {self._spec.id!r} has quantized weights, which `train: full` cannot "
+                "train: use `train: lora`"
             )
-        module.requires_grad_(False).eval()
+        return self._prepared(self._fetch())
+
+    def _fetch(self) -> Loaded:
+        return load_model(self._source, self._auto, dtype=self._spec.dtype)
+
+    def _prepared(self, loaded: Loaded) -> PreTrainedModel:
+        module: PreTrainedModel = loaded.module
+        module.requires_grad_(False)
         nn.Module.to(module, self.device)
         return module
 
@@ -80,14 +84,10 @@ class Resident:
         Raises:
             one of UNREADABLE: there is none.
         """
-        with quiet():
-            loaded: Any = self._auto.from_pretrained(
-                folder.resolve(strict=True), output_loading_info=True, local_files_only=True
-            )
-        module: PreTrainedModel
-        module, found = loaded
-        if found["missing_keys"]:
-            raise ValueError(f"it lacks {sorted(found['missing_keys'])[0]}")
+        path = folder.resolve(strict=True)
+        if (path / "adapter_config.json").is_file():  # whose base would be loaded as well
+            raise ValueError("it is an adapter's, and the model is trained whole")
+        module: PreTrainedModel = read_model(path, self._auto, local_files_only=True).module
         return module
 
     def save(self, module: Any, folder: Path) -> None:
@@ -99,18 +99,3 @@ class Resident:
     def window(self) -> int | None:
         """Longest sequence the model was made for, in tokens."""
         return getattr(self.base.config.get_text_config(), "max_position_embeddings", None)
-
-
-def source(spec: Checkpoint) -> str:
-    """What `from_pretrained` takes: a toy's folder, or the id as it stands."""
-    return str(toys.model_folder(spec.id)) if toys.is_toy(spec.id) else spec.id
-
-
-@contextlib.contextmanager
-def explained(name: str) -> Iterator[None]:
-    """Turns what a library raises while it loads the model id `name` into an InputError."""
-    try:
-        with quiet():
-            yield
-    except UNREADABLE as error:
-        raise InputError(f"cannot load model id {name!r}: {error}") from error

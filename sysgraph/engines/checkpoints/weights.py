@@ -17,8 +17,8 @@ from sysgraph_schemas import Checkpoint
 from ...errors import InputError
 from ..seeding import derive
 from .adapters import Adapters
+from .loading import UNREADABLE
 from .masters import Masters
-from .resident import UNREADABLE
 
 
 class Trainable(Protocol):

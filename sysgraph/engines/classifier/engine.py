@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from sysgraph_schemas import Classifier
 
 from ...errors import InputError
+from ...progress import Reporter
 from ..base import Context, Request
 from ..checkpoints.batching import Ids
 from ..checkpoints.chat import encode_chat
+from ..checkpoints.completeness import listed
 from ..checkpoints.engine import ENCODED, CheckpointEngine
 from ..checkpoints.prompt_check import prompt_oddities
 from .labels import label_of
@@ -30,6 +32,8 @@ class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
         self, models: Mapping[str, Classifier], *, device: torch.device, seed: int
     ) -> None:
         super().__init__(models, ClassifierResident, device=device, seed=seed)
+        for name, spec in models.items():
+            _check_head(name, spec, self._weights[name].resident.fresh)
         self._encoded = lru_cache(maxsize=ENCODED)(self._encode)
 
     def problem(self, request: Request) -> str | None:
@@ -87,3 +91,22 @@ class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
         if not ids:
             raise InputError("the prompt is empty and the tokenizer adds no token of its own")
         return ids
+
+
+def _check_head(name: str, spec: Classifier, fresh: Sequence[str]) -> None:
+    """Warns of a head that starts from random numbers, the same ones whenever it is loaded.
+
+    Raises:
+        InputError: it would never be trained.
+    """
+    if not fresh:
+        return
+    if spec.train == "frozen":
+        raise InputError(
+            f"model id {spec.id!r} is no trained classifier: it lacks {listed(fresh)}. Train "
+            f"model {name!r} (`train: lora` or `full`), or name a checkpoint with a head"
+        )
+    Reporter().line(
+        f"warning: model {name!r} starts with a head of random numbers: {spec.id!r} lacks "
+        f"{listed(fresh)}"
+    )

@@ -4,11 +4,12 @@ import sys
 
 import torch
 from peft.utils.constants import SEQ_CLS_HEAD_NAMES
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers import AutoModelForSequenceClassification
 
 from sysgraph_schemas import Classifier
 
 from ...errors import InputError
+from ..checkpoints.loading import Loaded, load_model
 from ..checkpoints.resident import Resident
 
 # peft trains a copy of the head beside the adapter. It finds the head by how names end (so
@@ -41,11 +42,11 @@ class ClassifierResident(Resident):
         heads = tuple(SEQ_CLS_HEAD_NAMES)
         return _HEAD if any(n.endswith(heads) for n, _ in self.base.named_children()) else None
 
-    def load(self) -> PreTrainedModel:
+    def _fetch(self) -> Loaded:
         """The checkpoint; a head that it lacks is the same one whenever it is loaded."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return super().load()
+            return load_model(self._source, self._auto, dtype=self._spec.dtype, headless=True)
 
     def window(self) -> int | None:
         """Longest text, in tokens; some models count positions that no token takes."""

@@ -1,6 +1,5 @@
 """Between images and latents, in float32 and out of every gradient."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from ...errors import RunError
+from ..digest import digest_of, weights_in
 
 # Pixels in one pass: eight images of 512 x 512.
 _PIXELS_PER_PASS = 8 * 512 * 512
@@ -24,11 +24,12 @@ class Autoencoder:
         self.factor = 2 ** (len(config.block_out_channels) - 1)
         """Pixels along one side of a latent."""
         self.channels = int(config.latent_channels)
-        self.name = _fingerprint(vae)
-        """Tells its latents from other autoencoders'."""
         shifts = config.get("latents_mean") or [config.get("shift_factor") or 0.0]
         self._shift = self._channelwise(shifts)
         self._scale = config.scaling_factor / self._channelwise(config.get("latents_std") or [1.0])
+        scaling = {"shift": self._shift, "scale": self._scale}
+        self.name = digest_of({**weights_in(vae), **scaling})
+        """Tells its latents from other autoencoders'."""
 
     def shape(self, width: int, height: int) -> tuple[int, int, int]:
         """(C, H, W) of the latents of an image of so many pixels."""
@@ -50,7 +51,7 @@ class Autoencoder:
         for image in images:
             pixels = torch.from_numpy(np.array(image))[None]  # (1, H, W, 3)
             x = pixels.to(self._vae.device).permute(0, 3, 1, 2).float() / 127.5 - 1
-            parts.append((self._vae.encode(x).latent_dist.mode() - self._shift) * self._scale)
+            parts.append((self._encoded(x) - self._shift) * self._scale)
         latents = torch.cat(parts)
         if not latents.isfinite().all():
             raise RunError("the VAE gave latents that are not finite for an image that is")
@@ -73,17 +74,15 @@ class Autoencoder:
             out += [Image.fromarray(one) for one in pixels.cpu().numpy()]
         return out
 
+    def _encoded(self, x: Tensor) -> Tensor:
+        """The latents of pixels, as they come out of the VAE; a tiny one has no posterior."""
+        out = self._vae.encode(x)
+        latents: Tensor = out.latent_dist.mode() if hasattr(out, "latent_dist") else out.latents
+        return latents
+
     def _channelwise(self, numbers: Sequence[float]) -> Tensor:
         return torch.tensor(numbers, device=self._vae.device).float().view(1, -1, 1, 1)
 
     @staticmethod
     def _per_pass(height: int, width: int) -> int:
         return max(1, _PIXELS_PER_PASS // (height * width))
-
-
-def _fingerprint(vae: Any) -> str:
-    """Equal for equal autoencoders: of the first layers on either side and the scaling."""
-    parts = hashlib.blake2b(repr(vae.config.scaling_factor).encode(), digest_size=16)
-    for layer in (vae.encoder.conv_in, vae.decoder.conv_in, vae.decoder.conv_out):
-        parts.update(layer.weight.detach().float().cpu().numpy().tobytes())
-    return parts.hexdigest()

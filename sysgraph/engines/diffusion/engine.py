@@ -147,10 +147,16 @@ def _image_size(resident: Resident, name: str, spec: Diffusion) -> tuple[int, in
     """Height and width of the model's images.
 
     Raises:
-        InputError: the pipeline cannot draw that size, or take that many steps.
+        InputError: the pipeline cannot draw that size, says none of its own where the graph says
+            none, or cannot take that many steps.
     """
     own = resident.image_size()
-    size = (spec.height or own[0], spec.width or own[1])
+    if own is None and not (spec.height and spec.width):
+        raise InputError(
+            f"model {name!r}: {spec.id!r} does not say which size its images have (its UNet has "
+            "no `sample_size`): set the model's `width` and `height`"
+        )
+    size = (spec.height or (own or (0, 0))[0], spec.width or (own or (0, 0))[1])
     # Stable Diffusion's pipelines ask for multiples of 8.
     unit = max(8, resident.autoencoder.factor)
     if any(side % unit for side in size):

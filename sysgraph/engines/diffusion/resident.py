@@ -14,6 +14,7 @@ from sysgraph_schemas import Diffusion
 from ...errors import InputError
 from ...pictures import Picture
 from ..checkpoints.adapters import Adapters
+from ..checkpoints.loading import read_model
 from ..digest import digest_of, weights_in
 from .autoencoder import Autoencoder
 from .cache import TensorCache
@@ -64,9 +65,11 @@ class Resident:
         """Of the weights of the UNet, the VAE and the text encoders, as they were loaded."""
         return digest_of(self._weights)
 
-    def image_size(self) -> tuple[int, int]:
-        """Height and width of the images that the UNet was trained on, in pixels."""
+    def image_size(self) -> tuple[int, int] | None:
+        """Height and width of the images that the UNet was trained on, in pixels, if it says so."""
         side = self.unet.config.sample_size
+        if side is None:
+            return None
         height, width = (side, side) if isinstance(side, int) else side
         return height * self.autoencoder.factor, width * self.autoencoder.factor
 
@@ -104,10 +107,8 @@ class Resident:
         Raises:
             one of UNREADABLE: there is none.
         """
+        path = (folder / "unet").resolve(strict=True)
         with quiet():
-            unet: nn.Module = UNet2DConditionModel.from_pretrained(
-                (folder / "unet").resolve(strict=True),
-                local_files_only=True,
-                use_safetensors=True,
-            )
+            loaded = read_model(path, UNet2DConditionModel, dtype=None, local_files_only=True)
+        unet: nn.Module = loaded.module
         return unet

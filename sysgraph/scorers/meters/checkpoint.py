@@ -5,9 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...engines.checkpoints.quiet import quiet
-from ...engines.checkpoints.resident import UNREADABLE
-from ...errors import InputError
+from ...engines.checkpoints.loading import load_model, load_part, tell_unused
+from ...engines.checkpoints.sources import source
 
 
 def load(
@@ -23,20 +22,9 @@ def load(
     Raises:
         InputError: it cannot be loaded, or lacks weights.
     """
-    try:
-        with quiet():
-            module, report = model.from_pretrained(
-                name,
-                dtype="auto",
-                use_safetensors=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-            if report["missing_keys"]:
-                raise ValueError(f"it has no {sorted(report['missing_keys'])[0]}")
-            prepare = processor.from_pretrained(name, trust_remote_code=False)
-    # ImportError: some models need a package of their own.
-    except (*UNREADABLE, ImportError) as error:
-        raise InputError(f"cannot load the {what} {name!r}: {error}") from error
-    nn.Module.to(module, device)
-    return module.eval(), prepare
+    found = source(name, what=f"the {what}")
+    loaded = load_model(found, model)
+    tell_unused(found, loaded)
+    prepare = load_part(found, processor)
+    nn.Module.to(loaded.module, device)
+    return loaded.module, prepare
