@@ -6,7 +6,6 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
-from sysgraph import InputError
 from sysgraph.engines.causal_lm.beam import beam_search
 from sysgraph.engines.causal_lm.beam_group import Found
 from sysgraph.engines.causal_lm.beam_settings import BeamSettings
@@ -108,8 +107,3 @@ def test_a_prompt_finds_the_same_alone(architecture: str) -> None:
             (alone,) = search(module, [prompt], groups)
             assert [(t.ids, t.group) for t in texts] == [(t.ids, t.group) for t in alone]
             assert [t.score for t in texts] == pytest.approx([t.score for t in alone], abs=1e-4)
-
-
-def test_a_model_without_a_key_value_cache() -> None:
-    with pytest.raises(InputError, match="key-value cache, which OpenAIGPTLMHeadModel does not"):
-        search(build("openai-gpt"), PROMPTS, groups=1)

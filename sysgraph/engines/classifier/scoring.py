@@ -15,7 +15,7 @@ def label_log_probs(module: nn.Module, rows: Sequence[Ids], *, pad: int | None) 
         rows: token ids, at least one row.
         pad: the id that fills shorter rows; not needed for rows of one length.
     """
-    tokens, mask = padded(rows, pad or 0, next(module.parameters()).device)
+    tokens, mask = padded(rows, next(module.parameters()).device, pad=pad or 0)
     logits: Tensor = module(input_ids=tokens, attention_mask=mask).logits
     return logits.float().log_softmax(-1)
 
