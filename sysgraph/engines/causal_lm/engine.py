@@ -77,7 +77,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
             yield [i for c in copies for i in c], values.repeat_interleave(repeats)
 
     def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> list[Completion]:
-        """One completion per draw, its ids stored; the same whatever the batch size."""
+        """One completion per draw, its ids stored; the same to rounding whatever the batch size."""
         return in_groups(
             draws, lambda draw: draw.model, lambda several: self._sample(several, batch_size)
         )

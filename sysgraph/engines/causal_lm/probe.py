@@ -69,7 +69,7 @@ def probe(module: PreTrainedModel, vocabulary: int) -> Habits:
     if not alike(table[1, :half], table[0, :half]):
         raise InputError(
             f"{name} is no causal language model: the log-probability of a token changes with the "
-            "tokens that follow it"
+            "tokens that follow it; take one that is made to write texts from left to right"
         )
     habits = _habits(module, {first: table[0], second: table[2], third: table[3]}, alike)
     if habits is None:
