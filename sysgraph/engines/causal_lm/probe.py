@@ -14,13 +14,10 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from ...errors import InputError, RunError
+from ...errors import InputError
 from ..checkpoints.batching import Ids, padded
+from ..checkpoints.probing import FAILURES, LENGTH, few_rows, holds, is_close
 from .decoder import FASTEST, Decoder, Way
-
-_LENGTH = 10
-"""Tokens of a row that is probed."""
-
 
 _WAYS = [Way(*flags) for flags in itertools.product((True, False), repeat=3)]
 """Ways of writing, the fastest first."""
@@ -53,19 +50,19 @@ def probe(module: PreTrainedModel, vocabulary: int) -> Habits:
             causal model: what follows a token changes its log-probability.
     """
     name = type(module).__name__
-    first, second, third = _rows(vocabulary)
-    half = _LENGTH // 2
+    first, second, third = few_rows(vocabulary)
+    half = LENGTH // 2
     turned = first[:half] + second[half:]
     try:
         table = _table(module, [first, turned, second, third])  # (4, T, V)
-    except _FAILURES as error:
+    except FAILURES as error:
         raise InputError(f"{name} cannot be run on a few tokens: {error!r:.300}") from error
     if not table.amax(-1).isfinite().all():
         raise InputError(
             f"{name} gives logits that are NaN or +infinite on a few tokens: its weights are "
             "damaged, or its dtype is too narrow for it"
         )
-    alike = _Alike(table, module.dtype)
+    alike = partial(is_close, differences=table[:, 1:] - table[:, :-1], dtype=module.dtype)
     if not alike(table[1, :half], table[0, :half]):
         raise InputError(
             f"{name} is no causal language model: the log-probability of a token changes with the "
@@ -86,7 +83,7 @@ def _habits(
     first, _, third = known
 
     def is_padded_right() -> bool:
-        short = third[: _LENGTH // 2]
+        short = third[: LENGTH // 2]
         return alike(_table(module, [first, short])[1, : len(short)], known[third][: len(short)])
 
     def is_right(way: Way, moved: Sequence[int]) -> bool:
@@ -104,53 +101,13 @@ def _habits(
         return True
 
     def first_right(moved: Sequence[int]) -> Way | None:
-        return next((way for way in _WAYS if _holds(partial(is_right, way, moved))), None)
+        return next((way for way in _WAYS if holds(partial(is_right, way, moved))), None)
 
     searches = first_right([2, 0, 0, 1])
     samples = searches if searches == FASTEST else first_right([0, 1, 2])
     if searches is None or samples is None:
         return None
-    return Habits(_holds(is_padded_right), samples, searches)
-
-
-# What models of transformers raise for what they cannot do.
-_FAILURES = (
-    RuntimeError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    NotImplementedError,
-    AssertionError,
-    ImportError,
-    RunError,
-)
-
-
-def _holds(tried: Callable[[], bool]) -> bool:
-    try:
-        return tried()
-    except _FAILURES:
-        return False
-
-
-class _Alike:
-    """Whether two tables of logits differ by no more than the noise of their dtype.
-
-    What counts is the difference against how much the logits of one position differ from those of
-    another: a model near its initialization gives nearly the same ones everywhere.
-    """
-
-    def __init__(self, table: Tensor, dtype: torch.dtype) -> None:
-        self._scale = _rms(table[:, 1:] - table[:, :-1])
-        self._tolerance = torch.finfo(dtype).eps ** 0.5
-
-    def __call__(self, found: Tensor, wanted: Tensor) -> bool:
-        return bool(_rms(found - wanted) <= self._tolerance * self._scale)
-
-
-def _rms(difference: Tensor) -> Tensor:
-    return difference.nan_to_num(0.0).double().square().mean().sqrt()
+    return Habits(holds(is_padded_right), samples, searches)
 
 
 def _table(module: PreTrainedModel, rows: Sequence[Ids]) -> Tensor:
@@ -159,10 +116,3 @@ def _table(module: PreTrainedModel, rows: Sequence[Ids]) -> Tensor:
     out = module(input_ids=tokens, attention_mask=mask, use_cache=False)
     logits: Tensor = out.logits.float()
     return logits
-
-
-def _rows(vocabulary: int) -> list[Ids]:
-    """Three rows of ids from all over the vocabulary but its start, where special tokens are."""
-    first, count = vocabulary // 8, 3 * _LENGTH
-    ids = [first + (vocabulary - first) * (11 * i % count) // count for i in range(count)]
-    return [tuple(ids[start::3]) for start in range(3)]

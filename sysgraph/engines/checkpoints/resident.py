@@ -17,6 +17,7 @@ from ...errors import InputError
 from .adapters import Adapters
 from .peft_adapters import PeftAdapters
 from .quiet import quiet
+from .window import window
 
 # What transformers, diffusers and safetensors raise for a folder that is no checkpoint, or a
 # damaged one.
@@ -89,7 +90,7 @@ class Resident:
 
     def window(self) -> int | None:
         """Longest sequence the model was made for, in tokens."""
-        return getattr(self.base.config.get_text_config(), "max_position_embeddings", None)
+        return window(self.base)
 
 
 def source(spec: Checkpoint) -> str:
