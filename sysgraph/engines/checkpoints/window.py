@@ -3,9 +3,9 @@
 import sys
 
 from torch import nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-# The names that architectures give it, of which configurations may have several: the first counts.
+# The names that architectures give it.
 _FIELDS = (
     "max_position_embeddings",
     "n_positions",
@@ -27,13 +27,21 @@ def window(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None = 
         tokenizer: whose own limit holds as well.
     """
     config = module.config.get_text_config()
-    declared = (getattr(config, field, None) for field in _FIELDS)
-    counts = [n for n in declared if isinstance(n, int) and n > 0][:1]  # XLNet says -1: any
+    # A file may hold more fields than its architecture has and reads: those come after its own.
+    fields = sorted(_FIELDS, key=lambda field: not _has(config, field))
+    declared = (getattr(config, field, None) for field in fields)
+    counts = [n for n in declared if isinstance(n, int)][:1]
+    counts = [n for n in counts if n > 0]  # XLNet says -1: any
     counts += [n for n in map(_usable, module.modules()) if n is not None]
     if tokenizer is not None:
         counts.append(tokenizer.model_max_length)
     least = min(counts, default=sys.maxsize)
     return least if least < sys.maxsize else None
+
+
+def _has(config: PreTrainedConfig, field: str) -> bool:
+    """Whether it is a field of the architecture itself."""
+    return hasattr(type(config), field) or field in config.attribute_map
 
 
 def _usable(module: nn.Module) -> int | None:
