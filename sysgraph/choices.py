@@ -4,6 +4,7 @@ What a model gives each option is asked of its engine; the rest of a choice (nor
 finding the likeliest) is the same for every kind of model, and is here.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -86,18 +87,23 @@ def log_probs(choices: Sequence[Draw | Search], score: Score) -> Tensor:
     """Log p of every option: [len(choices), most options], -inf where there are fewer.
 
     Raises:
-        RunError: a model gives no option of a choice any probability.
+        RunError: a model gives no option of a choice any probability, or one NaN.
     """
     asked: dict[Request, int] = {}
     rows = [[asked.setdefault(r, len(asked)) for r in option_requests(c)] for c in choices]
-    found = _padded(score(list(asked)), rows).log_softmax(-1)
-    for choice, is_none in zip(choices, found.isnan().any(-1).tolist(), strict=True):
-        if is_none:
+    table = _padded(score(list(asked)), rows)
+    for choice, largest in zip(choices, table.amax(-1).tolist(), strict=True):
+        if not math.isfinite(largest):
+            options = ", ".join(choice.options)
             raise RunError(
-                f"model {choice.model!r} gives none of the options {', '.join(choice.options)} any "
-                f"probability in the context {choice.context!r:.200}"
+                f"model {choice.model!r} gives none of the options {options} any probability in "
+                f"the context {choice.context!r:.200}"
+                if largest == -math.inf
+                else f"model {choice.model!r} gives one of the options {options} a log-probability "
+                f"of {largest} in the context {choice.context!r:.200}: training diverged, or its "
+                "dtype is too narrow for it"
             )
-    return found
+    return table.log_softmax(-1)
 
 
 def inverse_cdf(

@@ -114,7 +114,8 @@ class Models:
 
         Raises:
             InputError: a prompt does not fit its model, or a model cannot score an option.
-            RunError: a model gives no option of a choice any probability.
+            RunError: a model gives no distribution: its weights are NaN, or no option of a choice
+                has any probability.
         """
 
         def drawn(several: Sequence[Draw]) -> Sequence[Completion | Picture]:

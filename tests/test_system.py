@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import pytest
+import torch
 
 import sysgraph
 from sysgraph import InputError, RunError, System
@@ -112,6 +113,19 @@ def test_no_option_has_any_probability() -> None:
         RunError, match=r"gives none of the options red ball big, .* in the context"
     ):
         system.sample({"x": "q"})
+
+
+@pytest.mark.parametrize("options", [OPTIONS, ()])
+def test_a_table_that_diverged(options: tuple[str, ...]) -> None:
+    system = router(**{**TABLE, "train": "full"})
+    with torch.no_grad():
+        system.parameters("r")["logits"].fill_(torch.nan)
+    for ask in (
+        lambda: system.draw([Draw("r", "why", 0, options)]),
+        lambda: system.search([Search("r", "why", 1, 1, options=options)]),
+    ):
+        with pytest.raises(RunError, match=r"'r' .*(NaN|nan) in the .*context 'why': .* diverged"):
+            ask()
 
 
 def test_a_value_that_is_no_option() -> None:

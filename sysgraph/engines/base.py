@@ -150,7 +150,7 @@ class Sampler(Protocol):
     def sample(
         self, draws: Sequence[Draw], *, batch_size: int | None = None
     ) -> Sequence[Completion | Picture]:
-        """One text or image per draw; the same whatever the batch size (an image to rounding)."""
+        """One text or image per draw; the same to rounding whatever the batch size."""
         ...
 
     def room(self, model: str) -> int | None:

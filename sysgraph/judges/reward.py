@@ -18,6 +18,9 @@ from ..engines.base import ChatTurn
 from ..engines.checkpoints.chat import chat_text
 from ..engines.checkpoints.loading import load_model, load_part, tell_unused
 from ..engines.checkpoints.sources import source
+from ..engines.checkpoints.vocabulary import require_known, vocabulary
+from ..engines.checkpoints.window import window
+from ..engines.classifier.probe import probe
 from ..errors import InputError
 from ..progress import Reporter
 from ..trace import Trace
@@ -49,14 +52,12 @@ class RewardModel:
         self._model, self._tokenizer = _load(name)
         nn.Module.to(self._model, self._device)
         self._tokenizer.truncation_side = "left"
-        config = self._model.config.get_text_config()
-        # Classifiers find a text's last token by their configuration's padding id, so that one
-        # without can be given one text at a time only.
-        self._pad: int | None = config.pad_token_id
-        self._window = min(
-            getattr(config, "max_position_embeddings", None) or sys.maxsize,
-            self._tokenizer.model_max_length,
-        )
+        try:
+            self._vocabulary = vocabulary(self._model)
+            self._habits = probe(self._model, self._vocabulary)
+        except InputError as error:
+            raise InputError(f"cannot use the reward model {name!r}: {error}") from error
+        self._window = window(self._model, self._tokenizer) or sys.maxsize
         self._told = False
 
     @torch.inference_mode()
@@ -69,7 +70,7 @@ class RewardModel:
         texts = [self._text(trace) for trace in traces]
         rows = {text: self._ids(text) for text in dict.fromkeys(texts)}
         order = sorted(rows, key=lambda text: len(rows[text]), reverse=True)
-        size = 1 if self._pad is None else BATCH
+        size = 1 if self._habits.pad is None else BATCH
         scores: dict[str, float] = {}
         for start in range(0, len(order), size):
             batch = order[start : start + size]
@@ -79,7 +80,7 @@ class RewardModel:
     def _forward(self, rows: Sequence[Sequence[int]]) -> list[float]:
         ids = [torch.tensor(row) for row in rows]
         # Padded on the right: positions stay what they are alone, and causal models never look.
-        padded = pad_sequence(ids, batch_first=True, padding_value=self._pad or 0)  # [B, T]
+        padded = pad_sequence(ids, batch_first=True, padding_value=self._habits.pad or 0)  # [B, T]
         mask = pad_sequence([torch.ones_like(row) for row in ids], batch_first=True)
         logits = self._model(
             input_ids=padded.to(self._device), attention_mask=mask.to(self._device)
@@ -113,6 +114,12 @@ class RewardModel:
             )["input_ids"]
         if not ids:
             raise InputError(f"the tokenizer of {self._name!r} gives no tokens for {text!r:.60}")
+        require_known(self._tokenizer, ids, self._vocabulary, f"text {text!r:.60}")
+        if self._habits.end is not None and self._habits.end not in ids:
+            raise InputError(
+                f"{self._name!r} reads a text at its end token, which its tokenizer or its chat "
+                f"template does not write: {text!r:.60}"
+            )
         return ids
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import torch
 from peft import AutoPeftModelForSequenceClassification
+from tokenizers import processors
 from torch import Tensor
 from transformers import (
+    AutoConfig,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     BertConfig,
@@ -214,3 +216,75 @@ def test_it_gives_choices_alone(classifier: Make) -> None:
     ((likeliest,),) = system.search([Search("r", TEXTS[0], 1, 1, options=OPTIONS)])
     scores = system.score(requests()[:3])
     assert likeliest.text == OPTIONS[int(scores.argmax())]
+
+
+# ---- classifiers that read an end token, or several labels
+
+
+SEQ2SEQ: dict[str, dict[str, Any]] = {
+    "bart": {
+        "d_model": 32,
+        "decoder_layers": 1,
+        "encoder_layers": 1,
+        "decoder_attention_heads": 4,
+        "encoder_attention_heads": 4,
+        "decoder_ffn_dim": 48,
+        "encoder_ffn_dim": 48,
+    },
+    "t5": {"d_model": 32, "d_ff": 48, "d_kv": 8, "num_layers": 1, "num_heads": 4},
+}
+
+
+def seq2seq(kind: str, chat_folder: Path, folder: Path, *, ends: bool, **config: Any) -> Path:
+    """A classifier that looks at the end token, and a tokenizer that writes it or not."""
+    tokenizer = AutoTokenizer.from_pretrained(chat_folder)
+    end = tokenizer.eos_token
+    if ends:
+        tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"$A {end}", special_tokens=[(end, tokenizer.eos_token_id)]
+        )
+    settings = {
+        "vocab_size": len(tokenizer),
+        "pad_token_id": tokenizer.pad_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "decoder_start_token_id": tokenizer.pad_token_id,
+        "id2label": dict(enumerate(OPTIONS)),
+        "label2id": {label: i for i, label in enumerate(OPTIONS)},
+        **SEQ2SEQ[kind],
+        **config,
+    }
+    torch.manual_seed(0)
+    model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(kind, **settings))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.2)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", SEQ2SEQ)
+def test_what_reads_an_end_token(kind: str, chat_folder: Path, tmp_path: Path) -> None:
+    folder = seq2seq(kind, chat_folder, tmp_path, ends=True)
+    texts = [*TEXTS, "a text with <|im_end|> in it"]
+    found = system_of(folder).score([Request("r", t, Completion("code"), OPTIONS) for t in texts])
+    module = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    with torch.no_grad():
+        alone = [module(**tokenizer(text, return_tensors="pt")).logits[0] for text in texts]
+    wanted = torch.stack([logits.log_softmax(-1)[1] for logits in alone])
+    torch.testing.assert_close(found.detach(), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_text_without_the_end_token_is_told(chat_folder: Path, tmp_path: Path) -> None:
+    system = system_of(seq2seq("bart", chat_folder, tmp_path, ends=False))
+    said = system.problem(requests()[0])
+    assert said is not None
+    assert "reads a text at its end token '<|im_end|>', which this prompt does not have" in said
+
+
+def test_labels_that_do_not_exclude_each_other(chat_folder: Path, tmp_path: Path) -> None:
+    kind = "multi_label_classification"
+    folder = seq2seq("t5", chat_folder, tmp_path, ends=True, problem_type=kind)
+    with pytest.raises(InputError, match=rf"{folder}' is made for {kind}: .* no probabilities"):
+        system_of(folder)

@@ -275,7 +275,7 @@ def test_passes_hold_every_row_once_within_their_size(monkeypatch: pytest.Monkey
     monkeypatch.setattr(scoring, "TOKENS_PER_PASS", 40)
     rng = random.Random(1)
     rows = [Encoded((1,) * rng.randrange(1, 30), (2,) * rng.randrange(1, 30)) for _ in range(50)]
-    batches = list(scoring.passes(rows))
+    batches = list(scoring.passes(rows, is_padded=True))
     assert sorted(itertools.chain(*batches)) == list(range(50))
     for batch in batches:
         width = max(len(rows[i].prompt) + len(rows[i].completion) for i in batch)

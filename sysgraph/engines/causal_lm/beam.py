@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from ..checkpoints.batching import Ids
 from .beam_group import Candidate, Found, Group
 from .beam_settings import BeamSettings
-from .decoder import Decoder
+from .decoder import FASTEST, Decoder, NotFinite, Way
 from .hamming import Hamming
 
 
 @torch.no_grad()
 def beam_search(
-    module: nn.Module, prompts: Sequence[Ids], settings: BeamSettings
+    module: nn.Module, prompts: Sequence[Ids], settings: BeamSettings, way: Way = FASTEST
 ) -> list[list[Found]]:
     """The texts of each prompt over all groups, best first, as `generate` returns them.
 
@@ -32,15 +32,15 @@ def beam_search(
 
     Args:
         module: a causal LM of transformers, with or without a peft adapter.
-        prompts: token ids, at least one each; of any lengths, and distinct for speed.
+        prompts: token ids, at least one each; distinct for speed.
+        way: how beams are written; prompts have one length unless it is padded.
 
     Raises:
-        RunError: the model gives logits that are NaN or +infinite.
-        InputError: the model has no key-value cache.
+        NotFinite: the model gives logits that are no distribution, behind prompt `row`.
     """
     everyone = [Group(b, g, settings) for g in range(settings.groups) for b in range(len(prompts))]
     live = everyone  # by number, so that groups of one number have rows side by side
-    decoder = Decoder(module)
+    decoder = Decoder(module, way)
     logits = decoder.start(prompts)  # (R, V), one row a prompt; later one a beam
     for step in range(1, settings.max_new_tokens + 1):
         candidates = _candidates(logits.float().log_softmax(-1), live, settings)
@@ -60,10 +60,14 @@ def beam_search(
 
 def _write(decoder: Decoder, live: Sequence[Group]) -> Tensor:
     """Writes each beam's last token, and gives the groups their new rows: logits, [R, V]."""
-    logits = decoder.step(
-        [group.first + beam.parent for group in live for beam in group.beams],
-        [beam.ids[-1] for group in live for beam in group.beams],
-    )
+    rows = [(group, beam) for group in live for beam in group.beams]
+    try:
+        logits = decoder.step(
+            [group.first + beam.parent for group, beam in rows],
+            [beam.ids[-1] for _, beam in rows],
+        )
+    except NotFinite as error:
+        raise NotFinite(rows[error.row][0].prompt, error.length) from error
     for index, group in enumerate(live):
         group.first = index * len(group.beams)
     return logits

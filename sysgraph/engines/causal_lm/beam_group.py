@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ...errors import RunError
 from .beam_settings import BeamSettings
 
 
@@ -63,18 +62,10 @@ class Group:
 
         Args:
             ranked: best first.
-
-        Raises:
-            RunError: scores are NaN.
         """
         going: list[Beam] = []
         length = len(self.beams[0].ids) + 1
         for rank, (score, token, parent) in enumerate(ranked):
-            if math.isnan(score):
-                raise RunError(
-                    f"its logits are NaN or +infinite at token {length} of the text: "
-                    "training diverged, or its dtype is too narrow for it"
-                )
             if score == -math.inf:
                 break
             text = (*self.beams[parent].ids, token)

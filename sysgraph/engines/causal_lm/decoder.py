@@ -1,71 +1,121 @@
-"""A causal LM run token by token on its own cache, whose rows can be copied, moved and dropped."""
+"""A causal LM run token by token, whose rows can be copied, moved and dropped."""
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from peft import PeftModel
 from torch import Tensor, nn
 
-from ...errors import InputError
-from ..checkpoints.batching import padded
+from ...errors import RunError
+from ..checkpoints.batching import Ids, padded
 from .scoring import head_only_at
+
+_CACHES = ("past_key_values", "cache_params", "state")
+"""What transformers calls a cache, of its inputs and its outputs: of attention, Mamba, RWKV."""
+
+
+class NotFinite(RunError):
+    """A model gives logits that are NaN or +infinite, or no token any probability.
+
+    Attributes:
+        row: the first text with such, of those that are written together.
+        length: tokens of it that are written, the one that is not drawn included.
+    """
+
+    def __init__(self, row: int, length: int) -> None:
+        super().__init__(
+            f"its logits are NaN or +infinite at token {length} of the text: "
+            "training diverged, or its dtype is too narrow for it"
+        )
+        self.row, self.length = row, length
+
+
+@dataclass(frozen=True)
+class Way:
+    """How rows are written token by token; see `probe` for which ways give a model's own results.
+
+    Attributes:
+        cached: go on from the model's own cache; else every step runs whole rows again.
+        padded: rows of different length side by side, padded on the left, out of sight.
+        positions: give each token's position; else the model counts.
+    """
+
+    cached: bool = True
+    padded: bool = True
+    positions: bool = True
+
+
+FASTEST = Way()
+"""What most models allow."""
 
 
 class Decoder:
-    """Prompts of different length side by side, padded on the left; nothing attends to padding.
+    """Prompts side by side, which have one length unless `way` is padded.
 
     Args:
         module: a causal LM of transformers, with or without a peft adapter.
-
-    Raises:
-        InputError: the model keeps no keys and values.
     """
 
-    def __init__(self, module: nn.Module) -> None:
-        self._module = module
+    def __init__(self, module: nn.Module, way: Way) -> None:
+        self._module, self._way = module, way
         self._cache: Any = None  # the model makes the kind that fits it
         base = module.get_base_model() if isinstance(module, PeftModel) else module
         accepted = inspect.signature(base.forward).parameters
-        self._has_positions = "position_ids" in accepted
-        if "past_key_values" not in accepted:
-            raise InputError(
-                f"beam search needs a key-value cache, which {type(base).__name__} does not have"
-            )
+        self._has_positions = way.positions and "position_ids" in accepted
+        kept = [name for name in _CACHES if name in accepted]
+        self._kept = kept[0] if kept and way.cached else None
+        self._written = 0
 
-    def start(self, prompts: Sequence[tuple[int, ...]]) -> Tensor:
-        """Logits after each prompt: [len(prompts), V]. Every prompt has a token."""
+    def start(self, prompts: Sequence[Ids]) -> Tensor:
+        """Logits after each prompt: [len(prompts), V]. Every prompt has a token.
+
+        Raises:
+            NotFinite: they are no distribution.
+        """
         device = next(self._module.parameters()).device
-        tokens, self._mask = padded(prompts, 0, device, left=True)  # (R, T)
-        last = torch.arange(1, len(prompts) + 1, device=device) * tokens.shape[1] - 1
-        with head_only_at(self._module, last):
-            logits = self._run(tokens, (self._mask.cumsum(1) - 1).clamp(min=0))
-        return logits[0]
+        self._tokens, self._mask = padded(prompts, device, left=True)  # (R, T)
+        return self._run(self._tokens)
 
     def step(self, rows: Sequence[int], tokens: Sequence[int]) -> Tensor:
         """Logits after `tokens`, each written behind one of the rows there are: [len(rows), V].
 
         `rows` become the rows of the next step: any selection of the present ones, in any order.
+
+        Raises:
+            NotFinite: they are no distribution.
         """
         if list(rows) != list(range(len(self._mask))):  # moving a cache costs as much as reading it
             index = torch.tensor(rows, device=self._mask.device)
-            self._cache.reorder_cache(index)
-            self._mask = self._mask[index]
+            if self._kept:
+                self._cache.reorder_cache(index)
+            self._tokens, self._mask = self._tokens[index], self._mask[index]
         self._mask = torch.cat([self._mask, self._mask.new_ones(len(rows), 1)], dim=1)
         column = torch.tensor(tokens, device=self._mask.device)[:, None]
-        return self._run(column, self._mask.sum(1, keepdim=True) - 1)[:, -1]
+        self._tokens = torch.cat([self._tokens, column], dim=1)
+        return self._run(column if self._kept else self._tokens)
 
-    def _run(self, tokens: Tensor, positions: Tensor) -> Tensor:
-        """Logits of `tokens` [R, t] at `positions` [R, t], both appended to the cache."""
-        extra = {"position_ids": positions} if self._has_positions else {}
-        out = self._module(
-            input_ids=tokens,
-            attention_mask=self._mask,
-            use_cache=True,
-            past_key_values=self._cache,
-            **extra,
-        )
-        self._cache = out.past_key_values
-        logits: Tensor = out.logits
+    def _run(self, tokens: Tensor) -> Tensor:
+        """Logits after the last of `tokens` [R, t], which a cache is appended: [R, V]."""
+        rows, width = tokens.shape
+        extra: dict[str, Any] = {}
+        if self._way.padded:  # recurrent models take the mask of a step for another step's
+            extra["attention_mask"] = self._mask
+        if self._has_positions:
+            positions = (self._mask.cumsum(1) - 1).clamp(min=0)
+            extra["position_ids"] = positions[:, -width:]
+        if self._kept:
+            extra[self._kept] = self._cache
+        last = torch.arange(1, rows + 1, device=tokens.device) * width - 1
+        with head_only_at(self._module, last):
+            out = self._module(input_ids=tokens, use_cache=self._kept is not None, **extra)
+        if self._kept:
+            self._cache = getattr(out, self._kept)
+        logits: Tensor = out.logits[0]
+        self._written += 1
+        finite = logits.amax(-1).isfinite().tolist()
+        if not all(finite):
+            raise NotFinite(finite.index(False), self._written)
         return logits

@@ -1,5 +1,6 @@
 """The engine of `causal_lm` models."""
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,10 +17,12 @@ from ..base import Context, Draw, Request, Search
 from ..checkpoints.batching import Ids, batches
 from ..checkpoints.engine import ENCODED, CheckpointEngine
 from ..checkpoints.prompt_check import changed_turns, prompt_oddities
+from ..checkpoints.vocabulary import require_known
 from ..grouping import in_groups
 from ..picking import pick
 from .beam import beam_search
 from .beam_settings import BeamSettings
+from .decoder import NotFinite, Way
 from .generation import generate
 from .resident import CausalLMResident
 from .scoring import passes, score
@@ -76,14 +79,14 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         for index, request in enumerate(requests):
             where[self._encoded(request)].append(index)
         unique = list(where)
-        for batch in passes(unique):
-            values = score(module, [unique[i] for i in batch], pad=resident.pad)
+        for batch in passes(unique, is_padded=resident.habits.pads_right):
+            values = score(module, [unique[i] for i in batch])
             copies = [where[unique[i]] for i in batch]
             repeats = torch.tensor([len(c) for c in copies], device=values.device)
             yield [i for c in copies for i in c], values.repeat_interleave(repeats)
 
     def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> list[Completion]:
-        """One completion per draw, its ids stored; the same whatever the batch size."""
+        """One completion per draw, its ids stored; the same to rounding whatever the batch size."""
         return in_groups(
             draws, lambda draw: draw.model, lambda several: self._sample(several, batch_size)
         )
@@ -95,15 +98,17 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         module, resident = weights.module(reference=False), weights.resident
         prompts = [self._prompt(model, draw.context) for draw in draws]
         out: dict[int, Completion] = {}
-        for batch in _batches(prompts, spec.max_new_tokens, most=batch_size):
-            rows = generate(
-                module,
-                [prompts[i] for i in batch],
-                [draws[i].seed for i in batch],
-                spec=spec,
-                pad=resident.pad,
-                ends=resident.ends,
-            )
+        way = resident.habits.samples
+        for batch in _batches(prompts, spec.max_new_tokens, way, most=batch_size):
+            with self._explained(model, [prompts[i] for i in batch]):
+                rows = generate(
+                    module,
+                    [prompts[i] for i in batch],
+                    [draws[i].seed for i in batch],
+                    spec=spec,
+                    ends=resident.ends,
+                    way=way,
+                )
             found = [Completion(decode(resident.tokenizer, ids), ids) for ids in rows]
             out.update(zip(batch, found, strict=True))
         return [out[i] for i in range(len(draws))]
@@ -143,15 +148,14 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
             groups=asked.groups,
             diversity_penalty=asked.diversity_penalty,
             max_new_tokens=self._specs[asked.model].max_new_tokens,
-            # A group that has ended its text shall not keep others from ending theirs.
-            pad=None if resident.pad in resident.ends else resident.pad,
+            pad=resident.pad,
             ends=resident.ends,
         )
-        for batch in _batches(prompts, settings.max_new_tokens, copies=asked.beams):
-            try:
-                results = beam_search(module, [prompts[i] for i in batch], settings)
-            except (InputError, RunError) as error:
-                raise type(error)(f"model {asked.model!r}: {error}") from error
+        way = resident.habits.searches
+        for batch in _batches(prompts, settings.max_new_tokens, way, copies=asked.beams):
+            together = [prompts[i] for i in batch]
+            with self._explained(asked.model, together):
+                results = beam_search(module, together, settings, way)
             for i, found in zip(batch, results, strict=True):
                 by_group = [
                     [(text.ids, text.score) for text in found if text.group == group]
@@ -159,15 +163,28 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
                 ]
                 yield prompts[i], by_group
 
+    @contextlib.contextmanager
+    def _explained(self, model: str, prompts: Sequence[Ids]) -> Iterator[None]:
+        """Names the model and the prompt for whose text it gives no distribution."""
+        try:
+            yield
+        except NotFinite as error:
+            prompt = decode(self._weights[model].resident.tokenizer, prompts[error.row])
+            raise RunError(f"model {model!r}: {error}; the prompt is {prompt!r:.200}") from error
+
     def _encode(self, request: Request) -> Encoded:
         resident = self._weights[request.model].resident
-        return encode(
-            resident.tokenizer, request.context, request.completion, vocabulary=resident.vocabulary
-        )
+        tokenizer, known = resident.tokenizer, resident.vocabulary
+        row = encode(tokenizer, request.context, request.completion, vocabulary=known)
+        for ids, what in zip(row, row._fields, strict=True):
+            require_known(tokenizer, ids, known, f"{what} for model {request.model!r}")
+        return row
 
     def _prompt(self, model: str, context: Context) -> Ids:
         resident = self._weights[model].resident
         prompt = encode_prompt(resident.tokenizer, context)
+        what = f"prompt {context!r:.200} for model {model!r}"
+        require_known(resident.tokenizer, prompt, resident.vocabulary, what)
         window = resident.window()
         room = self._specs[model].max_new_tokens
         if window is not None and len(prompt) + room > window:
@@ -179,14 +196,15 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
 
 
 def _batches(
-    prompts: Sequence[Ids], room: int, *, most: int | None = None, copies: int = 1
+    prompts: Sequence[Ids], room: int, way: Way, *, most: int | None = None, copies: int = 1
 ) -> Iterator[list[int]]:
     """Indices of prompts by what a device can hold at once.
 
     Args:
         room: tokens that each prompt's completion may take.
+        way: how completions are written: beside prompts of one length alone, unless it is padded.
         most: prompts of a batch.
         copies: completions of each prompt that are written side by side.
     """
     sizes = [copies * (len(prompt) + room) for prompt in prompts]
-    return batches(sizes, _TOKENS_PER_GENERATE, most=most)
+    return batches(sizes, _TOKENS_PER_GENERATE, most=most, is_padded=way.padded)

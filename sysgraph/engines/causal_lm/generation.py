@@ -1,86 +1,87 @@
-"""Batched ancestral sampling on `generate`, with random numbers that no batch size changes."""
+"""Ancestral sampling of many texts at once, each as if it were drawn alone."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from transformers import (
-    GenerationConfig,
-    LogitsProcessor,
-    LogitsProcessorList,
-    TemperatureLogitsWarper,
-    TopPLogitsWarper,
-)
+from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 
 from sysgraph_schemas import CausalLM
 
-from ..checkpoints.batching import padded
-from ..seeding import uniforms
+from ..checkpoints.batching import Ids
+from ..seeding import derive, gumbels
+from .decoder import Decoder, Way
 
-
-class InverseCDF(LogitsProcessor):
-    """Leaves only the token that row i's own uniform number picks: greedy `generate` then samples.
-
-    `generate`'s sampling draws from one global generator: its result for a row depends on the rows
-    beside it. Here u[i, t] is all the randomness of row i at step t.
-    """
-
-    def __init__(self, u: Tensor, prompt_width: int) -> None:
-        self._u = u  # (B, max_new_tokens)
-        self._prompt_width = prompt_width
-
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """Log-probabilities 0 for the picked token, -inf for all others: [B, V]."""
-        cdf = scores.float().softmax(-1).cumsum(-1)  # (B, V)
-        point = self._u[:, input_ids.shape[1] - self._prompt_width, None] * cdf[:, -1:]
-        last = torch.searchsorted(
-            cdf, cdf[:, -1:].contiguous()
-        )  # the last token with any probability
-        token = torch.searchsorted(cdf, point, right=True).minimum(last)
-        return torch.full_like(scores, -torch.inf).scatter(1, token, 0.0)
+_NUMBERS = 2**24
+"""Random numbers made at once: of a row, as many as the vocabulary has tokens."""
 
 
 @torch.no_grad()
 def generate(
     module: nn.Module,
-    prompts: Sequence[tuple[int, ...]],
+    prompts: Sequence[Ids],
     seeds: Sequence[int],
     *,
     spec: CausalLM,
-    pad: int,
     ends: Sequence[int],
-) -> list[tuple[int, ...]]:
-    """Completion ids of each prompt, ended by one of `ends` unless the length limit cut them."""
-    tokens, mask = padded(prompts, pad, next(module.parameters()).device, left=True)
-    u = uniforms(seeds, spec.max_new_tokens).to(tokens.device)
-    width = tokens.shape[1]
-    out = module.generate(  # type: ignore[operator]
-        input_ids=tokens,
-        attention_mask=mask,
-        logits_processor=_processors(spec, u, width),
-        generation_config=GenerationConfig(
-            max_new_tokens=spec.max_new_tokens,
-            do_sample=False,
-            pad_token_id=pad,
-            eos_token_id=list(ends),
-        ),
-    )
-    return [_ended(row, ends) for row in out[:, width:].tolist()]
+    way: Way,
+) -> list[Ids]:
+    """Completion ids of each prompt, ended by one of `ends` unless the length limit cut them.
+
+    Raises:
+        NotFinite: the model gives logits that are no distribution.
+    """
+    decoder = Decoder(module, way)
+    logits = decoder.start(prompts)
+    written: list[list[int]] = []  # by step, of every row: what follows a row's end counts for none
+    going = set(range(len(prompts)))
+    for step in range(spec.max_new_tokens):
+        tokens = _drawn(logits, seeds, step, spec)
+        written.append(tokens)
+        going = {row for row in going if tokens[row] not in ends}
+        if not going or step + 1 == spec.max_new_tokens:
+            break
+        logits = decoder.step(range(len(prompts)), tokens)
+    return [_ended(row, ends) for row in zip(*written, strict=True)]
 
 
-def _processors(spec: CausalLM, u: Tensor, width: int) -> LogitsProcessorList:
+def _drawn(logits: Tensor, seeds: Sequence[int], step: int, spec: CausalLM) -> list[int]:
+    """The next token of each row of `logits` [R, V], by the row's own seed."""
     if spec.temperature == 0:
-        return LogitsProcessorList()
-    processors = LogitsProcessorList()
+        likeliest: list[int] = logits.argmax(-1).tolist()
+        return likeliest
+    size = max(1, _NUMBERS // logits.shape[-1])
+    out: list[int] = []
+    for first in range(0, len(seeds), size):
+        part = slice(first, first + size)
+        scores = _warped(logits[part].float(), spec)
+        noise = gumbels([derive(s, step) for s in seeds[part]], scores.shape[-1], scores.device)
+        out += gumbel_max(scores, noise).tolist()
+    return out
+
+
+def gumbel_max(scores: Tensor, noise: Tensor) -> Tensor:
+    """A draw from the softmax of each row of `scores` [R, V]: [R] indices (Gumbel 1954).
+
+    A row of `noise` [R, V] is as fixed as the row's seed. Where scores differ by rounding, as they
+    do by what is computed beside them, another token is drawn about as seldom as the distributions
+    differ. By an inverse CDF it would be drawn far more often: there, rounding adds up over the
+    vocabulary.
+    """
+    return (scores + noise).argmax(-1)
+
+
+def _warped(scores: Tensor, spec: CausalLM) -> Tensor:
+    """`scores` [R, V] at the model's temperature, -inf for what its `top_p` leaves out."""
+    unread = torch.empty(0, dtype=torch.long)  # warpers are given a text that these do not read
     if spec.temperature != 1:
-        processors.append(TemperatureLogitsWarper(spec.temperature))
+        scores = TemperatureLogitsWarper(spec.temperature)(unread, scores)
     if spec.top_p < 1:
-        processors.append(TopPLogitsWarper(spec.top_p))
-    processors.append(InverseCDF(u, width))
-    return processors
+        scores = TopPLogitsWarper(spec.top_p)(unread, scores)
+    return scores
 
 
-def _ended(row: list[int], ends: Sequence[int]) -> tuple[int, ...]:
-    """`row` up to its first end-of-sequence id, which is kept: what follows is padding."""
+def _ended(row: Sequence[int], ends: Sequence[int]) -> Ids:
+    """`row` up to its first end-of-sequence id, which is kept."""
     stop = next((i + 1 for i, token in enumerate(row) if token in ends), len(row))
     return tuple(row[:stop])

@@ -12,13 +12,22 @@ from ...errors import InputError
 from ..checkpoints.loading import Loaded
 from ..checkpoints.resident import Resident
 from ..checkpoints.turns import finished_turn
+from ..checkpoints.vocabulary import vocabulary
+from .probe import probe
 
 
 class CausalLMResident(Resident):
     """A causal LM.
 
     Raises:
-        InputError: the checkpoint cannot be loaded, or its tokenizer never ends a text.
+        InputError: the checkpoint cannot be loaded, its tokenizer never ends a text, or it is no
+            causal language model (see `probe`).
+
+    Attributes:
+        vocabulary: number of ids that the model knows; its tokenizer may have fewer, or more.
+        habits: how its rows may be run.
+        ends: the ids that end a text.
+        pad: the id that transformers writes behind an end; None: none that is not an end itself.
     """
 
     _auto = AutoModelForCausalLM
@@ -29,10 +38,15 @@ class CausalLMResident(Resident):
         end = self.tokenizer.eos_token_id
         if end is None:
             raise InputError(f"the tokenizer of {spec.id!r} has no end-of-sequence token")
-        # The ids that the model knows may be more than its tokenizer has.
-        self.vocabulary = self.base.get_input_embeddings().get_parameter("weight").shape[0]
-        self.pad: int = end if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id
+        try:
+            self.vocabulary = vocabulary(self.base)
+            self.habits = probe(self.base, self.vocabulary)
+        except InputError as error:
+            raise InputError(f"model id {spec.id!r}: {error}") from error
         self.ends = _ends(self._generation_config, end, self._turn_end())
+        pad = self.tokenizer.pad_token_id
+        has_pad = pad is not None and pad < self.vocabulary and pad not in self.ends
+        self.pad: int | None = pad if has_pad else None
 
     def _turn_end(self) -> int | None:
         """What the chat template ends a turn with, whatever else says so."""

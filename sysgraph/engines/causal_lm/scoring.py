@@ -22,16 +22,15 @@ def token_log_probs(logits: Tensor, targets: Tensor) -> Tensor:
     return logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(-1)
 
 
-def score(module: nn.Module, rows: Sequence[Encoded], *, pad: int) -> Tensor:
+def score(module: nn.Module, rows: Sequence[Encoded]) -> Tensor:
     """Log p(completion | prompt) of each row in one forward pass: [B], nats, float32.
 
     Args:
         module: a causal LM of transformers, with or without a peft adapter.
         rows: at least one; every prompt has a token, since the first one is predicted by nothing.
-        pad: the id that fills shorter rows; nothing attends to it.
     """
     ids = [row.prompt + row.completion for row in rows]
-    tokens, mask = padded(ids, pad, next(module.parameters()).device)  # (B, T)
+    tokens, mask = padded(ids, next(module.parameters()).device)  # (B, T)
     width = tokens.shape[1]
     # Flat indices (N,) into (B, T) of what is scored, known without asking the device.
     flat = torch.tensor(
@@ -64,6 +63,7 @@ def head_only_at(module: nn.Module, flat: Tensor) -> Iterator[None]:
         handle.remove()
 
 
-def passes(rows: Sequence[Encoded]) -> Iterator[list[int]]:
-    """Indices of `rows` by forward pass."""
-    return batches([len(row.prompt) + len(row.completion) for row in rows], TOKENS_PER_PASS)
+def passes(rows: Sequence[Encoded], *, is_padded: bool) -> Iterator[list[int]]:
+    """Indices of `rows` by forward pass: of any lengths side by side, or of one."""
+    sizes = [len(row.prompt) + len(row.completion) for row in rows]
+    return batches(sizes, TOKENS_PER_PASS, is_padded=is_padded)

@@ -11,17 +11,21 @@ TOKENS_PER_PASS = 16_384
 """Padded tokens per forward pass: large enough to fill a device, small enough for its memory."""
 
 
-def batches(sizes: Sequence[int], budget: int, *, most: int | None = None) -> Iterator[list[int]]:
+def batches(
+    sizes: Sequence[int], budget: int, *, most: int | None = None, is_padded: bool = True
+) -> Iterator[list[int]]:
     """Indices of rows by batch: similar sizes, the largest first.
 
     Args:
         sizes: of the rows, in tokens.
         budget: tokens of a batch, padding included; a row alone may have more.
         most: rows of a batch.
+        is_padded: whether rows of one batch may differ in size.
     """
     batch: list[int] = []
     for index in sorted(range(len(sizes)), key=lambda i: (-sizes[i], i)):
-        if batch and ((len(batch) + 1) * sizes[batch[0]] > budget or len(batch) == most):
+        is_full = batch and ((len(batch) + 1) * sizes[batch[0]] > budget or len(batch) == most)
+        if is_full or (batch and not is_padded and sizes[index] != sizes[batch[0]]):
             yield batch
             batch = []
         batch.append(index)
@@ -30,11 +34,13 @@ def batches(sizes: Sequence[int], budget: int, *, most: int | None = None) -> It
 
 
 def padded(
-    rows: Sequence[Ids], pad: int, device: torch.device, *, left: bool = False
+    rows: Sequence[Ids], device: torch.device, *, left: bool = False, pad: int = 0
 ) -> tuple[Tensor, Tensor]:
-    """Token ids filled up with `pad`, and the mask of what is no padding: two [B, T], int64.
+    """Token ids filled up, and the mask of what is no padding: two [B, T], int64.
 
     Args:
+        pad: what fills, for models that look for it; to others it is an id like any, which every
+            model knows: a tokenizer's own may be beyond the model's embeddings.
         left: pad there, so that every row's next token is in one column; else on the right, where
             positions stay what they are alone.
     """

@@ -17,6 +17,7 @@ from .loading import Loaded, load_model, load_part, read_model, tell_unused
 from .peft_adapters import PeftAdapters
 from .quiet import quiet
 from .sources import source
+from .window import window
 
 
 class Resident:
@@ -98,4 +99,4 @@ class Resident:
 
     def window(self) -> int | None:
         """Longest sequence the model was made for, in tokens."""
-        return getattr(self.base.config.get_text_config(), "max_position_embeddings", None)
+        return window(self.base)

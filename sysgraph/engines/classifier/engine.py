@@ -17,6 +17,7 @@ from ..checkpoints.chat import encode_chat
 from ..checkpoints.completeness import listed
 from ..checkpoints.engine import ENCODED, CheckpointEngine
 from ..checkpoints.prompt_check import prompt_oddities
+from ..checkpoints.vocabulary import require_known
 from .labels import label_of
 from .resident import ClassifierResident
 from .scoring import label_log_probs, passes
@@ -37,7 +38,7 @@ class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
         self._encoded = lru_cache(maxsize=ENCODED)(self._encode)
 
     def problem(self, request: Request) -> str | None:
-        """Why `request` cannot be scored (no such label, beyond the window), or None."""
+        """Why `request` cannot be scored (no such label or token, too long), or None."""
         try:
             self._label(request)
             size = len(self._encoded(request.model, request.context))
@@ -67,9 +68,9 @@ class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
         where: dict[Ids, list[int]] = defaultdict(list)
         for index, request in enumerate(requests):
             where[self._encoded(request.model, request.context)].append(index)
-        unique = list(where)
-        for batch in passes(unique, pad=resident.pad):
-            table = label_log_probs(module, [unique[i] for i in batch], pad=resident.pad)  # (B, L)
+        unique, pad = list(where), resident.habits.pad
+        for batch in passes(unique, pad=pad):
+            table = label_log_probs(module, [unique[i] for i in batch], pad=pad)  # (B, L)
             picks = [(row, index) for row, i in enumerate(batch) for index in where[unique[i]]]
             rows = torch.tensor([row for row, _ in picks], device=table.device)
             labels = [self._label(requests[index]) for _, index in picks]
@@ -83,13 +84,20 @@ class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
         return label_of(request.completion.text, request.options, labels, request.model)
 
     def _encode(self, model: str, context: Context) -> Ids:
-        tokenizer = self._weights[model].resident.tokenizer
+        resident = self._weights[model].resident
+        tokenizer, end = resident.tokenizer, resident.habits.end
         if not isinstance(context, str):
             ids = encode_chat(tokenizer, context)
         else:
             ids = tuple(tokenizer(context)["input_ids"])
         if not ids:
             raise InputError("the prompt is empty and the tokenizer adds no token of its own")
+        require_known(tokenizer, ids, resident.vocabulary, f"prompt for model {model!r}")
+        if end is not None and end not in ids:
+            raise InputError(
+                f"model {model!r} reads a text at its end token "
+                f"{tokenizer.convert_ids_to_tokens(end)!r}, which this prompt does not have"
+            )
         return ids
 
 

@@ -1,7 +1,5 @@
 """A sequence classifier in memory."""
 
-import sys
-
 import torch
 from peft.utils.constants import SEQ_CLS_HEAD_NAMES
 from transformers import AutoModelForSequenceClassification
@@ -11,6 +9,9 @@ from sysgraph_schemas import Classifier
 from ...errors import InputError
 from ..checkpoints.loading import Loaded, load_model
 from ..checkpoints.resident import Resident
+from ..checkpoints.vocabulary import vocabulary
+from ..checkpoints.window import window
+from .probe import probe
 
 # peft trains a copy of the head beside the adapter. It finds the head by how names end (so
 # `pre_classifier` too), and cannot copy what has an adapter as well.
@@ -21,7 +22,8 @@ class ClassifierResident(Resident):
     """A sequence classifier and its labels.
 
     Raises:
-        InputError: the checkpoint cannot be loaded, or has one output: no labels to choose from.
+        InputError: the checkpoint cannot be loaded or run, or has no labels to choose one from: one
+            output, or several that do not exclude each other.
     """
 
     _auto = AutoModelForSequenceClassification
@@ -34,8 +36,16 @@ class ClassifierResident(Resident):
         self.labels = tuple(names[i] for i in sorted(names))
         if len(self.labels) < 2:
             raise InputError(f"{spec.id!r} has one output: a score, and no labels to choose from")
-        # Decoders find a text's last token by this id: without it, they take one text at a time.
-        self.pad: int | None = config.get_text_config().pad_token_id
+        if config.problem_type not in (None, "single_label_classification"):
+            raise InputError(
+                f"{spec.id!r} is made for {config.problem_type}: its outputs are no probabilities "
+                "of which one label is drawn; take a classifier whose labels exclude each other"
+            )
+        try:
+            self.vocabulary = vocabulary(self.base)
+            self.habits = probe(self.base, self.vocabulary)
+        except InputError as error:
+            raise InputError(f"model id {spec.id!r}: {error}") from error
 
     def _unadapted(self) -> str | None:
         """The head, if the base has one of peft's names for it."""
@@ -49,6 +59,5 @@ class ClassifierResident(Resident):
             return load_model(self._source, self._auto, dtype=self._spec.dtype, headless=True)
 
     def window(self) -> int | None:
-        """Longest text, in tokens; some models count positions that no token takes."""
-        window = min(super().window() or sys.maxsize, self.tokenizer.model_max_length)
-        return None if window >= sys.maxsize else window
+        """Longest text, in tokens."""
+        return window(self.base, self.tokenizer)

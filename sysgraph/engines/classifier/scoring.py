@@ -13,9 +13,9 @@ def label_log_probs(module: nn.Module, rows: Sequence[Ids], *, pad: int | None) 
     Args:
         module: a sequence classifier of transformers, with or without a peft adapter.
         rows: token ids, at least one row.
-        pad: the id that fills shorter rows; not needed for rows of one length.
+        pad: the id that fills shorter rows; not needed for one row.
     """
-    tokens, mask = padded(rows, pad or 0, next(module.parameters()).device)
+    tokens, mask = padded(rows, next(module.parameters()).device, pad=pad or 0)
     logits: Tensor = module(input_ids=tokens, attention_mask=mask).logits
     return logits.float().log_softmax(-1)
 
@@ -23,6 +23,6 @@ def label_log_probs(module: nn.Module, rows: Sequence[Ids], *, pad: int | None) 
 def passes(rows: Sequence[Ids], *, pad: int | None) -> Iterator[list[int]]:
     """Indices of `rows` by forward pass.
 
-    Without `pad`, one row each: such a model may look for a text's end by it.
+    Without `pad`, one row each.
     """
     return batches([len(row) for row in rows], TOKENS_PER_PASS, most=1 if pad is None else None)

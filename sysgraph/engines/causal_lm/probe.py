@@ -1,0 +1,118 @@
+"""What a causal LM allows to be done with rows of tokens, found out on a few of them.
+
+Architectures differ: some let padding into their results, some keep a cache whose rows cannot be
+moved, some are no causal models at all. No list of names says which, and one would age. A probe
+asks the model itself, through the very functions that score, sample and search.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from ...errors import InputError
+from ..checkpoints.batching import Ids, padded
+from ..checkpoints.probing import FAILURES, LENGTH, few_rows, holds, is_close
+from .decoder import FASTEST, Decoder, Way
+
+_WAYS = [Way(*flags) for flags in itertools.product((True, False), repeat=3)]
+"""Ways of writing, the fastest first."""
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What leaves the log-probabilities of a model's rows as they are alone and run whole.
+
+    Attributes:
+        pads_right: padding behind rows, where texts are scored.
+        samples: how texts are written.
+        searches: how texts are written whose rows are copied, moved and dropped.
+    """
+
+    pads_right: bool
+    samples: Way
+    searches: Way
+
+
+@torch.no_grad()
+def probe(module: PreTrainedModel, vocabulary: int) -> Habits:
+    """The habits of a causal LM; five or so forward passes of a few tokens.
+
+    Args:
+        vocabulary: number of ids that the model can read and write.
+
+    Raises:
+        InputError: it cannot be run on tokens alone, gives logits that are not finite, or is no
+            causal model: what follows a token changes its log-probability.
+    """
+    name = type(module).__name__
+    first, second, third = few_rows(vocabulary)
+    half = LENGTH // 2
+    turned = first[:half] + second[half:]
+    try:
+        table = _table(module, [first, turned, second, third])  # (4, T, V)
+    except FAILURES as error:
+        raise InputError(f"{name} cannot be run on a few tokens: {error!r:.300}") from error
+    if not table.amax(-1).isfinite().all():
+        raise InputError(
+            f"{name} gives logits that are NaN or +infinite on a few tokens: its weights are "
+            "damaged, or its dtype is too narrow for it"
+        )
+    alike = partial(is_close, differences=table[:, 1:] - table[:, :-1], dtype=module.dtype)
+    if not alike(table[1, :half], table[0, :half]):
+        raise InputError(
+            f"{name} is no causal language model: the log-probability of a token changes with the "
+            "tokens that follow it; take one that is made to write texts from left to right"
+        )
+    habits = _habits(module, {first: table[0], second: table[2], third: table[3]}, alike)
+    if habits is None:
+        raise InputError(
+            f"{name} gives other log-probabilities for a text when it is written token by token"
+        )
+    return habits
+
+
+def _habits(
+    module: PreTrainedModel, known: dict[Ids, Tensor], alike: Callable[[Tensor, Tensor], bool]
+) -> Habits | None:
+    """Compares what scoring and writing do with what rows [T, V] are; None: no way does right."""
+    first, _, third = known
+
+    def is_padded_right() -> bool:
+        short = third[: LENGTH // 2]
+        return alike(_table(module, [first, short])[1, : len(short)], known[third][: len(short)])
+
+    def is_right(way: Way, moved: Sequence[int]) -> bool:
+        """Whether beginnings of rows, and then two more tokens of each, are as known."""
+        sizes = [7, 3, 5] if way.padded else [6, 6, 6]
+        rows = [(row, size) for row, size in zip(known, sizes, strict=True)]
+        decoder = Decoder(module, way)
+        logits = decoder.start([row[:size] for row, size in rows])
+        for _ in range(3):
+            if not alike(logits, torch.stack([known[row][size - 1] for row, size in rows])):
+                return False
+            rows = [rows[i] for i in moved]
+            logits = decoder.step(moved, [row[size] for row, size in rows])
+            rows = [(row, size + 1) for row, size in rows]
+        return True
+
+    def first_right(moved: Sequence[int]) -> Way | None:
+        return next((way for way in _WAYS if holds(partial(is_right, way, moved))), None)
+
+    searches = first_right([2, 0, 0, 1])
+    samples = searches if searches == FASTEST else first_right([0, 1, 2])
+    if searches is None or samples is None:
+        return None
+    return Habits(holds(is_padded_right), samples, searches)
+
+
+def _table(module: PreTrainedModel, rows: Sequence[Ids]) -> Tensor:
+    """Logits at every position: [len(rows), longest row, V], float32."""
+    tokens, mask = padded(rows, next(module.parameters()).device)
+    out = module(input_ids=tokens, attention_mask=mask, use_cache=False)
+    logits: Tensor = out.logits.float()
+    return logits
