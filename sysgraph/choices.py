@@ -5,6 +5,7 @@ finding the likeliest) is the same for every kind of model, and is here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -90,14 +91,25 @@ def log_probs(choices: Sequence[Draw | Search], score: Score) -> Tensor:
     """
     asked: dict[Request, int] = {}
     rows = [[asked.setdefault(r, len(asked)) for r in option_requests(c)] for c in choices]
-    found = _padded(score(list(asked)), rows).log_softmax(-1)
-    for choice, is_none in zip(choices, found.isnan().any(-1).tolist(), strict=True):
-        if is_none:
-            raise RunError(
-                f"model {choice.model!r} gives none of the options {', '.join(choice.options)} any "
-                f"probability in the context {choice.context!r:.200}"
-            )
+    values = _padded(score(list(asked)), rows)
+    found = values.log_softmax(-1)
+    bad = found.isnan().any(-1).tolist()
+    if any(bad):
+        _refuse(choices[bad.index(True)], values[bad.index(True)])
     return found
+
+
+def _refuse(choice: Draw | Search, values: Tensor) -> NoReturn:
+    where = f"in the context {choice.context!r:.200}"
+    if bool((values == -torch.inf).all()):
+        raise RunError(
+            f"model {choice.model!r} gives none of the options {', '.join(choice.options)} any "
+            f"probability {where}"
+        )
+    raise RunError(
+        f"model {choice.model!r} gives the options {', '.join(choice.options)} logits that are NaN "
+        f"or +infinite {where}: training diverged, or its dtype is too narrow for it"
+    )
 
 
 def inverse_cdf(

@@ -60,10 +60,8 @@ def scored_chunks(
     """`sample_scored`, a few inputs at a time; `start` is as `System.stream` takes it."""
     number = itertools.count(start * samples)
     for traces in system.stream(inputs, samples, seed, start=start, occurrences=occurrences):
-        yield [
-            Scored(trace, score, f"input {next(number) // samples + 1}")
-            for trace, score in zip(traces, scorer(traces), strict=True)
-        ]
+        sources = [f"input {next(number) // samples + 1}" for _ in traces]
+        yield list(map(Scored, traces, scorer(traces, sources), sources))
 
 
 def ordered(scored: Sequence[Scored], samples: int) -> Iterator[tuple[Scored, Scored]]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sysgraph_schemas import Table
 from sysgraph_schemas.suggest import suggestion
 
-from ..errors import InputError
+from ..errors import InputError, RunError
 from ..trace import Completion
 from .base import Context, Draw, Request, Search
 from .picking import pick
@@ -62,7 +62,7 @@ class TableEngine:
         u = uniforms([draw.seed for draw in draws], 1)[:, 0].tolist()
         out = []
         for draw, point in zip(draws, u, strict=True):
-            cdf = self._log_probs(draw.model, draw.context, reference=False).exp().cumsum(0).cpu()
+            cdf = self._distribution(draw.model, draw.context).exp().cumsum(0).cpu()
             index = int(torch.searchsorted(cdf, point * cdf[-1], right=True))
             values = self._specs[draw.model].values
             out.append(Completion(values[min(index, len(values) - 1)]))
@@ -77,7 +77,7 @@ class TableEngine:
         return [self._search(search) for search in searches]
 
     def _search(self, search: Search) -> list[Completion]:
-        log_probs = self._log_probs(search.model, search.context, reference=False)  # (V,)
+        log_probs = self._distribution(search.model, search.context)  # (V,)
         taken = torch.zeros_like(log_probs)
         groups = []
         for _ in range(search.groups):
@@ -123,6 +123,16 @@ class TableEngine:
             raise InputError(problem)
         logits = (self._reference if reference else self._logits)[model]
         return logits[self._rows[model].get(str(context), 0)].log_softmax(-1)
+
+    def _distribution(self, model: str, context: Context) -> Tensor:
+        """[V] log p of the values, to draw from."""
+        log_probs = self._log_probs(model, context, reference=False)
+        if bool(log_probs.isnan().any()):
+            raise RunError(
+                f"model {model!r}: its logits in the context {str(context)!r:.200} are NaN or "
+                "+infinite: training diverged"
+            )
+        return log_probs
 
     def _index(self, request: Request) -> int:
         problem = self.problem(request)

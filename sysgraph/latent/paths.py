@@ -154,7 +154,7 @@ def fill_by_search(
     unique = list(dict.fromkeys(searches))
     try:
         found = dict(zip(unique, system.search(unique), strict=True))
-    except InputError:
+    except (InputError, RunError):
         _blame(
             asked,
             lambda one: system.search([Search(one.model, one.context, 1, 1, options=one.options)]),
@@ -170,7 +170,7 @@ def fill_by_sampling(system: System, asked: Sequence[Asked]) -> None:
     draws = [Draw(a.model, a.context, derive(a.path.seed, a.variable), a.options) for a in asked]
     try:
         found = system.draw(draws)
-    except InputError:
+    except (InputError, RunError):
         _blame(asked, lambda one: system.draw([Draw(one.model, one.context, 0, one.options)]))
         raise
     for one, completion in zip(asked, found, strict=True):
@@ -192,6 +192,9 @@ def _blame(asked: Sequence[Asked], draw: Callable[[Asked], object]) -> None:
     for one in asked:
         try:
             draw(one)
+        except RunError as error:
+            where = f"{one.path.source}: {one.variable}, to be drawn"
+            raise RunError(f"{where}: {error}") from error
         except InputError as error:
             raise RunError(
                 f"{one.path.source}: {one.variable}, to be drawn: {error}. Lower `max_new_tokens` "

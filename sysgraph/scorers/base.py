@@ -57,26 +57,32 @@ class Scorer:
         if problems:
             raise DataError(problems)
 
-    def __call__(self, traces: Sequence[Trace]) -> list[float]:
+    def __call__(
+        self, traces: Sequence[Trace], sources: Sequence[str] | None = None
+    ) -> list[float]:
         """The score of each trace; minus infinity for one that a parser rejected.
+
+        Args:
+            sources: where each trace's inputs came from, for messages.
 
         Raises:
             InputError: the scorer did not return a finite number for each trace that it was given.
         """
-        good = [trace for trace in traces if not trace.failed]
-        found = iter(self._scores(good))
+        good = [i for i, trace in enumerate(traces) if not trace.failed]
+        names = [f"{sources[i]}: " if sources else "" for i in good]
+        found = iter(self._scores([traces[i] for i in good], names))
         return [-math.inf if trace.failed else next(found) for trace in traces]
 
-    def _scores(self, traces: Sequence[Trace]) -> list[float]:
+    def _scores(self, traces: Sequence[Trace], names: Sequence[str]) -> list[float]:
         scores = list(self.score(traces)) if traces else []
         if len(scores) != len(traces):
             raise InputError(
                 f"scorer {self.name!r} returned {len(scores)} scores for {len(traces)} traces"
             )
-        for trace, score in zip(traces, scores, strict=True):
+        for trace, name, score in zip(traces, names, scores, strict=True):
             if not _is_finite(score):
                 raise InputError(
-                    f"scorer {self.name!r} returned {score!r:.60} for the output "
+                    f"{name}scorer {self.name!r} returned {score!r:.60} for the output "
                     f"{trace.output()!r:.60}; expected a finite number"
                 )
         return [float(score) for score in scores]
