@@ -15,7 +15,7 @@ from .training.pairs import Pair
 
 @dataclass(frozen=True)
 class Scored:
-    """A trace and its score; minus infinity where a parser rejected it."""
+    """A trace and its score; minus infinity where it failed."""
 
     trace: Trace
     score: float
@@ -67,8 +67,8 @@ def scored_chunks(
 def ordered(scored: Sequence[Scored], samples: int) -> Iterator[tuple[Scored, Scored]]:
     """(better, worse) for every two of an input's samples with different scores.
 
-    A sample that failed to parse loses to every one that did not; ties make no pair. 4 samples give
-    up to 6 pairs.
+    A sample that failed loses to every one that did not; one that abstains has a score like any
+    other. Ties make no pair. 4 samples give up to 6 pairs.
     """
     for start in range(0, len(scored), samples):
         for a, b in itertools.combinations(scored[start : start + samples], 2):

@@ -13,7 +13,7 @@ from ..trace import Trace
 class Success:
     """A yes or no about final outputs, beside their score; its share is reported.
 
-    `holds` is asked of traces that did not fail.
+    `holds` is asked of traces that did not fail; some outputs of one that abstains are missing.
     """
 
     name: str
@@ -28,8 +28,10 @@ class Success:
 class Scorer:
     """Says how good final outputs are.
 
-    `score` takes traces that did not fail and returns a number each, more is better. `perfect` is
-    the highest score there is, if there is one: then the share of perfect answers is reported too.
+    `score` takes traces that did not fail and returns a number each, more is better. Where a parser
+    or a tool abstained (`on_failure: abstain`), `trace.abstains` holds and outputs are missing: the
+    trace has the score `abstained`, or without that `score` is asked with what there is. `perfect`
+    is the highest score there is, if there is one: then the share of perfect answers is reported.
     `success` is what else is reported as a share. `problem` says why outputs for an input row with
     these fields cannot be scored (None: they can); without it, any can.
     """
@@ -39,6 +41,7 @@ class Scorer:
     perfect: float | None = None
     success: Success | None = None
     problem: Callable[[Mapping[str, Any]], str | None] | None = None
+    abstained: float | None = None
 
     def require(self, rows: Sequence[Mapping[str, Any]], source: str) -> None:
         """Refuses input rows whose outputs it cannot score, before anything is sampled for them.
@@ -60,7 +63,7 @@ class Scorer:
     def __call__(
         self, traces: Sequence[Trace], sources: Sequence[str] | None = None
     ) -> list[float]:
-        """The score of each trace; minus infinity for one that a parser rejected.
+        """The score of each trace; minus infinity for one that failed.
 
         Args:
             sources: where each trace's inputs came from, for messages.
@@ -68,10 +71,17 @@ class Scorer:
         Raises:
             InputError: the scorer did not return a finite number for each trace that it was given.
         """
-        good = [i for i, trace in enumerate(traces) if not trace.failed]
-        names = [f"{sources[i]}: " if sources else "" for i in good]
-        found = iter(self._scores([traces[i] for i in good], names))
-        return [-math.inf if trace.failed else next(found) for trace in traces]
+        known = [self._known(trace) for trace in traces]
+        asked = [i for i, score in enumerate(known) if score is None]
+        names = [f"{sources[i]}: " if sources else "" for i in asked]
+        found = iter(self._scores([traces[i] for i in asked], names))
+        return [next(found) if score is None else score for score in known]
+
+    def _known(self, trace: Trace) -> float | None:
+        """The score of a trace that `score` is not asked of; None: it is."""
+        if trace.failed:
+            return -math.inf
+        return self.abstained if trace.abstains else None
 
     def _scores(self, traces: Sequence[Trace], names: Sequence[str]) -> list[float]:
         scores = list(self.score(traces)) if traces else []
