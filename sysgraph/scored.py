@@ -60,8 +60,10 @@ def scored_chunks(
     """`sample_scored`, a few inputs at a time; `start` is as `System.stream` takes it."""
     number = itertools.count(start * samples)
     for traces in system.stream(inputs, samples, seed, start=start, occurrences=occurrences):
-        sources = [f"input {next(number) // samples + 1}" for _ in traces]
-        yield list(map(Scored, traces, scorer(traces, sources), sources))
+        yield [
+            Scored(trace, score, f"input {next(number) // samples + 1}")
+            for trace, score in zip(traces, scorer(traces), strict=True)
+        ]
 
 
 def ordered(scored: Sequence[Scored], samples: int) -> Iterator[tuple[Scored, Scored]]:
@@ -74,6 +76,19 @@ def ordered(scored: Sequence[Scored], samples: int) -> Iterator[tuple[Scored, Sc
         for a, b in itertools.combinations(scored[start : start + samples], 2):
             if a.score != b.score:
                 yield (a, b) if a.score > b.score else (b, a)
+
+
+def why_no_pairs(scored: Sequence[Scored], samples: int) -> str:
+    """Why `ordered` finds none among `scored`, which are not empty."""
+    scores = sorted({one.score for one in scored})
+    if scores == [-math.inf]:
+        return f"all {len(scored)} samples failed: a parser or a tool rejected every one"
+    shown = ", ".join("failed" if s == -math.inf else f"{s:.4g}" for s in scores[:3])
+    return (
+        f"the {samples} samples of each of {len(scored) // samples} inputs tied (scores: {shown}"
+        f"{', ...' if len(scores) > 3 else ''}). More samples an input, a higher temperature or a "
+        "scorer that tells more apart give pairs"
+    )
 
 
 def ordered_pairs(scored: Sequence[Scored], samples: int) -> Iterator[Pair]:

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -112,33 +111,17 @@ class System(Models):
             InputError: an input is missing or no text, or a prompt does not fit its model.
         """
         rows = [inputs] if isinstance(inputs, Mapping) else list(inputs)
-        return self._sample(rows, n, seed, batch_size, occurrences, before=0)
-
-    def _sample(
-        self,
-        rows: Sequence[Mapping[str, Any]],
-        n: int,
-        seed: int,
-        batch_size: int | None,
-        occurrences: Sequence[int] | None,
-        before: int,
-    ) -> list[Trace]:
-        """`sample`; `before` inputs were drawn for already, and messages count them too."""
         if occurrences is None:
             occurrences = occurrences_of(self.program, rows)
         traces, keys = [], []
-        for row, equal in zip(rows, occurrences, strict=True):
+        for row, before in zip(rows, occurrences, strict=True):
             trace = self._start(row)
             text = repr(sorted(trace.inputs.items()))
             traces += [trace] * n
-            keys += [derive(seed, text, equal * n + k) for k in range(n)]
+            keys += [derive(seed, text, before * n + k) for k in range(n)]
         courses = [Course(self.program, trace.inputs) for trace in traces]
         for generation in self._generations:
-            try:
-                self._advance(generation, courses, keys, batch_size)
-            except _NotDrawn as error:
-                number = before + error.course // n + 1
-                raise type(error.why)(f"input {number}: {error.variable}: {error.why}") from error
+            self._advance(generation, courses, keys, batch_size)
         return [course.trace(trace) for course, trace in zip(courses, traces, strict=True)]
 
     def inputs_at_once(self, n: int) -> int:
@@ -167,7 +150,7 @@ class System(Models):
         size = self.inputs_at_once(n)
         for first in range(start, len(inputs), size):
             part = slice(first, first + size)
-            yield self._sample(inputs[part], n, seed, None, occurrences[part], before=first)
+            yield self.sample(inputs[part], n=n, seed=seed, occurrences=occurrences[part])
 
     def _advance(
         self,
@@ -176,37 +159,34 @@ class System(Models):
         keys: Sequence[int],
         batch_size: int | None,
     ) -> None:
-        """Fills in the variables of one generation, whose parents are all settled.
-
-        Raises:
-            _NotDrawn: one of them cannot be drawn.
-        """
-        where: list[tuple[int, str]] = []
+        """Fills in the variables of one generation, whose parents are all settled."""
+        where: list[tuple[Course, str]] = []
         draws: list[Draw] = []
-        for number, (course, key) in enumerate(zip(courses, keys, strict=True)):
+        for course, key in zip(courses, keys, strict=True):
             for variable in generation:
-                draw = self._draw_of(variable, course, key, number)
-                if draw is not None:
-                    where.append((number, variable.name))
-                    draws.append(draw)
+                model = self._of[variable.name]
+                if course.settle(variable) and model is not None:
+                    where.append((course, variable.name))
+                    prompt, seed = context(variable, course), derive(key, variable.name)
+                    draws.append(Draw(model, prompt, seed, variable.options))
         try:
             drawn = self.draw(draws, batch_size=batch_size)
-        except (InputError, RunError):
-            for (number, name), draw in zip(where, draws, strict=True):
-                with _naming(number, name):
-                    self.draw([draw])
-            raise  # none fails alone
-        for (number, name), completion in zip(where, drawn, strict=True):
-            courses[number].values[name] = completion
+        except RunError as error:
+            raise self._blamed(where, draws, error) from error
+        for (course, name), completion in zip(where, drawn, strict=True):
+            course.values[name] = completion
 
-    def _draw_of(self, variable: Variable, course: Course, key: int, number: int) -> Draw | None:
-        """What is to be drawn for a variable; None where it does not exist, or is computed."""
-        model = self._of[variable.name]
-        with _naming(number, variable.name):
-            if not course.settle(variable) or model is None:
-                return None
-            prompt, seed = context(variable, course), derive(key, variable.name)
-        return Draw(model, prompt, seed, variable.options)
+    def _blamed(
+        self, where: Sequence[tuple[Course, str]], draws: Sequence[Draw], error: RunError
+    ) -> RunError:
+        """The error with the variable and the inputs of the first draw that fails alone."""
+        for (course, name), draw in zip(where, draws, strict=True):
+            try:
+                self.draw([draw])
+            except RunError as found:
+                inputs = ", ".join(f"{key}={text!r:.60}" for key, text in course.inputs.items())
+                return RunError(f"{name}: {found}; the inputs were {inputs}")
+        return error
 
     def _start(self, row: Mapping[str, Any]) -> Trace:
         names = input_names(self.program)
@@ -218,22 +198,6 @@ class System(Models):
                 )
         extra = {key: value for key, value in row.items() if key not in names}
         return Trace({name: row[name] for name in names}, {}, self.program.outputs, extra=extra)
-
-
-class _NotDrawn(Exception):
-    """The trace and the variable where drawing failed, and why."""
-
-    def __init__(self, course: int, variable: str, why: InputError | RunError) -> None:
-        super().__init__(str(why))
-        self.course, self.variable, self.why = course, variable, why
-
-
-@contextmanager
-def _naming(course: int, variable: str) -> Iterator[None]:
-    try:
-        yield
-    except (InputError, RunError) as error:
-        raise _NotDrawn(course, variable, error) from error
 
 
 def occurrences_of(program: Program, rows: Sequence[Mapping[str, Any]]) -> list[int]:

@@ -60,21 +60,15 @@ class Scorer:
         if problems:
             raise DataError(problems)
 
-    def __call__(
-        self, traces: Sequence[Trace], sources: Sequence[str] | None = None
-    ) -> list[float]:
+    def __call__(self, traces: Sequence[Trace]) -> list[float]:
         """The score of each trace; minus infinity for one that failed.
-
-        Args:
-            sources: where each trace's inputs came from, for messages.
 
         Raises:
             InputError: the scorer did not return a finite number for each trace that it was given.
         """
         known = [self._known(trace) for trace in traces]
-        asked = [i for i, score in enumerate(known) if score is None]
-        names = [f"{sources[i]}: " if sources else "" for i in asked]
-        found = iter(self._scores([traces[i] for i in asked], names))
+        asked = [trace for trace, score in zip(traces, known, strict=True) if score is None]
+        found = iter(self._scores(asked))
         return [next(found) if score is None else score for score in known]
 
     def _known(self, trace: Trace) -> float | None:
@@ -83,16 +77,16 @@ class Scorer:
             return -math.inf
         return self.abstained if trace.abstains else None
 
-    def _scores(self, traces: Sequence[Trace], names: Sequence[str]) -> list[float]:
+    def _scores(self, traces: Sequence[Trace]) -> list[float]:
         scores = list(self.score(traces)) if traces else []
         if len(scores) != len(traces):
             raise InputError(
                 f"scorer {self.name!r} returned {len(scores)} scores for {len(traces)} traces"
             )
-        for trace, name, score in zip(traces, names, scores, strict=True):
+        for trace, score in zip(traces, scores, strict=True):
             if not _is_finite(score):
                 raise InputError(
-                    f"{name}scorer {self.name!r} returned {score!r:.60} for the output "
+                    f"scorer {self.name!r} returned {score!r:.60} for the output "
                     f"{trace.output()!r:.60}; expected a finite number"
                 )
         return [float(score) for score in scores]

@@ -20,6 +20,7 @@ from sysgraph import Completion, System, Trace
 from sysgraph.forward import complete
 from sysgraph.latent import Gaps, Trajectory
 from sysgraph.progress import Reporter
+from sysgraph.training.lessons import untaught
 from sysgraph.training.objective import Objective
 from sysgraph.training.pairs import Pair, tabulate
 from sysgraph.training.remembered import Remembered
@@ -267,7 +268,7 @@ def test_a_router_learns_from_answers_alone() -> None:
     assert means["logps/chosen"] == pytest.approx(p[0].log().item())
     assert means["logps/rejected"] == pytest.approx(p[1].log().item())
     assert means["sampling/covered_mass"] == pytest.approx(1)
-    assert made.table.untaught(system.program) == []
+    assert untaught(made.table, system.program) == []
     losses.sum().backward()  # type: ignore[no-untyped-call]
     assert all(system.parameters(m)["logits"].grad.any() for m in "abcr")  # type: ignore[union-attr]
 

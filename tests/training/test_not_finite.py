@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import sysgraph
-from sysgraph import InputError, RunError, Scorer, System
+from sysgraph import RunError, System
 from sysgraph.progress import Reporter
 from sysgraph.training.metrics import MetricsFile
 from sysgraph.training.objective import Objective
@@ -157,7 +157,7 @@ def test_held_out_pairs_that_turn_bad_are_told_and_leave_the_best(
     assert any(
         "warning: step 4 is not kept as the best: the held-out loss is nan" in t for t in lines
     )
-    assert any("after step 3 of 4" in text for text in lines)
+    assert any("step 3" in text for text in lines if not text.startswith("warning"))
     written = (tmp_path / "run" / "metrics.jsonl").read_text()
     found = [json.loads(line, parse_constant=pytest.fail) for line in written.splitlines()]
     assert [line["eval_loss"] is None for line in found if "eval_loss" in line] == [False] * 4 + [
@@ -177,13 +177,7 @@ def test_what_cannot_be_drawn_names_the_input_and_the_node(write_pairs: Pairs) -
     system = spoilt(tables(data, {"m": {}, "n": NAN}), "n", 1)
     rows = [{"x": "x"}] * 70 + [{"x": "z"}]
     assert len(list(system.stream(rows[:70]))) == 2
-    with pytest.raises(RunError, match=r"^input 71: yn: model 'n': its logits .* NaN"):
+    with pytest.raises(
+        RunError, match=r"^yn: model 'n': its logits .* NaN.*; the inputs were x='z'"
+    ):
         list(system.stream(rows))
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, None, "high"])
-def test_a_score_that_is_none_names_the_input(write_pairs: Pairs, value: Any) -> None:
-    system = System(sysgraph.compile(tables(write_pairs([row("a", "b", "m")]), {"m": {}})))
-    scorer = Scorer("odd", lambda traces: [1.0, 2.0, value][: len(traces)])
-    with pytest.raises(InputError, match=r"^input 3: scorer 'odd' returned"):
-        sysgraph.scored.sample_scored(system, [{"x": "x"}] * 3, scorer, samples=1, seed=0)
