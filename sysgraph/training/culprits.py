@@ -66,7 +66,7 @@ def bad_gradient(
             return f"{source}: its loss is {loss.item()}, though all its log p are finite"
         if not loss.requires_grad:
             continue
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         for model, parameters in weights.items():
             gradients = [p.grad for p in parameters.values() if p.grad is not None]
             if not all(bool(gradient.isfinite().all()) for gradient in gradients):

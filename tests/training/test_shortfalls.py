@@ -160,7 +160,8 @@ def test_a_model_that_gets_gradient_but_does_not_change(
 def test_a_run_that_changed_nothing_fails(
     write_pairs: Pairs, tmp_path: Path, quiet: Reporter
 ) -> None:
-    graph = tables(write_pairs([row("a", "b", "m")]), {"m": {"learning_rate": 1e-300}})
+    lost = {"learning_rate": 1e-300, "probs": [[0.3, 0.7]]}
+    graph = tables(write_pairs([row("a", "b", "m")]), {"m": lost})
     said = r"^nothing was learned\. m got gradients but did not change"
     with pytest.raises(RunError, match=said):
         sysgraph.fit(graph, output=tmp_path / "run", reporter=quiet)
