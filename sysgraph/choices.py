@@ -4,8 +4,8 @@ What a model gives each option is asked of its engine; the rest of a choice (nor
 finding the likeliest) is the same for every kind of model, and is here.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -91,19 +91,25 @@ def log_probs(choices: Sequence[Draw | Search], score: Score) -> Tensor:
     """
     asked: dict[Request, int] = {}
     rows = [[asked.setdefault(r, len(asked)) for r in option_requests(c)] for c in choices]
-    table = _padded(score(list(asked)), rows)
-    for choice, largest in zip(choices, table.amax(-1).tolist(), strict=True):
-        if not math.isfinite(largest):
-            options = ", ".join(choice.options)
-            raise RunError(
-                f"model {choice.model!r} gives none of the options {options} any probability in "
-                f"the context {choice.context!r:.200}"
-                if largest == -math.inf
-                else f"model {choice.model!r} gives one of the options {options} a log-probability "
-                f"of {largest} in the context {choice.context!r:.200}: training diverged, or its "
-                "dtype is too narrow for it"
-            )
-    return table.log_softmax(-1)
+    values = _padded(score(list(asked)), rows)
+    found = values.log_softmax(-1)
+    bad = found.isnan().any(-1).tolist()
+    if any(bad):
+        _refuse(choices[bad.index(True)], values[bad.index(True)])
+    return found
+
+
+def _refuse(choice: Draw | Search, values: Tensor) -> NoReturn:
+    where = f"in the context {choice.context!r:.200}"
+    if bool((values == -torch.inf).all()):
+        raise RunError(
+            f"model {choice.model!r} gives none of the options {', '.join(choice.options)} any "
+            f"probability {where}"
+        )
+    raise RunError(
+        f"model {choice.model!r} gives the options {', '.join(choice.options)} logits that are NaN "
+        f"or +infinite {where}: training diverged, or its dtype is too narrow for it"
+    )
 
 
 def inverse_cdf(

@@ -11,14 +11,23 @@ from .trace import Completion, Value, plain
 
 
 class Failure(ValueError):
-    """A parser rejected its text, or a tool its arguments: there is no value."""
+    """A parser rejected its text, or a tool its arguments: there is no value.
+
+    Args:
+        abstains: whether that is `on_failure: abstain`.
+    """
+
+    def __init__(self, why: str, *, abstains: bool) -> None:
+        super().__init__(why)
+        self.abstains = abstains
 
 
 def compute(program: Program, variable: Variable, known: Known) -> Value | None:
     """The value of a deterministic variable that comes to be; None where a parent is unobserved.
 
     Raises:
-        Failure: the text or the arguments are rejected, and the policy is `reject`.
+        Failure: the text or the arguments are rejected, and the policy is `reject` or
+            `abstain`.
         InputError, RunError: a tool is not there, or failed without a policy.
     """
     if variable.selects:
@@ -48,7 +57,10 @@ def _parsed(program: Program, variable: Variable, known: Known) -> Value | None:
     try:
         return parse(parser, str(plain(source)))
     except ParseFailure as error:
-        raise Failure(f"parser {variable.parser!r} ({parser.kind}): {error}") from error
+        raise Failure(
+            f"parser {variable.parser!r} ({parser.kind}): {error}",
+            abstains=parser.on_failure == "abstain",
+        ) from error
 
 
 def _called(program: Program, variable: Variable, known: Known) -> Value | None:
@@ -65,8 +77,10 @@ def _called(program: Program, variable: Variable, known: Known) -> Value | None:
     try:
         return toolbox_of(program).call(variable, arguments)
     except ToolError as error:
-        if tool.on_failure == "reject":
-            raise Failure(f"tool {tool.name!r}: {error}") from error
+        if tool.on_failure in ("reject", "abstain"):
+            raise Failure(
+                f"tool {tool.name!r}: {error}", abstains=tool.on_failure == "abstain"
+            ) from error
         if tool.on_failure == "default" and tool.default is not None:
             return tool.default
         raise RunError(

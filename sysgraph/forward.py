@@ -64,6 +64,7 @@ class Course:
     values: dict[str, Value] = field(default_factory=dict)
     nonexistent: set[str] = field(default_factory=set)
     rejected: set[str] = field(default_factory=set)
+    abstained: set[str] = field(default_factory=set)
 
     def settle(self, variable: Variable) -> bool:
         """Finds whether `variable` comes to be, and its value if it is deterministic.
@@ -77,14 +78,16 @@ class Course:
         if why is None and variable.name in self.program.deterministic:
             try:
                 self._compute(variable)
-            except Failure:
-                why = "rejected"
+            except Failure as failure:
+                why = "abstained" if failure.abstains else "rejected"
         if why is None:
             return True
         self.values.pop(variable.name, None)
         self.nonexistent.add(variable.name)
-        if why == "rejected":
+        if why != "skipped":
             self.rejected.add(variable.name)
+        if why == "abstained":
+            self.abstained.add(variable.name)
         return False
 
     def _compute(self, variable: Variable) -> None:
@@ -100,6 +103,7 @@ class Course:
             values=self.values,
             nonexistent=frozenset(self.nonexistent),
             rejected=frozenset(self.rejected),
+            abstained=frozenset(self.abstained),
         )
 
 

@@ -20,7 +20,7 @@ def parse(parser: ParserSpec, text: str) -> str | tuple[str, ...]:
     """The parser's value for `text`, its default where the failure policy has one.
 
     Raises:
-        ParseFailure: the text does not parse and the policy is `reject`.
+        ParseFailure: the text does not parse and the policy gives no default.
     """
     try:
         return _read(parser, text)

@@ -10,7 +10,10 @@ from sysgraph_compiler.program import Element, Gate
 
 from .trace import Value, plain
 
-Absence = Literal["rejected", "skipped"]
+Absence = Literal["rejected", "abstained", "skipped"]
+
+
+_PRECEDENCE: tuple[Absence, ...] = ("skipped", "rejected", "abstained")
 
 
 class Known(Protocol):
@@ -36,13 +39,19 @@ class Known(Protocol):
         """The part of it that hangs on a parser or a tool that failed."""
         ...
 
+    @property
+    def abstained(self) -> Container[str]:
+        """The part of that which hangs on none but such as abstain."""
+        ...
+
 
 def absence(variable: Variable, known: Known) -> Absence | None:
     """Why `variable` cannot come to be; None: it can, as far as its parents are known.
 
     Of a group of parents (the copies of a node) one is enough, but a rejected one rejects what
-    reads the group. Of all that a selection reads one is enough, whatever became of the others.
-    What was never going to run is skipped, whatever failed beside it.
+    reads the group; so does one that abstained, if none was rejected. Of all that a selection reads
+    one is enough, whatever became of the others. What was never going to run is skipped, whatever
+    failed beside it.
     """
     if _is_off(variable, known):
         return "skipped"
@@ -53,14 +62,13 @@ def absence(variable: Variable, known: Known) -> Absence | None:
         if all(parent in known.nonexistent for parent in candidates):
             groups = (*groups, candidates)
     found = [_of_group(group, known) for group in groups]
-    if "skipped" in found:
-        return "skipped"
-    return "rejected" if "rejected" in found else None
+    return next((why for why in _PRECEDENCE if why in found), None)
 
 
 def _of_group(group: tuple[str, ...], known: Known) -> Absence | None:
-    if any(parent in known.rejected for parent in group):
-        return "rejected"
+    failed = [parent for parent in group if parent in known.rejected]
+    if failed:
+        return "abstained" if all(parent in known.abstained for parent in failed) else "rejected"
     return "skipped" if all(parent in known.nonexistent for parent in group) else None
 
 

@@ -15,7 +15,7 @@ from .training.pairs import Pair
 
 @dataclass(frozen=True)
 class Scored:
-    """A trace and its score; minus infinity where a parser rejected it."""
+    """A trace and its score; minus infinity where it failed."""
 
     trace: Trace
     score: float
@@ -69,13 +69,26 @@ def scored_chunks(
 def ordered(scored: Sequence[Scored], samples: int) -> Iterator[tuple[Scored, Scored]]:
     """(better, worse) for every two of an input's samples with different scores.
 
-    A sample that failed to parse loses to every one that did not; ties make no pair. 4 samples give
-    up to 6 pairs.
+    A sample that failed loses to every one that did not; one that abstains has a score like any
+    other. Ties make no pair. 4 samples give up to 6 pairs.
     """
     for start in range(0, len(scored), samples):
         for a, b in itertools.combinations(scored[start : start + samples], 2):
             if a.score != b.score:
                 yield (a, b) if a.score > b.score else (b, a)
+
+
+def why_no_pairs(scored: Sequence[Scored], samples: int) -> str:
+    """Why `ordered` finds none among `scored`, which are not empty."""
+    scores = sorted({one.score for one in scored})
+    if scores == [-math.inf]:
+        return f"all {len(scored)} samples failed: a parser or a tool rejected every one"
+    shown = ", ".join("failed" if s == -math.inf else f"{s:.4g}" for s in scores[:3])
+    return (
+        f"the {samples} samples of each of {len(scored) // samples} inputs tied (scores: {shown}"
+        f"{', ...' if len(scores) > 3 else ''}). More samples an input, a higher temperature or a "
+        "scorer that tells more apart give pairs"
+    )
 
 
 def ordered_pairs(scored: Sequence[Scored], samples: int) -> Iterator[Pair]:

@@ -12,7 +12,7 @@ from sysgraph_compiler import Program, Variable
 
 from .engines import Draw, Request
 from .engines.seeding import derive
-from .errors import InputError
+from .errors import InputError, RunError
 from .forward import Course, Unobserved, complete, context, requests
 from .models import Models
 from .trace import Trace, input_names
@@ -171,9 +171,24 @@ class System(Models):
                     where.append((course, variable.name))
                     prompt, seed = context(variable, course), derive(key, variable.name)
                     draws.append(Draw(model, prompt, seed, variable.options))
-        drawn = self.draw(draws, batch_size=batch_size)
+        try:
+            drawn = self.draw(draws, batch_size=batch_size)
+        except RunError as error:
+            raise self._blamed(where, draws, error) from error
         for (course, name), completion in zip(where, drawn, strict=True):
             course.values[name] = completion
+
+    def _blamed(
+        self, where: Sequence[tuple[Course, str]], draws: Sequence[Draw], error: RunError
+    ) -> RunError:
+        """The error with the variable and the inputs of the first draw that fails alone."""
+        for (course, name), draw in zip(where, draws, strict=True):
+            try:
+                self.draw([draw])
+            except RunError as found:
+                inputs = ", ".join(f"{key}={text!r:.60}" for key, text in course.inputs.items())
+                return RunError(f"{name}: {found}; the inputs were {inputs}")
+        return error
 
     def _start(self, row: Mapping[str, Any]) -> Trace:
         names = input_names(self.program)

@@ -33,8 +33,9 @@ class Trace:
     A variable is in `values`, or in `nonexistent` (it never came to be, and has no term), or in
     neither: then it was not observed. Of the nonexistent ones, those in `rejected` hang on a parser
     or a tool that failed; the others were skipped: a choice came out otherwise, or a list was
-    shorter. `outputs` names the final ones; `extra` holds the input row's other fields, for
-    scorers. A text may be a plain str.
+    shorter. Of the rejected ones, those in `abstained` hang on none but such as abstain
+    (`on_failure: abstain`): an outcome that a scorer judges. `outputs` names the final ones;
+    `extra` holds the input row's other fields, for scorers. A text may be a plain str.
     """
 
     inputs: Mapping[str, str]
@@ -43,15 +44,25 @@ class Trace:
     nonexistent: frozenset[str] = frozenset()
     extra: Mapping[str, Any] = field(default_factory=dict)
     rejected: frozenset[str] = frozenset()
+    abstained: frozenset[str] = frozenset()
 
     @property
     def failed(self) -> bool:
-        """Whether a rejection reached an output, or no output came to be."""
+        """Whether it is unusable: a rejection reached an output, or no output came to be.
+
+        An output that abstained did not fail.
+        """
         if not self.outputs:
             return False
-        return not self.rejected.isdisjoint(self.outputs) or self.nonexistent.issuperset(
-            self.outputs
+        unusable = self.rejected - self.abstained
+        return not unusable.isdisjoint(self.outputs) or (
+            self.nonexistent.issuperset(self.outputs) and not self.abstains
         )
+
+    @property
+    def abstains(self) -> bool:
+        """Whether an output is absent because a parser or a tool abstained."""
+        return not self.abstained.isdisjoint(self.outputs)
 
     def __getitem__(self, variable: str) -> str | tuple[str, ...]:
         """The value of a variable or input, as plain text or texts; of a picture, its name."""

@@ -12,6 +12,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sysgraph_schemas import Fit, Message, ModelSpec, ParserSpec
+from sysgraph_schemas.failure import OnFailure
 
 from .copies import Scalar
 from .observation import Method
@@ -63,8 +64,9 @@ class Tool(_Node):
     """The variable that each argument stands for, or a group's variables in order."""
     settings: dict[str, str | int | float | bool] = {}
     """Arguments that are constants."""
-    on_failure: Literal["reject", "default"] | None = None
-    """What a failure means: the trace ends there, or goes on with `default`; null: an error."""
+    on_failure: OnFailure | None = None
+    """What a failure means: the trace ends there (`reject`: unusable, `abstain`: for the scorer to
+    judge), or goes on with `default`; null: an error."""
     default: str | tuple[str, ...] | None = None
     """The value after a failure."""
 

@@ -6,14 +6,18 @@ from pydantic import Field, model_validator
 
 from .spec import Spec, refuse
 
+OnFailure = Literal["reject", "abstain", "default"]
+
 
 class Fallible(Spec):
     """Something that may fail, with a declared policy."""
 
-    on_failure: Annotated[Literal["reject", "default"] | None, Field(examples=["reject"])] = None
-    """What a failure means: `reject` ends the trace there (what hangs on it never existed),
-    `default` continues with `default`. Required where a parser can fail; a tool's failure stops the
-    run without it."""
+    on_failure: Annotated[OnFailure | None, Field(examples=["reject"])] = None
+    """What a failure means. `reject`: the trace ends there and is unusable; what hangs on it never
+    existed, and where that is an output the trace loses to every other. `abstain`: the trace ends
+    there too, but that is an outcome like others, and the scorer says how good it is (the "no" of a
+    verifier may be right). `default`: it goes on with `default`. Required where a parser can fail;
+    a tool's failure stops the run without it."""
     default: Annotated[str | list[str] | None, Field(examples=["unknown"])] = None
     """The value after a failure, for `on_failure: default`."""
 

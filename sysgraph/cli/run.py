@@ -102,6 +102,8 @@ def _shown(program: Program, trace: Trace, variable: Variable) -> str:
         value = trace[name]
         text = value if isinstance(value, str) else "\n".join(f"- {item}" for item in value)
         is_long = "\n" in text or not isinstance(value, str)
+    elif name in trace.abstained:
+        text, is_long = "(nothing: a parser or tool abstained, `on_failure: abstain`)", False
     elif name in trace.rejected:
         from ..forward import why_rejected
 

@@ -134,16 +134,12 @@ class TableEngine:
         return logits[self._rows[model].get(str(context), 0)].log_softmax(-1)
 
     def _distribution(self, model: str, context: Context) -> Tensor:
-        """[V], the policy's `_log_probs`, of which one is drawn.
-
-        Raises:
-            RunError: they are NaN.
-        """
+        """[V] log p of the values, to draw from."""
         log_probs = self._log_probs(model, context, reference=False)
-        if log_probs.isnan().any():
+        if bool(log_probs.isnan().any()):
             raise RunError(
-                f"table {model!r} holds NaN in the row of the context {context!r:.200}: training "
-                "diverged"
+                f"model {model!r}: its logits in the context {str(context)!r:.200} are NaN or "
+                "+infinite: training diverged"
             )
         return log_probs
 

@@ -13,14 +13,16 @@ trajectory that turns out otherwise is none.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
 from ..engines import Request
 from ..engines.seeding import derive
 from ..system import System
+from .chances import way
 from .gaps import Gaps, starts
-from .paths import Path, fill_by_sampling, fill_by_search, walk
+from .paths import Layers, Path, fill_by_sampling, fill_by_search, walk
 from .terms import inside
 from .trajectory import Trajectory, distinct
 
@@ -94,7 +96,7 @@ class Sampler:
                 s,
                 number,
                 derive(job.seed, s, a),
-                (derive(job.seed, s, a // 2, "coin"), a % 2),
+                partial(_tossed, derive(job.seed, s, a // 2, "coin"), a % 2),
                 job.source,
             )
             for s in sides
@@ -105,27 +107,37 @@ class Sampler:
         """Each trajectory with log q of the mixture that drew it.
 
         As many are drawn under each of the sides, so q(y) is the mean of theirs: the balance
-        heuristic (Veach & Guibas 1995). A toss halves it. What is no trajectory weighs nothing.
+        heuristic (Veach & Guibas 1995).
         """
-        flat: list[list[Request] | None] = []
-        for job, pool in zip(jobs, pools, strict=True):
-            for one in pool:
-                for side in starts(self._system.program, job.gaps):
-                    found = inside(self._system.program, job.gaps, side, one.values)
-                    flat.append(None if found is None else [found.terms[n] for n in one.values])
+        program = self._system.program
+        layers = Layers(program)
+        ways = [
+            [
+                way(program, layers, job.gaps, side, one.values, job.source)
+                for side in starts(program, job.gaps)
+            ]
+            for job, pool in zip(jobs, pools, strict=True)
+            for one in pool
+        ]
+        flat = [None if w is None else w.requests for several in ways for w in several]
         values = iter(_sums(self._system, flat))
-        out = []
-        for job, pool in zip(jobs, pools, strict=True):
-            count = len(starts(self._system.program, job.gaps))
-            mixed = (torch.tensor([next(values) for _ in range(count)]).double() for _ in pool)
-            log_q = [float(each.logsumexp(0)) - math.log(count) for each in mixed]
-            out.append(
-                tuple(
-                    replace(t, log_q=q - t.tosses * math.log(2) if q > -math.inf else 0.0)
-                    for t, q in zip(pool, log_q, strict=True)
-                )
-            )
-        return out
+        log_q = iter(
+            [
+                _log_mean([next(values) - (w.tosses * math.log(2) if w else 0) for w in several])
+                for several in ways
+            ]
+        )
+        return [tuple(replace(one, log_q=next(log_q)) for one in pool) for pool in pools]
+
+
+def _log_mean(values: Sequence[float]) -> float:
+    """The logarithm of the mean of what `values` are the logarithms of, one of them not -inf."""
+    return float(torch.tensor(values).double().logsumexp(0)) - math.log(len(values))
+
+
+def _tossed(seed: int, which: int, variable: str) -> bool:
+    """The coin of one of two paths that share a seed: theirs come out differently."""
+    return derive(seed, variable) % 2 == which
 
 
 @torch.no_grad()

@@ -85,22 +85,26 @@ def find_gaps(program: Program, chosen: Trace, rejected: Trace) -> Gaps | None:
 
 
 def starts(program: Program, gaps: Gaps) -> tuple[int, ...]:
-    """The sides to draw under: both, if observed values before a latent one differ."""
-    held = gaps.selections.names
-    able = tuple(s for s in (0, 1) if gaps.sides[s].answers.values.keys() >= {*held})
+    """The sides to draw under: both, if observed values before a latent one differ.
+
+    A value that only one side has is such a difference: where it is missing, other latent variables
+    come to be. So is a selection that came to nothing.
+    """
+    held, chains = gaps.selections.names, gaps.selections.chains
     parents = {v.name: v.parents for v in program.variables}
     before = ancestors(program, {p for name in gaps.latent for p in parents[name]})
-    chains = gaps.selections.chains
-    before |= {c[0].name for name in before & gaps.branches for c in chains[name]}
+    # Whether a branch is drawn hangs on all that decides if a selection takes it.
+    needed = gaps.branches & {*before, *gaps.latent}
+    before |= ancestors(program, {v.name for name in needed for c in chains[name] for v in c})
     seen = [
         {
             name: side.read.get(name) if name in held else side.given.values.get(name)
-            for name in before - (gaps.summed - {*held})
+            for name in before
             if name not in side.given.inputs
         }
         for side in gaps.sides
     ]
-    return able if len(able) == 1 or seen[0] != seen[1] else (0,)
+    return (0, 1) if seen[0] != seen[1] else (0,)
 
 
 def ancestors(program: Program, names: Set[str]) -> set[str]:

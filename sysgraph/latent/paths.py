@@ -11,12 +11,14 @@ from ..engines import Draw, Search
 from ..engines.base import Context
 from ..engines.seeding import derive
 from ..errors import InputError, RunError
-from ..forward import complete, context
+from ..forward import Unobserved, complete, context
 from ..system import System
 from ..trace import Completion, Trace, Value
 from .branches import doubtful
 from .gaps import Gaps
 from .trajectory import Trajectory
+
+Coin = Callable[[str], bool]
 
 
 @dataclass
@@ -27,21 +29,22 @@ class Path:
         side: whose observed values it is drawn under.
         owner: equal for the paths that share beams where they see one context.
         seed: of its random numbers.
-        coin: the seed of its tosses, which it shares with another path, and which of the two it is:
-            they come out differently.
+        coin: tossed for a branch that may be the one taken: whether it is drawn.
         source: where its pair came from, for messages.
         assumed: the values of branches that are taken for those that the selections take.
+        is_over: whether what was drawn lets a value exist that the side does not have.
     """
 
     gaps: Gaps
     side: int
     owner: Hashable
     seed: int
-    coin: tuple[int, int]
+    coin: Coin
     source: str
     values: dict[str, Completion] = field(default_factory=dict)
     assumed: dict[str, Value] = field(default_factory=dict)
     tosses: int = 0
+    is_over: bool = False
 
     def trace(self, program: Program) -> Trace:
         """What is there so far, computed values included."""
@@ -61,8 +64,7 @@ class Path:
         value, is_sure = found
         if not is_sure:
             self.tosses += 1
-            seed, other = self.coin
-            if derive(seed, variable.name) % 2 == other:
+            if self.coin(variable.name):
                 return False
         self.assumed[variable.name] = value
         return True
@@ -70,7 +72,7 @@ class Path:
     @property
     def trajectory(self) -> Trajectory:
         """What was drawn."""
-        return Trajectory(self.values, tosses=self.tosses)
+        return Trajectory(self.values)
 
 
 @dataclass(frozen=True)
@@ -84,24 +86,45 @@ class Asked:
     options: tuple[str, ...]
 
 
+class Layers:
+    """A program's latent variables by how many layers come before them."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._variables = {variable.name: variable for variable in program.variables}
+        self._models = {term.variable: str(term.model) for term in program.terms}
+        self._depths = _depths(program)
+
+    def of(self, paths: Sequence[Path]) -> list[int]:
+        """Those in which one of the paths has a latent variable, in order."""
+        return sorted({self._depths[name] for path in paths for name in path.gaps.latent})
+
+    def asked(self, path: Path, depth: int) -> Iterator[Asked]:
+        """What a path needs in one layer, when it has the values of those before it.
+
+        Nothing more where a prompt sees what has no value under the path's side.
+        """
+        if path.is_over:
+            return
+        trace = path.trace(self._program)
+        for name in path.gaps.latent:
+            variable = self._variables[name]
+            if self._depths[name] != depth or name in trace.nonexistent:
+                continue
+            if not path.assumes(self._program, variable, trace):
+                try:
+                    prompt = _prompt(variable, trace, path)
+                except Unobserved:
+                    path.is_over = True
+                    return
+                yield Asked(path, name, self._models[name], prompt, variable.options)
+
+
 def walk(system: System, paths: Sequence[Path]) -> Iterator[list[Asked]]:
     """What the paths need next, layer by layer of the graph; values are to be filled in between."""
-    program = system.program
-    variables = {variable.name: variable for variable in program.variables}
-    models = {term.variable: term.model for term in program.terms}
-    depths = _depths(program)
-    for depth in sorted({depths[name] for path in paths for name in path.gaps.latent}):
-        asked = []
-        for path in paths:
-            trace = path.trace(program)
-            for name in path.gaps.latent:
-                variable = variables[name]
-                if depths[name] != depth or name in trace.nonexistent:
-                    continue
-                if not path.assumes(program, variable, trace):
-                    prompt = _prompt(variable, trace, path)
-                    asked.append(Asked(path, name, str(models[name]), prompt, variable.options))
-        yield asked
+    layers = Layers(system.program)
+    for depth in layers.of(paths):
+        yield [asked for path in paths for asked in layers.asked(path, depth)]
 
 
 def fill_by_search(
@@ -131,7 +154,7 @@ def fill_by_search(
     unique = list(dict.fromkeys(searches))
     try:
         found = dict(zip(unique, system.search(unique), strict=True))
-    except InputError:
+    except (InputError, RunError):
         _blame(
             asked,
             lambda one: system.search([Search(one.model, one.context, 1, 1, options=one.options)]),
@@ -147,7 +170,7 @@ def fill_by_sampling(system: System, asked: Sequence[Asked]) -> None:
     draws = [Draw(a.model, a.context, derive(a.path.seed, a.variable), a.options) for a in asked]
     try:
         found = system.draw(draws)
-    except InputError:
+    except (InputError, RunError):
         _blame(asked, lambda one: system.draw([Draw(one.model, one.context, 0, one.options)]))
         raise
     for one, completion in zip(asked, found, strict=True):
@@ -158,6 +181,8 @@ def fill_by_sampling(system: System, asked: Sequence[Asked]) -> None:
 def _prompt(variable: Variable, trace: Trace, path: Path) -> Context:
     try:
         return context(variable, trace)
+    except Unobserved:
+        raise
     except InputError as error:
         raise RunError(f"{path.source}: {variable.name}: {error}") from error
 
@@ -167,6 +192,9 @@ def _blame(asked: Sequence[Asked], draw: Callable[[Asked], object]) -> None:
     for one in asked:
         try:
             draw(one)
+        except RunError as error:
+            where = f"{one.path.source}: {one.variable}, to be drawn"
+            raise RunError(f"{where}: {error}") from error
         except InputError as error:
             raise RunError(
                 f"{one.path.source}: {one.variable}, to be drawn: {error}. Lower `max_new_tokens` "

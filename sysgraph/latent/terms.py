@@ -17,7 +17,8 @@ class Summand:
     """One trajectory's terms inside the sum, on one side.
 
     Args:
-        terms: requests by variable; where it is not `possible`, of its latent variables alone.
+        terms: requests by variable; where it is not `possible`, of the latent variables alone (of
+            the branch that a selection takes too: its value is part of what the trajectory covers).
         possible: whether it can give the side's observed values.
     """
 
@@ -50,7 +51,7 @@ def inside(
         and all(trace.values.get(name) == value for name, value in known.read.items())
     )
     names = {v.name for v in program.variables}
-    needed = ancestors(program, values.keys())
+    needed = ancestors(program, exist)
     lacking = names - trace.nonexistent - trace.values.keys() - trace.inputs.keys()
     untaken = gaps.branches - {*gaps.latent}
     asked = {*gaps.selections.names, *(t.variable for t in program.terms if t.model)}
@@ -61,7 +62,7 @@ def inside(
     # Only what no wanted prompt sees is left out, so that prompts are as they would be.
     left_out = gaps.ignored | unread if possible else (names - needed) | (lacking & gaps.branches)
     found = requests(program, replace(trace, nonexistent=trace.nonexistent | left_out))
-    wanted = gaps.summed if possible else values.keys()
+    wanted = gaps.summed if possible else exist
     return Summand({name: request for name, request in found if name in wanted}, possible)
 
 

@@ -15,20 +15,17 @@ class Trajectory:
         values: by variable; without those that did not come to be, and without the branch that an
             observed selection takes: that one has the selection's value.
         draws: how often it was drawn.
-        tosses: how many of its branches were drawn or taken by the toss of a coin.
         log_q: log-probability under the distribution that drew it, nats; for `importance`.
     """
 
     values: Mapping[str, Completion]
     draws: int = 1
     log_q: float | None = None
-    tosses: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
         values = {name: [value.text, value.ids] for name, value in self.values.items()}
-        counts = {"draws": self.draws, "tosses": self.tosses}
-        return {"values": values, "log_q": self.log_q, **counts}
+        return {"values": values, "log_q": self.log_q, "draws": self.draws}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Self:
@@ -37,7 +34,7 @@ class Trajectory:
             name: Completion(text, None if ids is None else tuple(ids))
             for name, (text, ids) in saved["values"].items()
         }
-        return cls(values, saved["draws"], saved["log_q"], saved["tosses"])
+        return cls(values, saved["draws"], saved["log_q"])
 
 
 def distinct(found: Iterable[Trajectory]) -> tuple[Trajectory, ...]:

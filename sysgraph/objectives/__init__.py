@@ -6,7 +6,7 @@ from .preference import preference_loss
 from .sampling import (
     marginal_log_prob,
     marginal_nll,
-    posterior_tokens,
+    posterior_mean,
     posterior_weights,
     sampling_loss,
     usable,
@@ -22,7 +22,7 @@ __all__ = [
     "marginal_log_prob",
     "marginal_nll",
     "node_losses",
-    "posterior_tokens",
+    "posterior_mean",
     "posterior_weights",
     "prefer_different",
     "preference_loss",

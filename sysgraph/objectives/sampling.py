@@ -65,25 +65,28 @@ def posterior_weights(
     return torch.where(impossible, torch.zeros_like(summands), summands.softmax(-1))
 
 
-def posterior_tokens(
+def posterior_mean(
     reference: Tensor,
-    tokens: Tensor,
+    values: Tensor,
     log_q: Tensor | None = None,
     draws: Tensor | None = None,
 ) -> Tensor:
-    """The length of each side that `loss: ipo` divides by, no gradient: [2, B].
+    """The mean of a property of trajectories over the reference's posterior, no gradient: [2, B].
 
-    The derivative of log p(z | x) is the posterior mean of the trajectories' (Fisher's identity),
-    so its length is the posterior mean of theirs. The posterior is the reference's: a constant of
-    the trajectories, through which a policy cannot lower its loss by preferring long ones.
+    0 where no trajectory gives z. `loss: ipo` and the anchor take lengths so: the derivative of
+    log p(z | x) is the posterior mean of the trajectories' (Fisher's identity), so its length is
+    the posterior mean of theirs. The posterior is the reference's: a constant of the trajectories,
+    through which a policy cannot lower its loss by preferring long ones.
 
     Args:
         reference: [2, B, A].
-        tokens: [2, B, A] scored tokens of each trajectory and side.
+        values: [2, B, A], of each trajectory and side.
         log_q: as in `sampling_loss`.
         draws: as in `sampling_loss`.
     """
-    return (posterior_weights(reference, log_q, draws) * tokens).sum(-1)
+    weights = posterior_weights(reference, log_q, draws)
+    # A trajectory that cannot give z may have an infinite value.
+    return torch.where(weights > 0, weights * values.detach(), torch.zeros_like(weights)).sum(-1)
 
 
 def usable(
@@ -115,7 +118,7 @@ def sampling_loss(
     Args:
         policy: [2, B, A].
         reference: [2, B, A], of the same trajectories.
-        tokens: [2, B] scored tokens, which `loss: ipo` divides by; see `posterior_tokens`.
+        tokens: [2, B] scored tokens, which `loss: ipo` divides by; see `posterior_mean`.
         fit: `loss`, `beta` and `label_smoothing`.
         log_q: [2, B, A] or [B, A], one for policy and reference; see `marginal_log_prob`.
         draws: [2, B, A] or [B, A]; see `marginal_log_prob`.
@@ -140,7 +143,7 @@ def marginal_nll(
 
     Args:
         policy: [2, B, A].
-        tokens: [2, B] scored tokens; see `posterior_tokens`.
+        tokens: [2, B] scored tokens; see `posterior_mean`.
         log_q: as in `sampling_loss`.
         draws: as in `sampling_loss`.
     """

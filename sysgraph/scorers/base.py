@@ -13,7 +13,7 @@ from ..trace import Trace
 class Success:
     """A yes or no about final outputs, beside their score; its share is reported.
 
-    `holds` is asked of traces that did not fail.
+    `holds` is asked of traces that did not fail; some outputs of one that abstains are missing.
     """
 
     name: str
@@ -40,8 +40,10 @@ class Success:
 class Scorer:
     """Says how good final outputs are.
 
-    `score` takes traces that did not fail and returns a number each, more is better. `perfect` is
-    the highest score there is, if there is one: then the share of perfect answers is reported too.
+    `score` takes traces that did not fail and returns a number each, more is better. Where a parser
+    or a tool abstained (`on_failure: abstain`), `trace.abstains` holds and outputs are missing: the
+    trace has the score `abstained`, or without that `score` is asked with what there is. `perfect`
+    is the highest score there is, if there is one: then the share of perfect answers is reported.
     `success` is what else is reported as a share. `problem` says why outputs for an input row with
     these fields cannot be scored (None: they can); without it, any can.
     """
@@ -51,6 +53,7 @@ class Scorer:
     perfect: float | None = None
     success: Success | None = None
     problem: Callable[[Mapping[str, Any]], str | None] | None = None
+    abstained: float | None = None
 
     def require(self, rows: Sequence[Mapping[str, Any]], source: str) -> None:
         """Refuses input rows whose outputs it cannot score, before anything is sampled for them.
@@ -70,14 +73,21 @@ class Scorer:
             raise DataError(problems)
 
     def __call__(self, traces: Sequence[Trace]) -> list[float]:
-        """The score of each trace; minus infinity for one that a parser rejected.
+        """The score of each trace; minus infinity for one that failed.
 
         Raises:
             InputError: the scorer did not return a finite number for each trace that it was given.
         """
-        good = [trace for trace in traces if not trace.failed]
-        found = iter(self._scores(good))
-        return [-math.inf if trace.failed else next(found) for trace in traces]
+        known = [self._known(trace) for trace in traces]
+        asked = [trace for trace, score in zip(traces, known, strict=True) if score is None]
+        found = iter(self._scores(asked))
+        return [next(found) if score is None else score for score in known]
+
+    def _known(self, trace: Trace) -> float | None:
+        """The score of a trace that `score` is not asked of; None: it is."""
+        if trace.failed:
+            return -math.inf
+        return self.abstained if trace.abstains else None
 
     def _scores(self, traces: Sequence[Trace]) -> list[float]:
         scores = list(self.score(traces)) if traces else []

@@ -8,7 +8,7 @@ from ..pictures import Picture
 from ..trace import Trace
 from .base import Scorer, Success
 from .meters import Meter
-from .progression import consistent, preference
+from .progression import LOWEST, consistent, preference
 
 
 def progression_by(meter: Meter[Any], *, attribute: str | None = None) -> Scorer:
@@ -28,8 +28,12 @@ def progression_by(meter: Meter[Any], *, attribute: str | None = None) -> Scorer
     return Scorer(
         look.name,
         lambda traces: [preference(*values) for values in attributes(traces)],
-        success=Success("order consistent", lambda trace: consistent(*attributes([trace])[0])),
+        success=Success(
+            "order consistent",
+            lambda trace: not trace.abstains and consistent(*attributes([trace])[0]),
+        ),
         problem=look.problem,
+        abstained=LOWEST,
     )
 
 
@@ -45,6 +49,7 @@ def image_by(meter: Meter[Any], *, attribute: str | None = None) -> Scorer:
         look.name,
         lambda traces: [value for (value,) in look(traces)],
         problem=look.problem,
+        abstained=0.0,
     )
 
 

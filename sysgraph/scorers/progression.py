@@ -19,6 +19,9 @@ from ..toys.progression.world import Attribute
 from ..trace import Trace
 from .base import Scorer, Success
 
+LOWEST = -1.5
+"""The lowest score there is."""
+
 
 def preference(first: float, middle: float, last: float) -> float:
     """The score: q = -(a1 - a3 + |a2 - (a1 + a3) / 2|), -1.5 to 1 for attributes of 0 to 1."""
@@ -66,7 +69,11 @@ def _attribute_scores(trace: Trace) -> tuple[float, float, float]:
 progression = Scorer(
     "progression",
     lambda traces: [preference(*_attribute_scores(trace)) for trace in traces],
-    success=Success("order consistent", lambda trace: consistent(*_attribute_scores(trace))),
+    success=Success(
+        "order consistent",
+        lambda trace: not trace.abstains and consistent(*_attribute_scores(trace)),
+    ),
     problem=_problem,
+    abstained=LOWEST,
 )
 """How far and how evenly an attribute grows over three images."""

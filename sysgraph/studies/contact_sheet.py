@@ -82,6 +82,9 @@ def _strip(bench: Bench, name: str, answer: Scored) -> Strip:
     trace = answer.trace
     if trace.failed:
         return Strip(name, "rejected by a parser", _texts(bench, trace), ())
+    if trace.abstains:
+        heading = f"abstained, {bench.scorer.name} {answer.score:.2f}"
+        return Strip(name, heading, _texts(bench, trace), ())
     variables = {variable.name: variable for variable in bench.program.variables}
     pictures = []
     for output in trace.outputs:

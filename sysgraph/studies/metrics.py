@@ -60,7 +60,8 @@ def draws(drawn: int, runs: Sequence[Path]) -> Draws | None:
         return None
 
     def mean(name: str) -> Estimate:
-        return estimate([fmean(line[f"sampling/{name}"] for line in run) for run in told])
+        key = f"sampling/{name}"
+        return estimate([fmean(line[key] for line in run if key in line) for run in told])
 
     return Draws(
         drawn=drawn,
@@ -79,5 +80,7 @@ def _evaluated(run: Path, steps: int, name: str) -> list[Point]:
 
 
 def _lines(run: Path) -> list[dict[str, Any]]:
+    """What each line says; null stands for a number that was not finite."""
     text = RunFolder(run).metrics.read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
+    lines = (json.loads(line) for line in text.splitlines())
+    return [{name: v for name, v in line.items() if v is not None} for line in lines]

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..engines.seeding import derive
 from ..progress import Reporter
-from ..scored import Scored, mean_score, ordered_pairs, sample_scored
+from ..scored import Scored, mean_score, ordered_pairs, sample_scored, why_no_pairs
 from ..scorers import Scorer
 from ..system import System, occurrences_of
 from ..trace import input_names
@@ -79,6 +79,10 @@ class Collector:
         }
         scores = self._log(number, f"round {number + 1}/{self._fit.rounds}", scored)
         pairs = {side: list(ordered_pairs(s, self._fit.samples)) for side, s in scored.items()}
+        if not pairs["train"]:
+            which = f"round {number + 1}/{self._fit.rounds}"
+            why = why_no_pairs(scored["train"], self._fit.samples)
+            self._reporter.line(f"warning: {which} has no pairs and takes no step: {why}")
         return Collected(pairs, scores.get("held_out"))
 
     def held_out_score(self) -> float | None:

@@ -1,6 +1,7 @@
 """Training on one set of pairs: steps, evaluations on held-out pairs, states to resume from."""
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -93,7 +94,8 @@ class Loop:
             Whether all steps were taken.
 
         Raises:
-            RunError: a step's loss or gradient was not finite.
+            RunError: a step's loss or gradient was not finite, or the held-out loss before the
+                first one.
         """
         fit = self._fit
         table = self._train.table
@@ -129,7 +131,8 @@ class Loop:
             several = (self._share(step) for step in range(self._step, last))
             self._train.draw(itertools.chain.from_iterable(several), self._step)
         # More processes than pairs in a batch leave some without a share: their sums are empty.
-        share = _split(self._share(self._step), fit.gradient_accumulation_steps) or [[]]
+        mine = self._share(self._step)
+        share = _split(mine, fit.gradient_accumulation_steps) or [[]]
         parts = []
         for micro in share:
             with workers.accelerator.autocast():
@@ -141,7 +144,9 @@ class Loop:
         try:
             norms = self._optimization.step(workers.sum(totals.sums[0].clone()))
         except RunError as error:
-            raise RunError(f"step {self._step + 1} was not taken: {error}") from error
+            raise RunError(
+                f"step {self._step + 1} was not taken: {error}: {self._train.culprit(mine)}"
+            ) from error
         self._evidence.add_step(norms)
         self._window = totals if self._window is None else self._window + totals
         self._step += 1
@@ -198,8 +203,17 @@ class Loop:
         line = {f"eval_{name}": value for name, value in means.items()}
         self._metrics.write({"round": self._number, "step": self._step, **line})
         loss = means.get("loss", float("inf"))
-        if loss < self._best.loss:
+        if "loss" in means and not math.isfinite(loss):
+            self._refuse(loss, rows)
+        elif loss < self._best.loss:
             self._best = Best(loss, self._step, copy_of(self._weights))
+
+    def _refuse(self, loss: float, rows: list[int]) -> None:
+        """Fails before the first step, where held-out pairs are at fault; later it warns."""
+        what = f"the held-out loss is {loss}: {self._held_out.culprit(rows)}"
+        if self._step == 0:
+            raise RunError(f"no step was taken: {what}")
+        self._reporter.line(f"warning: step {self._step} is not kept as the best: {what}")
 
     def _restore_best(self) -> None:
         if self._best.weights:

@@ -17,7 +17,7 @@ from ..objectives import (
     effective_samples,
     marginal_log_prob,
     marginal_nll,
-    posterior_tokens,
+    posterior_mean,
     posterior_weights,
     prefer_different,
     sampling_loss,
@@ -104,9 +104,10 @@ class Part:
         reference = self._sums.joint(before) + _compared(terms.reference, terms)
         kept = usable(policy, reference, **drawn)  # (b,)
         lengths = self._sums.tokens + terms.tokens.sum(-1, keepdim=True)
-        tokens = posterior_tokens(reference, lengths, **drawn)  # (2, b)
+        tokens = posterior_mean(reference, lengths, **drawn)  # (2, b)
+        fixed = posterior_mean(reference, self._sums.fixed(before), **drawn)
         losses = sampling_loss(policy, reference, tokens, fit, **drawn)
-        nll = self._nll(inside, tokens)
+        nll = self._nll(inside, tokens, fixed)
         if fit.anchor:
             losses = losses + torch.where(kept, fit.anchor * nll, torch.zeros_like(nll))
         with torch.no_grad():
@@ -124,11 +125,14 @@ class Part:
             ]
             return losses, Totals.of(columns)
 
-    def _nll(self, inside: Tensor, tokens: Tensor) -> Tensor:
-        """The chosen side's negative log-likelihood per token, without its bounds: [b]."""
+    def _nll(self, inside: Tensor, tokens: Tensor, fixed: Tensor) -> Tensor:
+        """The chosen side's negative log-likelihood per token, without its bounds: [b].
+
+        As in Direct, without what is frozen (`fixed`, its mean, [2, b]): it has no tokens either.
+        """
         outside, counted = self._terms.likelihoods()
         bounds = (self._terms.tokens - counted).sum(-1)  # (2, b)
-        joint = inside + outside.sum(-1, keepdim=True)
+        joint = inside + outside.sum(-1, keepdim=True) - fixed.unsqueeze(-1)
         return marginal_nll(joint, tokens - bounds, **self._drawn)
 
     def _apart(self) -> Tensor:

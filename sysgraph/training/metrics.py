@@ -1,6 +1,10 @@
-"""metrics.jsonl: a line per logged step, flushed as it is written."""
+"""metrics.jsonl: a line per logged step, flushed as it is written.
+
+What is not finite is null: JSON has no such numbers.
+"""
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +29,10 @@ class MetricsFile:
         """Appends one line."""
         if self._path is None:
             return
-        rounded = {k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in line.items()}
+        written = {k: _number(v) if isinstance(v, float) else v for k, v in line.items()}
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(rounded) + "\n")
+            file.write(json.dumps(written, allow_nan=False) + "\n")
+
+
+def _number(value: float) -> float | None:
+    return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -11,6 +11,7 @@ from ..latent import Drawn, Job, Sampler, Trajectory
 from ..progress import Reporter
 from ..system import System
 from .batches import chunks
+from .culprits import bad_gradient, bad_value, unexplained
 from .forward import pair_losses
 from .marginal import marginal_losses
 from .pairs import PairTable
@@ -94,6 +95,23 @@ class Objective:
         return pair_losses(
             self._system, self.table, visits, self._reference, self._system.program.fit
         )
+
+    def culprit(self, visits: Sequence[int]) -> str:
+        """Which of `visits` is not finite, of all processes' together: pair, node and model.
+
+        Asked of a sum that is not finite, and no step is taken after it: gradients are lost.
+        """
+        system, table = self._system, self.table
+        with self._workers.accelerator.autocast():
+            found = bad_value(system, table, visits, self._drawn)
+            if found is None and torch.is_grad_enabled():
+                weights = {model: system.parameters(model) for model in system.trained()}
+                terms = system.program.terms
+                nodes = {m: [t.variable for t in terms if t.model == m] for m in weights}
+                found = bad_gradient(weights, table, visits, lambda one: self.losses(one)[0], nodes)
+        several = self._workers.gather([found or ""])
+        every = self._workers.gather(list(visits))
+        return next(filter(None, several), unexplained(table, every))
 
     # ---- trajectories
 

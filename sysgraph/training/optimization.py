@@ -56,21 +56,21 @@ class Optimization:
         everything = [p for parameters in self._weights.values() for p in parameters.values()]
         self._workers.sum_gradients(everything)
         self._workers.accelerator.unscale_gradients(self._optimizer)
-        norms = {
-            f"grad_norm/{model}": nn.utils.get_total_norm(
+        by_model = {
+            model: nn.utils.get_total_norm(
                 [p.grad for p in parameters.values() if p.grad is not None]
             )
             for model, parameters in self._weights.items()
         }
+        norms = {f"grad_norm/{model}": norm for model, norm in by_model.items()}
         total = torch.stack(list(norms.values())).norm()
         # fp16's loss scale makes gradients overflow by design: then the scaler skips the step.
         finite = loss.isfinite() & (
             total.isfinite() | (self._workers.accelerator.scaler is not None)
         )
         if not finite:
-            raise RunError(
-                f"loss {loss.item()}, gradient norms { {k: v.item() for k, v in norms.items()} }"
-            )
+            each = ", ".join(f"{model} {norm.item():.4g}" for model, norm in by_model.items())
+            raise RunError(f"loss {loss.item():.4g}, gradient norms {each}")
         if self._max_norm is not None:
             nn.utils.clip_grads_with_norm_(everything, self._max_norm, total)
         self._rates = self._schedule.get_last_lr()

@@ -40,7 +40,8 @@ class PairTable:
     others come after it; of one whose noise is renewed, the request without noise.
 
     Terms that an unobserved value enters are no part of that: `gaps[n]` says what pair n sums over,
-    None where nothing is left to sum.
+    None where nothing is left to sum. `seen` are the terms that some side of a pair has, those that
+    cancel too.
 
     A visit v is of row v % N, for the (v // N + 1)-th time: so 0 .. N - 1 are the rows themselves.
     """
@@ -53,6 +54,7 @@ class PairTable:
     gaps: tuple[Gaps | None, ...]
     sources: tuple[str, ...]
     noises: Noises
+    seen: frozenset[str]
 
     @cached_property
     def exact(self) -> Tensor:
@@ -111,15 +113,6 @@ class PairTable:
                         found.setdefault(source, f"{source}: {side}.{name}: {texts[number]}")
         return list(found.values())
 
-    def untaught(self, program: Program) -> list[str]:
-        """The trained models that no pair can give a gradient: all of their terms cancel."""
-        anchored = (self.index[:, 0] < len(self.requests)) & self.exact & (program.fit.anchor > 0)
-        taught = (self.compared | anchored).any(0).tolist()
-        model = {term.variable: str(term.model) for term in program.terms}
-        reached = {model[t] for t, some in zip(self.terms, taught, strict=True) if some}
-        reached |= {model[t] for g in self.gaps if g for t in self.terms if _teaches(program, g, t)}
-        return [m for m in dict.fromkeys(model[t] for t in self.terms) if m not in reached]
-
 
 def tabulate(
     system: System, pairs: Sequence[Pair], *, seed: int = 0, held_out: bool = False
@@ -143,8 +136,10 @@ def tabulate(
     index: list[list[list[int]]] = []
     compared: list[list[bool]] = []
     gaps = [gaps_of(system.program, pair) for pair in pairs]
+    seen: set[str] = set()
     for row, (pair, gap) in enumerate(zip(pairs, gaps, strict=True)):
         sides = observed_requests(system.program, pair, gap)
+        seen.update(*sides)
         # Whether a term cancels is decided before it has noise.
         differs = {t for t in terms if fit.loss == "ipo" or sides[0].get(t) != sides[1].get(t)}
         index.append(
@@ -167,6 +162,7 @@ def tabulate(
         tuple(gap if gap and gap.summed.intersection(terms) else None for gap in gaps),
         tuple(pair.source for pair in pairs),
         noises,
+        frozenset(seen),
     )
 
 
@@ -196,16 +192,6 @@ def observed_requests(
 def gaps_of(program: Program, pair: Pair) -> Gaps | None:
     """What the pair lacks, None where nothing."""
     return find_gaps(program, complete(program, pair.chosen), complete(program, pair.rejected))
-
-
-def _teaches(program: Program, gaps: Gaps, term: str) -> bool:
-    """Whether a term inside the sum can get a gradient.
-
-    With one trajectory its own likelihood is on both sides, and cancels but for the anchor.
-    """
-    alone = program.fit.sampling.k == 1 and not program.fit.anchor
-    cancels = alone and term in gaps.latent and term not in gaps.branches
-    return term in gaps.summed and not cancels
 
 
 def split_pairs(pairs: Sequence[Pair], fraction: float, seed: int) -> dict[str, list[Pair]]:

@@ -11,7 +11,7 @@ from ..progress import Reporter
 from ..system import System
 from .checkpoint import State, flatten, load_state, save_state
 from .collecting import Collector, Material
-from .evidence import Evidence, no_gradient
+from .evidence import Evidence
 from .folder import RunFolder
 from .interrupts import stop_between_steps
 from .loop import Loop
@@ -51,7 +51,7 @@ class Session:
         )
         self._weights = {model: system.parameters(model) for model in system.trained()}
         self._optimization = Optimization(system.program, self._weights, workers)
-        self._evidence = Evidence(self._weights, workers.device)
+        self._evidence = Evidence(system.program, self._weights, workers.device)
         self._digest = material.digest()
         self._reference: Snapshot = {}  # this round's; empty: the models before training
         self._best: Snapshot = {}  # of the rounds so far, by the score of held-out inputs
@@ -85,7 +85,8 @@ class Session:
             self._round(number, state if state is not None and "step" in state.info else None)
             state = None
             self._save(State({}, {"round": number + 1}))
-        self._evidence.require()
+        for text in self._evidence.shortfalls():
+            self._reporter.line(f"warning: {text}")
         if self._fit.rounds:
             self._consider(self._collector.held_out_score(), self._fit.rounds)
             self._restore_best_round()
@@ -97,14 +98,13 @@ class Session:
         """One round's steps, or the rest of them after `state`."""
         pairs = self._pairs(number, resumed=state is not None)
         if not pairs["train"]:
-            self._reporter.line(f"round {number + 1}: no input's samples differ in score")
-            return
+            return  # the collector said why
         seeds = {name: derive(self._fit.seed, "noise", number, name) for name in pairs}
         train = tabulate(self._system, pairs["train"], seed=seeds["train"])
         self._warn(train)
-        untaught = train.untaught(self._program)
-        if untaught and not self._fit.rounds:  # a later round's pairs may differ where these agree
-            raise no_gradient("no pair gives", untaught)
+        without = self._evidence.add_pairs(train)
+        for text in () if self._fit.rounds else without:  # later rounds' pairs may differ there
+            self._reporter.line(f"warning: {text}")
         if train.has_gaps and self._fit.sampling.counts_twice:
             self._reporter.line(
                 "warning: a plain sum over independent draws counts likely texts twice; use "

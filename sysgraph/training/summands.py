@@ -56,8 +56,11 @@ class Summands:
             [ids[r] for name, r in c.terms.items() if name in names] if c else None
             for c, names in zip(cells, latent, strict=True)
         ]
-        lengths = torch.tensor([system.length(r) for r in ids], dtype=torch.float32)
-        self.tokens = self._sum(self._terms, lengths.to(system.device))  # (2, B, A)
+        # As in Direct, what is frozen has no length: no loss divides by it.
+        lengths = [system.length(r) for r in self.trained] + [0] * len(self.frozen)
+        self.tokens = self._sum(
+            self._terms, torch.tensor(lengths, dtype=torch.float32, device=system.device)
+        )  # (2, B, A)
         self.draws, self.log_q = _weights(
             [drawn[row] for row in rows], size, system.device
         )  # (B, A)
@@ -69,6 +72,13 @@ class Summands:
             values: [len(trained) + len(frozen)] log-probabilities.
         """
         return self._log_prob(self._terms, values)
+
+    def fixed(self, values: Tensor) -> Tensor:
+        """The frozen models' part of `joint`: [2, B, A]; 0 where that has none."""
+        trained = values[: len(self.trained)]
+        return self._sum(
+            self._terms, torch.cat([torch.zeros_like(trained), values[len(trained) :]])
+        )
 
     def prior(self, values: Tensor) -> Tensor:
         """Log p(y_a | x) as each side has it: [2, B, A]; -inf where y_a is no trajectory of it."""

@@ -20,9 +20,9 @@ QUESTION = "q"
 class World:
     """A random system: its graph file as `spec`, its outcomes as the oracle finds them."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, builder: type[Builder] = Builder) -> None:
         rng = random.Random(seed)
-        built = Builder(rng)
+        built = builder(rng)
         built.build()
         self.spec, self.features = built.spec, built.features
         self._oracle = Oracle(built.vars, built.values, rng)

@@ -134,12 +134,21 @@ class Builder:
 
     # ---- nodes
 
-    def choice(self, name: str, model: str, options: tuple[str, ...], parents: list[str]) -> None:
+    def choice(
+        self,
+        name: str,
+        model: str,
+        options: tuple[str, ...],
+        parents: list[str],
+        gates: dict[str, tuple[str, ...]] | None = None,
+    ) -> None:
         self.values[model] = [*options, "no option"]
-        node = {"kind": "choice", "model": model, "options": list(options)}
+        node: dict[str, Any] = {"kind": "choice", "model": model, "options": list(options)}
+        if gates:
+            node["when"] = {choice: list(able) for choice, able in gates.items()}
         self.node(name, {**node, "prompt": self.prompt(name, parents)}, ["question", *parents])
         reads = [["question"], *([p] for p in parents)]
-        self.var(Var(name, "choice", reads, model, name, options))
+        self.var(Var(name, "choice", reads, model, name, options, gates=gates or {}))
 
     def lm(
         self,
@@ -186,3 +195,42 @@ class Builder:
 
     def var(self, var: Var) -> None:
         self.vars.append(var)
+
+
+class Refining(Builder):
+    """Drafts that verdicts call bad, so that another is written; a mode says which are judged.
+
+    What came out last is the answer: whether an earlier draft is hangs on what reads it.
+    """
+
+    def build(self) -> None:
+        modes = ("fast", "careful", "odd")[: self.rng.choice((2, 3))]
+        self.choice("mode", "c", modes, [])
+        gate = {"mode": modes[:1]} if self.chance() else {}
+        self.lm("d0", "t", ["mode"] if self.chance() else [])
+        drafts = ["d0"]
+        able = tuple(self.rng.sample(modes, self.rng.choice((1, 1, 2))))
+        for i in range(1, self.rng.choice((2, 3, 3))):
+            # A draft that is judged, though another is never written under this mode.
+            gates = [{"mode": able}, {}] if i == 1 or self.chance() else [{}, {}]
+            self.rng.shuffle(gates)
+            self.choice(f"v{i}", "v", ("good", "bad"), [drafts[-1]], gates[0])
+            model = "t" if self.chance() else "last"
+            self.lm(f"d{i}", model, [drafts[-1]], gates={f"v{i}": ("bad",), **gates[1]})
+            drafts.append(f"d{i}")
+        branches = drafts[::-1]
+        if len(branches) == 3 and self.chance():
+            self.features.add("selection of a selection")
+            self.select("inner", branches[1:])
+            branches = [branches[0], "inner"]
+        self.select("pick", branches)
+        self.lm("note", "z", ["pick", "d0"], gates=gate)
+        self.lm("end", "z", ["pick"])
+        self.values["t"] = ["u", "w"]
+        if "last" in self.values:
+            self.values["last"] = ["u", "x"]
+        self.spec["outputs"] = ["mode", "end", "note"]
+
+    def select(self, name: str, branches: list[str]) -> None:
+        self.node(name, {"kind": "select"}, branches)
+        self.var(Var(name, "select", [[branch] for branch in branches]))

@@ -121,6 +121,28 @@ def test_one_trajectory_is_direct_on_the_trace_it_completes(build: Callable[...,
 
 
 @pytest.mark.parametrize("loss", ["ipo", "hinge", "sigmoid"])
+@pytest.mark.parametrize("frozen", ["", "a", "b", "ab", "z", "az"])
+def test_what_is_frozen_counts_no_more_than_in_direct(
+    build: Callable[..., World], frozen: str, loss: str
+) -> None:
+    """Ten equal draws, or a single one: then Sampling is Direct on the trace that it completes."""
+    for certain in (True, False):
+        values = {**VALUES, "a": ["a0"], "b": ["b0"]} if certain else VALUES
+        k = 10 if certain else 1
+        settings = {"sampling": {"sampler": "ancestral", "k": k}, "anchor": 0.3, "loss": loss}
+        world = build(CHAIN, values, "z", frozen=frozen, **settings)
+        pair = world.pair({"z": "z0"}, {"z": "z2"})
+        (one,) = world.objective([pair])._drawn[0]
+        known = {name: value.text for name, value in one.values.items()}
+        full = world.pair({**known, "z": "z0"}, {**known, "z": "z2"})
+        (ours, totals, found), (theirs, direct, expected) = world.step([pair]), world.step([full])
+        torch.testing.assert_close(ours, theirs)
+        assert totals.means()["nll/chosen"] == pytest.approx(direct.means()["nll/chosen"], rel=1e-5)
+        for model, gradient in found.items():
+            torch.testing.assert_close(gradient, expected[model], atol=1e-7, rtol=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["ipo", "hinge", "sigmoid"])
 def test_mixed_pairs_are_what_each_kind_is_alone(build: Callable[..., World], loss: str) -> None:
     world = build(CHAIN, VALUES, "z", sampling={"k": 3}, loss=loss, anchor=0.3, label_smoothing=0.0)
     pairs = [

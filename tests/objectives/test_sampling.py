@@ -17,7 +17,7 @@ from sysgraph.objectives import (
     log_ratios,
     marginal_log_prob,
     marginal_nll,
-    posterior_tokens,
+    posterior_mean,
     posterior_weights,
     prefer_different,
     sampling_loss,
@@ -107,7 +107,7 @@ def test_one_trajectory_is_direct(fit: Fit) -> None:
     )
     complete = pad(torch.zeros(B, 1), (0, 2), value=NEVER), pad(torch.ones(B, 1), (0, 2))
     for log_q, draws in ((None, None), complete):
-        mean = posterior_tokens(reference, lengths, log_q, draws)
+        mean = posterior_mean(reference, lengths, log_q, draws)
         sampling = sampling_loss(joint, reference, mean, fit, log_q, draws)
         torch.testing.assert_close(sampling, direct, rtol=1e-12, atol=1e-13)
         ours, theirs = (
@@ -254,7 +254,7 @@ def test_length_is_the_reference_posteriors_mean() -> None:
     reference = torch.tensor([0.1, 0.3, 0.0]).double().log().expand(2, 1, 3)
     tokens = torch.tensor([[[4.0, 8.0, 99.0]], [[2.0, 2.0, 0.0]]])
     torch.testing.assert_close(
-        posterior_tokens(reference, tokens), torch.tensor([[7.0], [2.0]]).double()
+        posterior_mean(reference, tokens), torch.tensor([[7.0], [2.0]]).double()
     )
 
 
@@ -264,9 +264,9 @@ def test_length_makes_ipo_blind_to_doubling() -> None:
     before = torch.full((2, 1, 3), -2.0).double()
     shift = torch.tensor([0.7, -0.4]).double().view(2, 1, 1)
     lengths = torch.full((2, 1, 3), 5.0)
-    once = sampling_loss(before + shift, before, posterior_tokens(before, lengths), fit)
+    once = sampling_loss(before + shift, before, posterior_mean(before, lengths), fit)
     twice = sampling_loss(
-        2 * (before + shift), 2 * before, posterior_tokens(2 * before, 2 * lengths), fit
+        2 * (before + shift), 2 * before, posterior_mean(2 * before, 2 * lengths), fit
     )
     torch.testing.assert_close(once, twice)
 

@@ -82,41 +82,6 @@ def test_weights_are_as_they_were_after_a_refused_step(write_pairs: Pairs) -> No
     assert logits.tolist() != [[0.0, 0.0]]
 
 
-def test_a_model_that_no_pair_teaches_is_named_before_the_first_step(
-    write_pairs: Pairs, tmp_path: Path, quiet: Reporter
-) -> None:
-    graph = tables(write_pairs([row("aa", "ba"), row("aa", "ba")]), {"m": {}, "n": {}})
-    with pytest.raises(RunError, match=r"no pair gives a gradient to n, declared trainable"):
-        sysgraph.fit(graph, output=tmp_path / "run", reporter=quiet)
-    assert not (tmp_path / "run" / "state").exists()
-    anchored = graph.model_copy(update={"fit": graph.fit.model_copy(update={"anchor": 0.1})})
-    sysgraph.fit(anchored, output=tmp_path / "anchored", reporter=quiet)
-
-
-def test_a_model_without_gradient_in_the_end_is_named(
-    write_pairs: Pairs, tmp_path: Path, quiet: Reporter
-) -> None:
-    """Only the second of two pairs would teach n, and one step takes only one pair."""
-    data = write_pairs([row("aa", "ba"), row("aa", "bb", x="y")])
-    seed = next(s for s in range(100) if batch_visits(2, 1, 0, derive(s, 0)) == [0])
-    graph = tables(data, {"m": {}, "n": {}}, steps=1, batch_size=1, seed=seed)
-    with pytest.raises(RunError, match=r"no step gave a gradient to n\b"):
-        sysgraph.fit(graph, output=tmp_path / "run", reporter=quiet)
-
-
-def test_a_model_that_gets_gradient_but_does_not_change_is_named(
-    two_stage: Callable[..., sysgraph.Graph], pairs: Path, tmp_path: Path, quiet: Reporter
-) -> None:
-    graph = two_stage(
-        models={"first": {"train": "full", "learning_rate": 1e-30}},
-        dtype=torch.bfloat16,
-        data=str(pairs),
-    )
-    with pytest.raises(RunError, match=r"^first got gradients but did not change"):
-        sysgraph.fit(graph, output=tmp_path / "run", reporter=quiet)
-    assert not (tmp_path / "run" / "models").exists()
-
-
 @pytest.mark.parametrize(
     ("models", "fit"),
     [({"second": {"train": "frozen"}}, {}), ({}, {"train": ["first"]})],
