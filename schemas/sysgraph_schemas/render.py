@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Literal
 
 from .diagnostics import Diagnostic, Span, dotted
+from .visible import visible, visible_json, visible_lines
 
 Format = Literal["text", "json", "github"]
 
@@ -23,12 +24,11 @@ def render(diagnostics: Iterable[Diagnostic], format: Format = "text", color: bo
         color: Whether text has terminal colours.
     """
     if format == "json":
-        text = json.dumps([_plain(d) for d in diagnostics], indent=2, ensure_ascii=False)
-    elif format == "github":
-        text = "\n".join(_annotation(d) for d in diagnostics)
-    else:
-        text = "\n\n".join(_text(d, color) for d in diagnostics)
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # file names need not be text
+        plain = [_plain(d) for d in diagnostics]
+        return visible_json(json.dumps(plain, indent=2, ensure_ascii=False))
+    if format == "github":
+        return "\n".join(_annotation(d) for d in diagnostics)
+    return "\n\n".join(_text(d, color) for d in diagnostics)
 
 
 def _text(diagnostic: Diagnostic, color: bool) -> str:
@@ -85,19 +85,6 @@ def _cut(line: str, start: int, end: int) -> tuple[str, str, str]:
     return before, marked, after
 
 
-def visible(text: str) -> str:
-    """The text without control characters, which could steer the reader's terminal."""
-    return "".join(char if _harmless(char) else _escape(char) for char in text.replace("\t", " "))
-
-
-def _harmless(char: str) -> bool:
-    return char.isprintable() or (ord(char) > 127 and unicodedata.category(char) in ("Zs", "Mn"))
-
-
-def _escape(char: str) -> str:
-    return {"\n": "\\n", "\r": "\\r"}.get(char, f"\\u{ord(char):04x}")
-
-
 def _columns(text: str) -> int:
     """How many cells of a terminal the text takes."""
     cells = 0
@@ -144,7 +131,7 @@ def _annotation(diagnostic: Diagnostic) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return visible_lines(text.replace("\r", "\n")).replace("%", "%25").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -8,6 +8,7 @@ from sysgraph_schemas import load
 
 from .compile import compiled
 from .options import GraphFile, ModelDir, Settings
+from .terminal import say
 
 
 def collect(
@@ -53,7 +54,7 @@ def collect(
         model_dir=model_dir,
         shard=shard,
     )
-    typer.echo(
+    say(
         f"{found.file}: {found.pairs} pairs from {found.traces} traces"
         + (f", {found.failed} of which failed to parse" if found.failed else "")
     )

@@ -11,6 +11,7 @@ from sysgraph_compiler import Program
 from ..errors import DataError, InputError
 from .compile import compiled
 from .options import Format, GraphFile, ModelDir, Settings
+from .terminal import say, say_json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -75,7 +76,10 @@ def evaluate(
     else:
         assert name is not None
         result = _score(program, source, name, best_of, model_dir, seed)
-    typer.echo(result.model_dump_json(indent=2) if format == "json" else str(result))
+    if format == "json":
+        say_json(result.model_dump_json(indent=2))
+    else:
+        say(str(result))
 
 
 def _score(

@@ -16,6 +16,7 @@ from ..presence import why_skipped
 from ..trace import Trace, by_node, input_names
 from .compile import compiled
 from .options import Format, GraphFile, ModelDir, Settings
+from .terminal import say, say_json
 
 
 def run(
@@ -51,10 +52,10 @@ def run(
     name = re.sub(r"[^\w.-]+", "-", program.name)
     trace = _with_files(trace, Path(output or f"runs/{name}-images"))
     if format == "json":
-        typer.echo(json.dumps({"inputs": inputs, **by_node(program, trace)}, ensure_ascii=False))
+        say_json(json.dumps({"inputs": inputs, **by_node(program, trace)}, ensure_ascii=False))
     else:
         for variable in program.variables:
-            typer.echo(_shown(program, trace, variable))
+            say(_shown(program, trace, variable))
 
 
 def _inputs(program: Program, given: list[str]) -> dict[str, str]:
