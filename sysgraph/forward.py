@@ -64,6 +64,7 @@ class Course:
     values: dict[str, Value] = field(default_factory=dict)
     nonexistent: set[str] = field(default_factory=set)
     rejected: set[str] = field(default_factory=set)
+    stopped: str | None = None
 
     def settle(self, variable: Variable) -> bool:
         """Finds whether `variable` comes to be, and its value if it is deterministic.
@@ -100,6 +101,7 @@ class Course:
             values=self.values,
             nonexistent=frozenset(self.nonexistent),
             rejected=frozenset(self.rejected),
+            stopped=self.stopped,
         )
 
 

@@ -35,6 +35,9 @@ class Trace:
     or a tool that failed; the others were skipped: a choice came out otherwise, or a list was
     shorter. `outputs` names the final ones; `extra` holds the input row's other fields, for
     scorers. A text may be a plain str.
+
+    `stopped` says why sampling could not go on (a prompt that its model cannot take); such a trace
+    has failed, and is no side of a preference. `place` is where its inputs stand, for messages.
     """
 
     inputs: Mapping[str, str]
@@ -43,10 +46,14 @@ class Trace:
     nonexistent: frozenset[str] = frozenset()
     extra: Mapping[str, Any] = field(default_factory=dict)
     rejected: frozenset[str] = frozenset()
+    stopped: str | None = None
+    place: str = field(default="", compare=False, repr=False)
 
     @property
     def failed(self) -> bool:
-        """Whether a rejection reached an output, or no output came to be."""
+        """Whether a rejection reached an output, no output came to be, or it was stopped."""
+        if self.stopped is not None:
+            return True
         if not self.outputs:
             return False
         return not self.rejected.isdisjoint(self.outputs) or self.nonexistent.issuperset(
@@ -135,3 +142,9 @@ def generated_nodes(program: Program) -> dict[str, tuple[str, ...]]:
         if variable.kind != "input":
             nodes[variable.node] = (*nodes.get(variable.node, ()), variable.name)
     return nodes
+
+
+def place_of(row: Mapping[str, Any], source: str, number: int) -> str:
+    """Where a row stands: as its file counts, or the `number`-th of those that were given."""
+    place = getattr(row, "place", None)
+    return place if isinstance(place, str) else f"{source}: row {number}"

@@ -171,9 +171,11 @@ def _answers(
     reporter: "Reporter",
 ) -> "list[Trace]":
     """One answer an input by the system with a run's models, or untrained (None)."""
+    from ..answerable import require_answerable
     from ..system import System
 
     system = System(program, model_dir=model_dir)
+    require_answerable(system, rows, "the inputs")
     traces: list[Trace] = []
     with reporter.task(f"answers of {model_dir or 'the untrained system'}", len(rows)) as task:
         for part in system.stream(rows, seed=seed):

@@ -32,7 +32,7 @@ def last_words(error: Exception) -> int:
         return 2 if isinstance(error, InputError) else 1
     if isinstance(error, _UsageError):
         words = io.StringIO()
-        error.show(words)
+        error.show(words)  # type: ignore[attr-defined]  # every class of typer's has it
         tell(words.getvalue().rstrip("\n"))
         return 2
     if isinstance(error, typer.Abort):

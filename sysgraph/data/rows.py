@@ -16,9 +16,6 @@ from .shown import kind
 
 _SUFFIXES = (".jsonl", ".json", ".parquet")
 
-Source = str | Path | Iterable[Mapping[str, Any]]
-"""Where rows are from: the name of a file or dataset, or the rows themselves."""
-
 T = TypeVar("T")
 
 
@@ -33,6 +30,10 @@ class Row:
     fields: Mapping[str, Any]
     images: ImageFiles
     problem: str | None = None
+
+
+Source = str | Path | Iterable[Mapping[str, Any] | Row]
+"""Where rows are from: the name of a file or dataset, or the rows themselves."""
 
 
 def read_rows(source: Source) -> list[Row]:
@@ -71,11 +72,14 @@ def _read(source: str) -> list[Row]:
     return [row for path in files for row in _file(path)] if files else _dataset(source)
 
 
-def _given(source: Iterable[Mapping[str, Any]]) -> list[Row]:
+def _given(source: Iterable[Mapping[str, Any] | Row]) -> list[Row]:
     """Rows from Python; images are paths relative to the working directory."""
     found = rows_of(source) if hasattr(source, "with_format") else source
     rows = []
     for number, fields in enumerate(found, start=1):
+        if isinstance(fields, Row):  # read before
+            rows.append(fields)
+            continue
         if not isinstance(fields, Mapping):
             raise InputError(
                 f"row {number}: {kind(fields)}; expected a mapping of a row's fields by name, or "
