@@ -24,8 +24,17 @@ def say_json(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    """What is wrong, on standard error."""
-    show(visible_lines(text), sys.stderr)
+    """What is wrong, on standard error; of lines that no one would read to the end, both ends."""
+    show("\n".join(map(_cut, visible_lines(text).split("\n"))), sys.stderr)
+
+
+def _cut(line: str) -> str:
+    half = _LINE // 2
+    return line if len(line) <= _LINE else f"{line[:half]} … {line[-half:]}"
+
+
+_LINE = 2000
+"""Characters of a line that is shown whole."""
 
 
 def show(text: str, stream: TextIO | None = None) -> None:
