@@ -29,7 +29,7 @@ def collect(
         ),
     ],
     samples: Annotated[
-        int, typer.Option(min=2, help="Traces per input; 4 give up to 6 pairs.")
+        int, typer.Option(min=2, max=1024, help="Traces per input; 4 give up to 6 pairs.")
     ] = 4,
     model_dir: ModelDir = None,
     seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,

@@ -35,7 +35,7 @@ def evaluate(
         typer.Option(help="A registered name, or a model (image:clip:ID); default: fit.scorer."),
     ] = None,
     best_of: Annotated[
-        int, typer.Option(min=1, help="Answers per input, the best-scored counts.")
+        int, typer.Option(min=1, max=1024, help="Answers per input, the best-scored counts.")
     ] = 1,
     judge: Annotated[
         str | None,

@@ -22,9 +22,16 @@ from .terminal import say, say_json
 def run(
     graph: GraphFile,
     input: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option("--input", metavar="NAME=TEXT", help="An input's value; repeatable."),
-    ],
+    ] = None,
+    inputs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Instead, many inputs: JSONL, Parquet, a datasets name, or toy:WORLD/SPLIT.",
+        ),
+    ] = None,
     model_dir: ModelDir = None,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
     output: Annotated[
@@ -32,16 +39,65 @@ def run(
         typer.Option(
             "--output",
             "-o",
-            metavar="DIR",
-            help="The folder for the images that are drawn; default runs/NAME-images.",
+            metavar="DIR|FILE",
+            help="The folder for the images that are drawn (default runs/NAME-images); with "
+            "--inputs, the JSONL file of every node's values.",
         ),
     ] = None,
     format: Format = "text",
     settings: Settings = None,
 ) -> None:
-    """Runs the system once on the given inputs; prints every node's value, of an image its file."""
+    """Runs the system once on the given inputs; prints every node's value, of an image its file.
+
+    With --inputs, on every row of a file, into a file.
+    """
     program = compiled(graph, settings or [])
-    inputs = _inputs(program, input)
+    if inputs is not None:
+        _run_all(program, inputs, output, model_dir=model_dir, seed=seed, given=input)
+    else:
+        _run_one(program, input or [], output, model_dir=model_dir, seed=seed, format=format)
+
+
+def _run_all(
+    program: Program,
+    source: str,
+    output: str | None,
+    *,
+    model_dir: str | None,
+    seed: int,
+    given: list[str] | None,
+) -> None:
+    problems = ["--input and --inputs: expected one of them"] if given else []
+    problems += [] if output else ["--inputs: needs an --output FILE for the values"]
+    if problems:
+        raise InputError("\n".join(f"error: {problem}" for problem in problems))
+    file = Path(str(output))
+    if file.is_dir() or not file.absolute().parent.is_dir():
+        why = "it is a folder" if file.is_dir() else f"there is no folder {file.parent}"
+        raise InputError(f"cannot write {file}: {why}")
+
+    from ..answers import write_answers
+    from ..data import load_inputs
+    from ..progress import Reporter
+    from ..system import System
+
+    rows = load_inputs(program, source)
+    system = System(program, model_dir=model_dir)
+    found = write_answers(system, rows, file, seed=seed, reporter=Reporter())
+    failed = f"; {found.failed} without an output" if found.failed else ""
+    say(f"{found.file}: {found.rows} rows{failed}" + (f" ({found.why})" if found.why else ""))
+
+
+def _run_one(
+    program: Program,
+    given: list[str],
+    output: str | None,
+    *,
+    model_dir: str | None,
+    seed: int,
+    format: str,
+) -> None:
+    inputs = _inputs(program, given)
     if output is not None and all(variable.type != "image" for variable in program.variables):
         raise InputError("--output is for images, and this system draws none")
 

@@ -19,7 +19,7 @@ def study(
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="DIR", help="Default: runs/NAME-study.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Repetitions of every row.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Repetitions of every row.")] = 5,
     compare: Annotated[
         Literal["training", "samplers"],
         typer.Option(help="Ways of training, or the samplers of unobserved values."),
