@@ -16,7 +16,7 @@ from .engines.seeding import derive
 from .errors import InputError
 from .forward import Course, Unobserved, complete, context, requests
 from .models import Models
-from .trace import Trace, input_names
+from .trace import Trace, input_names, is_broken
 
 _INPUTS = 64
 """Most inputs at once: enough to fill a language model's batch, few enough to show progress."""
@@ -205,6 +205,8 @@ class System(Models):
     def _start(self, row: Mapping[str, Any]) -> Trace:
         names = input_names(self.program)
         for name in names:
+            if is_broken(str(row.get(name))):
+                raise InputError(f"input {name!r}: {row[name]!r:.60} holds half of a character")
             if not isinstance(row.get(name), str):
                 raise InputError(
                     f"input {name!r} is {'missing' if name not in row else 'no text'}: the system "

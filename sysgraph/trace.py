@@ -144,6 +144,11 @@ def generated_nodes(program: Program) -> dict[str, tuple[str, ...]]:
     return nodes
 
 
+def is_broken(text: str) -> bool:
+    """Whether it holds half of a character, which no tokenizer and no file takes."""
+    return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def place_of(row: Mapping[str, Any], source: str, number: int) -> str:
     """Where a row stands: as its file counts, or the `number`-th of those that were given."""
     place = getattr(row, "place", None)

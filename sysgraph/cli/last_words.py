@@ -1,5 +1,6 @@
 """What a command says when it cannot go on, and the exit code that it ends with."""
 
+import errno
 import io
 import sys
 import tempfile
@@ -12,6 +13,8 @@ from sysgraph_schemas import GraphError, render
 from ..errors import InputError, RunError
 from .terminal import has_colors, show, tell
 
+_NO_PATHS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ)
+"""A path that cannot be looked up, let alone written, wherever it was given."""
 _UsageError = typer.BadParameter.__mro__[1]
 """Arguments that typer refuses; it gives the class no name of its own."""
 
@@ -38,6 +41,9 @@ def last_words(error: Exception) -> int:
     if isinstance(error, typer.Abort):
         tell("Aborted!")
         return 1
+    if isinstance(error, OSError) and error.errno in _NO_PATHS:
+        tell(f"error: {error.strerror}: {str(error.filename)!r:.200}")
+        return 2
     tell(f"error: {_unforeseen(error)}")
     return 1
 

@@ -13,7 +13,7 @@ from sysgraph_schemas.suggest import suggestion
 
 from ..errors import InputError
 from ..presence import why_skipped
-from ..trace import Trace, by_node, input_names
+from ..trace import Trace, by_node, input_names, is_broken
 from .compile import compiled
 from .options import Format, GraphFile, ModelDir, Settings
 from .terminal import say, say_json
@@ -132,6 +132,8 @@ def _inputs(program: Program, given: list[str]) -> dict[str, str]:
             problems.append(f"--input {name}: the graph has no such input; {near}")
         elif name in inputs:
             problems.append(f"--input {name} is given twice; expected once")
+        elif is_broken(text):
+            problems.append(f"--input {name}: {text!r:.80} is no UTF-8; expected text in UTF-8")
         inputs[name] = text
     problems += [f'missing --input {name}="..."' for name in names if name not in inputs]
     if problems:

@@ -9,7 +9,7 @@ from sysgraph_schemas.suggest import closest, suggestion
 
 from .. import toys
 from ..errors import InputError
-from ..trace import input_names
+from ..trace import input_names, is_broken
 from .columns import as_json
 from .images import ImageFiles
 from .implicit import with_prompt
@@ -51,7 +51,9 @@ def read_inputs(
     out = {}
     for name in input_names(program):
         value = fields.get(name)
-        if isinstance(value, str):
+        if isinstance(value, str) and is_broken(value):
+            problems.append(f"{where}{name}: {value!r:.60} holds half of a character")
+        elif isinstance(value, str):
             out[name] = value
         elif name in fields:
             problems.append(f"{where}{name}: expected a text, got {kind(value)}")

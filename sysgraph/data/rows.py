@@ -66,7 +66,7 @@ def called(source: Source) -> str:
 
 
 def _read(source: str) -> list[Row]:
-    if "\0" in source:
+    if "\0" in source or not source.strip():
         raise InputError(f"no file can be called {source!r:.100}")
     files = _files(source)
     return [row for path in files for row in _file(path)] if files else _dataset(source)

@@ -122,7 +122,7 @@ def _material(program: Program, rows: Sequence[Row] | None, scorer: Scorer | Non
     if scorer is None and fit.scorer is not None:
         scorer = find_scorer(fit.scorer)
     material = Material(
-        pairs=load_pairs(program, data) if data and not fit.rounds else (),
+        pairs=load_pairs(program, data) if data is not None and not fit.rounds else (),
         inputs=load_inputs(program, fit.inputs) if fit.rounds and fit.inputs else (),
         eval_inputs=load_inputs(program, fit.eval_inputs) if fit.eval_inputs and scorer else (),
         scorer=scorer,

@@ -8,7 +8,7 @@ from typing import Any
 import datasets
 import pytest
 
-from sysgraph import InputError, Program
+from sysgraph import DataError, InputError, Program
 from sysgraph.cli import main
 from sysgraph.data import load_inputs, load_pairs
 
@@ -96,3 +96,27 @@ outputs: [answer]
         "2 problems in the data\n"
     )
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("depth", [900, 100_000])
+@pytest.mark.parametrize("shape", ["[]", '{"a":}'])
+def test_a_row_that_is_too_deep(
+    depth: int, shape: str, program: Callable[[str], Program], tmp_path: Path
+) -> None:
+    opening, closing = shape[:-1], shape[-1]
+    deep = opening * depth + "1" + closing * depth
+    file = tmp_path / "rows.jsonl"
+    row = '{"question": "q", "chosen": "x", "rejected": "y", "deep": %s}\n'
+    file.write_text(row % "[[[1]]]" + row % deep)
+    for load in (load_pairs, load_inputs):
+        with pytest.raises(DataError) as caught:
+            load(program("one"), file)
+        (problem,) = caught.value.problems
+        assert problem.startswith(f"{file}:2: ")
+
+
+@pytest.mark.parametrize("source", ["", " ", "\0", "a\0b", "x" * 300, "a/" + "x" * 5000])
+def test_what_no_file_can_be_called(source: str, program: Callable[[str], Program]) -> None:
+    for load in (load_pairs, load_inputs):
+        with pytest.raises(InputError):
+            load(program("one"), source)
