@@ -12,6 +12,7 @@ from .visible import visible, visible_json, visible_lines
 Format = Literal["text", "json", "github"]
 
 _WIDTH = 110
+_MOST = 2000
 _STYLES = {"error": "1;31", "warning": "1;33", "place": "1", "rule": "34", "help": "1;36"}
 
 
@@ -37,20 +38,26 @@ def _text(diagnostic: Diagnostic, color: bool) -> str:
 
     severity = diagnostic.severity
     head = paint(f"{severity}[{diagnostic.code}]", severity)
-    lines = [f"{paint(visible(diagnostic.place), 'place')}: {head}: {visible(diagnostic.message)}"]
+    lines = [f"{paint(_shown(diagnostic.place), 'place')}: {head}: {_shown(diagnostic.message)}"]
     spans = [diagnostic.span, *(note.span for note in diagnostic.notes)]
     width = max((len(str(span.line)) for span in spans if span), default=1)
     rule = paint("|", "rule")
     if diagnostic.span:
         lines += _excerpt(diagnostic.span, width, rule, lambda caret: paint(caret, severity))
     for note in diagnostic.notes:
-        place = f" ({visible(str(note.span))})" if note.span else ""
-        lines.append(f"{' ' * width} = {paint('note', 'help')}: {visible(note.message)}{place}")
+        place = f" ({_shown(str(note.span))})" if note.span else ""
+        lines.append(f"{' ' * width} = {paint('note', 'help')}: {_shown(note.message)}{place}")
         if note.span:
             lines += _excerpt(note.span, width, rule, lambda caret: paint(caret, "rule"))
     if diagnostic.help:
-        lines.append(f"{' ' * width} = {paint('help', 'help')}: {visible(diagnostic.help)}")
+        lines.append(f"{' ' * width} = {paint('help', 'help')}: {_shown(diagnostic.help)}")
     return "\n".join(lines)
+
+
+def _shown(text: str) -> str:
+    """On one line; both ends of what no one would read to the end."""
+    half = _MOST // 2
+    return visible(text if len(text) <= _MOST else f"{text[:half]} … {text[-half:]}")
 
 
 def _excerpt(span: Span, width: int, rule: str, paint: "object") -> list[str]:

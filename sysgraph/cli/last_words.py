@@ -44,6 +44,9 @@ def last_words(error: Exception) -> int:
     if isinstance(error, OSError) and error.errno in _NO_PATHS:
         tell(f"error: {error.strerror}: {str(error.filename)!r:.200}")
         return 2
+    if isinstance(error, ValueError) and str(error) == "embedded null byte":
+        tell("error: no file can be called by a name with a zero byte in it")
+        return 2
     tell(f"error: {_unforeseen(error)}")
     return 1
 

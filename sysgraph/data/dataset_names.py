@@ -40,6 +40,8 @@ class DatasetName:
         if Path(text).is_dir():  # whose name may have a colon
             return cls(text, True, None, "train")
         head, _, split = text.partition(":")
+        if not head.strip():
+            raise InputError(f"{text!r} names no file and no dataset; expected NAME:SPLIT")
         split = split or "train"
         folder, parts = Path(head), head.split("/")
         configs = _configs(folder.parent) if len(parts) > 1 else []
