@@ -17,35 +17,45 @@ import sysgraph_compiler
 from sysgraph_compiler import Program
 from sysgraph_schemas import Graph, load
 
+from .answerable import require_answerable
 from .data import load_inputs, pair_row
-from .data.rows import Row, convert, read_rows
+from .data.rows import Row, Source, called, convert, read_rows
 from .data.shards import PAIRS, SETTINGS, TRACES, Shard, settings_files
 from .data.traces import read_trace_row, trace_row
 from .errors import InputError
 from .files import claimed, is_free, write_text
 from .progress import Reporter
 from .scored import Scored, ordered, scored_chunks
-from .scorers import Scorer, find_scorer
+from .scorers import Scorer, ScorerLike, as_scorer
 from .system import System, occurrences_of
 from .training.pairs import Pair
+
+MAX_SAMPLES = 1024
+"""Traces per input: their pairs grow with the square."""
 
 
 @dataclass(frozen=True)
 class Collection:
-    """What was collected: `file` holds the pairs, for `fit`; beside it are the scored traces."""
+    """What was collected: `file` holds the pairs, for `fit`; beside it are the scored traces.
+
+    `failed` traces have no output; of those, `stopped` could not be sampled, the first because of
+    `why`. They make no pair.
+    """
 
     file: Path
     traces: int
     pairs: int
     failed: int
+    stopped: int = 0
+    why: str = ""
 
 
 def collect(
     graph: Graph | str | Path,
-    inputs: str | Path,
+    inputs: Source,
     *,
     output: str | Path,
-    scorer: Scorer | str,
+    scorer: ScorerLike,
     samples: int = 4,
     seed: int = 0,
     model_dir: str | Path | None = None,
@@ -58,9 +68,9 @@ def collect(
     stopped. Images lie in `images`, each once.
 
     Args:
-        inputs: a JSONL or Parquet file, a `datasets` name, or `toy:WORLD/SPLIT`.
+        inputs: a JSONL or Parquet file, a `datasets` name, `toy:WORLD/SPLIT`, or rows.
         output: the folder to write.
-        scorer: a scorer, or what `find_scorer` takes.
+        scorer: a scorer, a function of a trace, or what `find_scorer` takes.
         samples: traces per input; 4 give up to 6 pairs, ties none.
         model_dir: a run whose trained models to use.
         shard: "i/n", the i-th of n parts of the inputs, alone; the others may be worked on at the
@@ -72,12 +82,12 @@ def collect(
     """
     graph = graph if isinstance(graph, Graph) else load(graph)
     program = sysgraph_compiler.compile(graph)
-    scorer = find_scorer(scorer) if isinstance(scorer, str) else scorer
-    if samples < 2:
-        raise InputError("collecting compares samples: take at least 2 per input")
+    scorer = as_scorer(scorer)
+    if not 2 <= samples <= MAX_SAMPLES:
+        raise InputError(f"collecting compares samples: take 2 to {MAX_SAMPLES} per input")
     part = Shard.parse(shard) if shard is not None else Shard()
     rows = load_inputs(program, inputs)
-    scorer.require(rows, str(inputs))
+    scorer.require(rows, called(inputs))
     if part.count > len(rows):
         raise InputError(f"{part.count} shards of {len(rows)} inputs: take at most one an input")
     folder = Path(output)
@@ -87,6 +97,7 @@ def collect(
     system = System(program, model_dir=model_dir)
     reporter = reporter or Reporter()
     system.tell(reporter)
+    require_answerable(system, rows, called(inputs))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -100,7 +111,7 @@ def collect(
 
 def _settings(
     program: Program,
-    inputs: str | Path,
+    inputs: Source,
     rows: Sequence[Mapping[str, Any]],
     scorer: Scorer,
     samples: int,
@@ -110,7 +121,7 @@ def _settings(
     """What decides the traces. A file of inputs may change while its name stays: hence its rows."""
     return {
         "program": json.loads(program.to_json()),
-        "inputs": str(inputs),
+        "inputs": called(inputs),
         "rows": hashlib.blake2b(json.dumps(rows).encode(), digest_size=16).hexdigest(),
         "scorer": scorer.name,
         "samples": samples,
@@ -212,7 +223,9 @@ def _pair(program: Program, traces: Path, file: Path, samples: int) -> Collectio
         for better, worse in ordered(scored, samples)
     ]
     write_text(file, "".join(map(_line, pairs)))
-    return Collection(file, len(scored), len(pairs), sum(one.trace.failed for one in scored))
+    stopped = [f"{one.source}: {one.trace.stopped}" for one in scored if one.trace.stopped]
+    failed = sum(one.trace.failed for one in scored)
+    return Collection(file, len(scored), len(pairs), failed, len(stopped), "".join(stopped[:1]))
 
 
 def _line(row: Mapping[str, Any]) -> str:

@@ -1,5 +1,7 @@
 """What can go wrong outside the graph file."""
 
+from sysgraph_schemas.visible import visible
+
 _SHOWN = 50
 
 
@@ -12,7 +14,7 @@ class DataError(InputError):
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = tuple(problems)
-        lines = [f"error: {problem}" for problem in problems[:_SHOWN]]
+        lines = [f"error: {visible(problem)}" for problem in problems[:_SHOWN]]
         if len(problems) > _SHOWN:
             lines.append(f"... and {len(problems) - _SHOWN} more")
         lines.append(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in the data")

@@ -8,12 +8,16 @@ from typing import Any
 from pydantic import BaseModel
 from scipy.special import ndtri, stdtrit
 
+from .answerable import require_answerable
 from .errors import InputError
 from .progress import Reporter
 from .scored import Scored, sample_scored
-from .scorers import Scorer
+from .scorers import Scorer, ScorerLike, as_scorer
 from .system import System
 from .trace import Trace
+
+MAX_BEST_OF = 1024
+"""Answers per input."""
 
 
 class Estimate(BaseModel):
@@ -91,7 +95,7 @@ class Evaluation(BaseModel):
 def evaluate(
     system: System,
     inputs: Sequence[Mapping[str, Any]],
-    scorer: Scorer,
+    scorer: ScorerLike,
     *,
     best_of: int = 1,
     seed: int = 0,
@@ -104,6 +108,11 @@ def evaluate(
     """
     if not inputs:
         raise InputError("nothing to evaluate: there are no inputs")
+    if not 1 <= best_of <= MAX_BEST_OF:
+        raise InputError(f"best_of is {best_of}; it can be 1 to {MAX_BEST_OF}")
+    scorer = as_scorer(scorer)
+    scorer.require(inputs, "the inputs")
+    require_answerable(system, inputs, "the inputs")
     reporter = reporter or Reporter(shown=False)
     with reporter.task("evaluate", len(inputs)) as task:
         scored = sample_scored(

@@ -65,6 +65,7 @@ class Course:
     nonexistent: set[str] = field(default_factory=set)
     rejected: set[str] = field(default_factory=set)
     abstained: set[str] = field(default_factory=set)
+    stopped: str | None = None
 
     def settle(self, variable: Variable) -> bool:
         """Finds whether `variable` comes to be, and its value if it is deterministic.
@@ -104,6 +105,7 @@ class Course:
             nonexistent=frozenset(self.nonexistent),
             rejected=frozenset(self.rejected),
             abstained=frozenset(self.abstained),
+            stopped=self.stopped,
         )
 
 

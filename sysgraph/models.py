@@ -126,6 +126,13 @@ class Models:
 
         return in_groups(draws, self._answerer, drawn)
 
+    def refusal(self, draw: Draw) -> str | None:
+        """Why `draw` would refuse it (an empty prompt, one beyond the window), or None."""
+        if not draw.options:
+            return self._able(self._samplers, draw.model).refusal(draw)
+        engine = self._engines[draw.model]
+        return next(filter(None, map(engine.problem, choices.option_requests(draw))), None)
+
     def room(self, model: str) -> int | None:
         """Values that one call of a model draws at once; None: that depends on the values."""
         sampler = self._samplers.get(model)

@@ -10,6 +10,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from sysgraph_schemas.visible import visible, visible_lines
+
 # Without a terminal, a line at most this often (seconds), so that a log stays readable.
 _LINE_EVERY = 10.0
 
@@ -18,7 +20,8 @@ class Task:
     """Work of known length."""
 
     def __init__(self, reporter: "Reporter", name: str, total: int, done: int) -> None:
-        self._reporter, self._name, self._total, self._done = reporter, name, total, done
+        self._reporter, self._total, self._done = reporter, total, done
+        self._name = visible(name)
         self._note = ""
         self._last = monotonic()
         self._told = False
@@ -56,7 +59,7 @@ class Task:
     def advance(self, count: int = 1, note: str | None = None) -> None:
         """`count` more are done; `note` is shown beside the number until the next one."""
         self._done += count
-        self._note = note or self._note
+        self._note = visible(note) if note else self._note
         if self._bar is not None:
             self._bar.update(self._id, advance=count, note=self._note)
         elif self._done < self._total and monotonic() - self._last >= _LINE_EVERY:
@@ -84,7 +87,7 @@ class Reporter:
     def line(self, text: str) -> None:
         """One line of log."""
         if self.shown:
-            self.console.print(text, markup=False, soft_wrap=True)
+            self.console.print(visible_lines(text), markup=False, emoji=False, soft_wrap=True)
 
     def warning(self, text: str) -> None:
         """A warning, however often it is given, once."""

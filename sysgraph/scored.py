@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from .errors import InputError, RunError
 from .scorers import Scorer
 from .system import System
 from .trace import Trace
@@ -62,19 +63,28 @@ def scored_chunks(
     for traces in system.stream(inputs, samples, seed, start=start, occurrences=occurrences):
         yield [
             Scored(trace, score, f"input {next(number) // samples + 1}")
-            for trace, score in zip(traces, scorer(traces), strict=True)
+            for trace, score in zip(traces, _scores(scorer, traces), strict=True)
         ]
+
+
+def _scores(scorer: Scorer, traces: Sequence[Trace]) -> list[float]:
+    try:
+        return scorer(traces)
+    except InputError as error:  # of these outputs: by now the run has started
+        raise RunError(str(error)) from error
 
 
 def ordered(scored: Sequence[Scored], samples: int) -> Iterator[tuple[Scored, Scored]]:
     """(better, worse) for every two of an input's samples with different scores.
 
     A sample that failed loses to every one that did not; one that abstains has a score like any
-    other. Ties make no pair. 4 samples give up to 6 pairs.
+    other. Ties make no pair, and neither does a sample that was stopped. 4 samples give up to 6
+    pairs.
     """
     for start in range(0, len(scored), samples):
         for a, b in itertools.combinations(scored[start : start + samples], 2):
-            if a.score != b.score:
+            stopped = a.trace.stopped is not None or b.trace.stopped is not None
+            if a.score != b.score and not stopped:
                 yield (a, b) if a.score > b.score else (b, a)
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from .engines.seeding import derive
 from .errors import InputError, RunError
 from .forward import Course, Unobserved, complete, context, requests
 from .models import Models
-from .trace import Trace, input_names
+from .trace import Trace, input_names, is_broken
 
 _INPUTS = 64
 """Most inputs at once: enough to fill a language model's batch, few enough to show progress."""
@@ -115,6 +116,20 @@ class System(Models):
         rows = [inputs] if isinstance(inputs, Mapping) else list(inputs)
         if occurrences is None:
             occurrences = occurrences_of(self.program, rows)
+        traces = self._sampled(rows, n, seed, batch_size, occurrences)
+        for trace in traces:
+            if trace.stopped is not None:
+                raise InputError(trace.stopped)
+        return traces
+
+    def _sampled(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        n: int,
+        seed: int,
+        batch_size: int | None,
+        occurrences: Sequence[int],
+    ) -> list[Trace]:
         traces, keys = [], []
         for row, before in zip(rows, occurrences, strict=True):
             trace = self._start(row)
@@ -144,6 +159,9 @@ class System(Models):
     ) -> Iterator[list[Trace]]:
         """`sample`, a few inputs at a time, so that progress shows and little is lost.
 
+        A trace with a prompt that its model cannot take has `stopped`: it keeps no other from going
+        on.
+
         Args:
             start: inputs to leave out at the front; it changes no other trace.
         """
@@ -152,7 +170,7 @@ class System(Models):
         size = self.inputs_at_once(n)
         for first in range(start, len(inputs), size):
             part = slice(first, first + size)
-            yield self.sample(inputs[part], n=n, seed=seed, occurrences=occurrences[part])
+            yield self._sampled(inputs[part], n, seed, None, occurrences[part])
 
     def _advance(
         self,
@@ -164,13 +182,24 @@ class System(Models):
         """Fills in the variables of one generation, whose parents are all settled."""
         where: list[tuple[Course, str]] = []
         draws: list[Draw] = []
+        refusals: dict[Draw, str | None] = {}
         for course, key in zip(courses, keys, strict=True):
             for variable in generation:
                 model = self._of[variable.name]
-                if course.settle(variable) and model is not None:
-                    where.append((course, variable.name))
-                    prompt, seed = context(variable, course), derive(key, variable.name)
-                    draws.append(Draw(model, prompt, seed, variable.options))
+                if course.stopped is not None or not course.settle(variable) or model is None:
+                    continue
+                try:
+                    asked = Draw(model, context(variable, course), 0, variable.options)
+                except InputError as error:  # its template, on these values
+                    course.stopped = str(error)
+                    continue
+                if asked not in refusals:
+                    refusals[asked] = self.refusal(asked)
+                if refusals[asked] is not None:
+                    course.stopped = f"{variable.name}: {refusals[asked]}"
+                    continue
+                where.append((course, variable.name))
+                draws.append(replace(asked, seed=derive(key, variable.name)))
         try:
             drawn = self.draw(draws, batch_size=batch_size)
         except RunError as error:
@@ -193,13 +222,17 @@ class System(Models):
     def _start(self, row: Mapping[str, Any]) -> Trace:
         names = input_names(self.program)
         for name in names:
+            if is_broken(str(row.get(name))):
+                raise InputError(f"input {name!r}: {row[name]!r:.60} holds half of a character")
             if not isinstance(row.get(name), str):
                 raise InputError(
                     f"input {name!r} is {'missing' if name not in row else 'no text'}: the system "
                     f"takes {', '.join(names)}"
                 )
         extra = {key: value for key, value in row.items() if key not in names}
-        return Trace({name: row[name] for name in names}, {}, self.program.outputs, extra=extra)
+        inputs = {name: row[name] for name in names}
+        place = getattr(row, "place", "")
+        return Trace(inputs, {}, self.program.outputs, extra=extra, place=place)
 
 
 def occurrences_of(program: Program, rows: Sequence[Mapping[str, Any]]) -> list[int]:

@@ -36,6 +36,9 @@ class Trace:
     shorter. Of the rejected ones, those in `abstained` hang on none but such as abstain
     (`on_failure: abstain`): an outcome that a scorer judges. `outputs` names the final ones;
     `extra` holds the input row's other fields, for scorers. A text may be a plain str.
+
+    `stopped` says why sampling could not go on (a prompt that its model cannot take); such a trace
+    has failed, and is no side of a preference. `place` is where its inputs stand, for messages.
     """
 
     inputs: Mapping[str, str]
@@ -45,13 +48,17 @@ class Trace:
     extra: Mapping[str, Any] = field(default_factory=dict)
     rejected: frozenset[str] = frozenset()
     abstained: frozenset[str] = frozenset()
+    stopped: str | None = None
+    place: str = field(default="", compare=False, repr=False)
 
     @property
     def failed(self) -> bool:
-        """Whether it is unusable: a rejection reached an output, or no output came to be.
+        """Whether it is unusable: a rejection reached an output, none came, or it was stopped.
 
         An output that abstained did not fail.
         """
+        if self.stopped is not None:
+            return True
         if not self.outputs:
             return False
         unusable = self.rejected - self.abstained
@@ -146,3 +153,14 @@ def generated_nodes(program: Program) -> dict[str, tuple[str, ...]]:
         if variable.kind != "input":
             nodes[variable.node] = (*nodes.get(variable.node, ()), variable.name)
     return nodes
+
+
+def is_broken(text: str) -> bool:
+    """Whether it holds half of a character, which no tokenizer and no file takes."""
+    return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def place_of(row: Mapping[str, Any], source: str, number: int) -> str:
+    """Where a row stands: as its file counts, or the `number`-th of those that were given."""
+    place = getattr(row, "place", None)
+    return place if isinstance(place, str) else f"{source}: row {number}"

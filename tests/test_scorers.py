@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from sysgraph import Completion, InputError, Scorer, Trace, find_scorer
+from sysgraph import Completion, InputError, RunError, Scorer, Trace, find_scorer
 
 
 def trace(answer: str | None, question: str = "what is bar fam hek ?") -> Trace:
@@ -41,13 +41,13 @@ def test_numbers_of_any_kind(one: Any) -> None:
 
 @pytest.mark.parametrize("one", [math.nan, math.inf, -math.inf, None, "3", [1], 10**400])
 def test_what_is_no_finite_number_is_refused(one: Any) -> None:
-    with pytest.raises(InputError, match="for the output 'a'; expected a finite number"):
+    with pytest.raises(RunError, match="for the output 'a'; expected a finite number"):
         Scorer("s", lambda traces: [one])([trace("a")])
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_one_score_per_trace(count: int) -> None:
-    with pytest.raises(InputError, match=f"'s' returned {count} scores for 2 traces"):
+    with pytest.raises(RunError, match=f"'s' returned {count} scores for 2 traces"):
         Scorer("s", lambda traces: [0.0] * count)([trace("a"), trace("b")])
 
 
@@ -57,6 +57,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "plugin_of_a_test.py").write_text(
         "from sysgraph import Scorer\nbrevity = Scorer('brevity', lambda ts: [0.0] * len(ts))\n"
         "number = 3\n"
+        "def length(trace):\n    return len(trace.output())\n"
     )
     info = tmp_path / "plugin_of_a_test-1.0.dist-info"
     info.mkdir()
@@ -65,6 +66,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "[sysgraph.scorers]\n"
         "brevity = plugin_of_a_test:brevity\n"
         "number = plugin_of_a_test:number\n"
+        "size = plugin_of_a_test:length\n"
         "gone = plugin_of_a_test:gone\n"
         "lost = no_such_module_of_a_test:x\n"
     )
@@ -76,6 +78,8 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_installed_scorers_are_found() -> None:
     assert find_scorer("brevity").name == "brevity"
     assert find_scorer("attributes").perfect == 3
+    size = find_scorer("size")  # a plain function of a trace
+    assert (size.name, size([trace("abc")])) == ("size", [3.0])
 
 
 @pytest.mark.usefixtures("plugin")
@@ -84,7 +88,11 @@ def test_installed_scorers_are_found() -> None:
     [
         ("brevty", "no scorer is registered as 'brevty'; did you mean `brevity`?"),
         ("zzz", "no scorer is registered as 'zzz'; there are: "),
-        ("number", "scorer 'number' (plugin_of_a_test:number) is no sysgraph.Scorer: 3"),
+        (
+            "number",
+            "scorer 'number' (plugin_of_a_test:number) is no sysgraph.Scorer and no "
+            "function of a trace: 3",
+        ),
         ("gone", "scorer 'gone' (plugin_of_a_test:gone) cannot be loaded: "),
         ("lost", "scorer 'lost' (no_such_module_of_a_test:x) cannot be loaded: "),
     ],

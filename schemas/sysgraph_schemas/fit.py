@@ -103,9 +103,9 @@ class Fit(Spec):
 
     steps: Annotated[int, Field(ge=1, examples=[200])] = 200
     """Optimizer steps (per round, with `rounds`)."""
-    batch_size: Annotated[int, Field(ge=1, le=1_000_000, examples=[32])] = 32
+    batch_size: Annotated[int, Field(ge=1, le=65536, examples=[32])] = 32
     """Pairs per optimizer step, over all processes and accumulated micro-batches."""
-    gradient_accumulation_steps: Annotated[int, Field(ge=1, le=1_000_000, examples=[4])] = 1
+    gradient_accumulation_steps: Annotated[int, Field(ge=1, le=65536, examples=[4])] = 1
     """Micro-batches that one step's pairs are worked through in: less memory, the same result."""
     learning_rate: Annotated[float, Field(gt=0, examples=[1e-4])] = 1e-4
     """AdamW's learning rate; a model's own `learning_rate` comes first."""

@@ -7,10 +7,12 @@ from dataclasses import asdict
 from typing import Literal
 
 from .diagnostics import Diagnostic, Span, dotted
+from .visible import visible, visible_json, visible_lines
 
 Format = Literal["text", "json", "github"]
 
 _WIDTH = 110
+_MOST = 2000
 _STYLES = {"error": "1;31", "warning": "1;33", "place": "1", "rule": "34", "help": "1;36"}
 
 
@@ -23,12 +25,11 @@ def render(diagnostics: Iterable[Diagnostic], format: Format = "text", color: bo
         color: Whether text has terminal colours.
     """
     if format == "json":
-        text = json.dumps([_plain(d) for d in diagnostics], indent=2, ensure_ascii=False)
-    elif format == "github":
-        text = "\n".join(_annotation(d) for d in diagnostics)
-    else:
-        text = "\n\n".join(_text(d, color) for d in diagnostics)
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # file names need not be text
+        plain = [_plain(d) for d in diagnostics]
+        return visible_json(json.dumps(plain, indent=2, ensure_ascii=False))
+    if format == "github":
+        return "\n".join(_annotation(d) for d in diagnostics)
+    return "\n\n".join(_text(d, color) for d in diagnostics)
 
 
 def _text(diagnostic: Diagnostic, color: bool) -> str:
@@ -37,20 +38,26 @@ def _text(diagnostic: Diagnostic, color: bool) -> str:
 
     severity = diagnostic.severity
     head = paint(f"{severity}[{diagnostic.code}]", severity)
-    lines = [f"{paint(visible(diagnostic.place), 'place')}: {head}: {visible(diagnostic.message)}"]
+    lines = [f"{paint(_shown(diagnostic.place), 'place')}: {head}: {_shown(diagnostic.message)}"]
     spans = [diagnostic.span, *(note.span for note in diagnostic.notes)]
     width = max((len(str(span.line)) for span in spans if span), default=1)
     rule = paint("|", "rule")
     if diagnostic.span:
         lines += _excerpt(diagnostic.span, width, rule, lambda caret: paint(caret, severity))
     for note in diagnostic.notes:
-        place = f" ({visible(str(note.span))})" if note.span else ""
-        lines.append(f"{' ' * width} = {paint('note', 'help')}: {visible(note.message)}{place}")
+        place = f" ({_shown(str(note.span))})" if note.span else ""
+        lines.append(f"{' ' * width} = {paint('note', 'help')}: {_shown(note.message)}{place}")
         if note.span:
             lines += _excerpt(note.span, width, rule, lambda caret: paint(caret, "rule"))
     if diagnostic.help:
-        lines.append(f"{' ' * width} = {paint('help', 'help')}: {visible(diagnostic.help)}")
+        lines.append(f"{' ' * width} = {paint('help', 'help')}: {_shown(diagnostic.help)}")
     return "\n".join(lines)
+
+
+def _shown(text: str) -> str:
+    """On one line; both ends of what no one would read to the end."""
+    half = _MOST // 2
+    return visible(text if len(text) <= _MOST else f"{text[:half]} … {text[-half:]}")
 
 
 def _excerpt(span: Span, width: int, rule: str, paint: "object") -> list[str]:
@@ -83,19 +90,6 @@ def _cut(line: str, start: int, end: int) -> tuple[str, str, str]:
     if len(after) > room - len(before):
         after = after[: max(room - len(before), 0)] + "…"
     return before, marked, after
-
-
-def visible(text: str) -> str:
-    """The text without control characters, which could steer the reader's terminal."""
-    return "".join(char if _harmless(char) else _escape(char) for char in text.replace("\t", " "))
-
-
-def _harmless(char: str) -> bool:
-    return char.isprintable() or (ord(char) > 127 and unicodedata.category(char) in ("Zs", "Mn"))
-
-
-def _escape(char: str) -> str:
-    return {"\n": "\\n", "\r": "\\r"}.get(char, f"\\u{ord(char):04x}")
 
 
 def _columns(text: str) -> int:
@@ -144,7 +138,7 @@ def _annotation(diagnostic: Diagnostic) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return visible_lines(text.replace("\r", "\n")).replace("%", "%25").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

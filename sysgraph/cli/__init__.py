@@ -6,9 +6,7 @@ import sys
 import typer
 
 import sysgraph
-from sysgraph_schemas import GraphError, render
 
-from ..errors import InputError, RunError
 from .check import check
 from .collect import collect
 from .compile import compile
@@ -16,9 +14,10 @@ from .draw import draw
 from .evaluate import evaluate
 from .explain import explain
 from .fit import fit
+from .last_words import last_words
 from .run import run
 from .study import study
-from .terminal import has_colors
+from .terminal import say, tame
 
 app = typer.Typer(
     name="sysgraph",
@@ -41,7 +40,7 @@ app.command()(study)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"sysgraph {sysgraph.__version__}")
+        say(f"sysgraph {sysgraph.__version__}")
         raise typer.Exit
 
 
@@ -59,13 +58,8 @@ def main() -> None:
     # Before torch loads its thread pool: threads that wait by spinning make a small model many
     # times slower (20 times, measured) as soon as another program wants the core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    tame()
     try:
-        app()
-    except GraphError as error:
-        print(render(error.diagnostics, color=has_colors()), file=sys.stderr)
-        sys.exit(2)
-    except (InputError, RunError) as error:
-        text = str(error)
-        # Errors that list several problems call each of them one already.
-        print(text if text.startswith("error:") else f"error: {text}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, InputError) else 1)
+        sys.exit(app(standalone_mode=False) or 0)
+    except Exception as error:
+        sys.exit(last_words(error))

@@ -12,7 +12,7 @@ from sysgraph_schemas import Diagnostic, Reading, read, render
 from sysgraph_schemas.diagnostics import has_errors, in_order
 
 from .options import GraphFile, Settings
-from .terminal import has_colors
+from .terminal import has_colors, say, show
 
 
 def check(
@@ -30,10 +30,10 @@ def check(
     reading = read(Path(graph), settings or ())
     found = in_order([*reading.diagnostics, *_checked(reading)])
     text = render(found, format, color=has_colors(sys.stdout))
-    if format != "text":
-        typer.echo(text, nl=bool(text))
-    else:
-        typer.echo(f"{text}\n\n{_summary(graph, found)}" if found else _summary(graph, found))
+    if text:
+        show(text)
+    if format == "text":
+        say(f"\n{_summary(graph, found)}" if found else _summary(graph, found))
     if has_errors(found):
         raise typer.Exit(2)
 

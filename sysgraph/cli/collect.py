@@ -1,6 +1,6 @@
 """`sysgraph collect`: preference pairs from the system itself."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,6 +8,10 @@ from sysgraph_schemas import load
 
 from .compile import compiled
 from .options import GraphFile, ModelDir, Settings
+from .terminal import say
+
+if TYPE_CHECKING:
+    from ..collection import Collection
 
 
 def collect(
@@ -25,7 +29,7 @@ def collect(
         ),
     ],
     samples: Annotated[
-        int, typer.Option(min=2, help="Traces per input; 4 give up to 6 pairs.")
+        int, typer.Option(min=2, max=1024, help="Traces per input; 4 give up to 6 pairs.")
     ] = 4,
     model_dir: ModelDir = None,
     seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
@@ -53,7 +57,24 @@ def collect(
         model_dir=model_dir,
         shard=shard,
     )
-    typer.echo(
-        f"{found.file}: {found.pairs} pairs from {found.traces} traces"
-        + (f", {found.failed} of which failed to parse" if found.failed else "")
+    say(f"{found.file}: {found.pairs} pairs from {found.traces} traces{_failures(found)}")
+    if not found.pairs:
+        say(_why_none(found))
+
+
+def _failures(found: "Collection") -> str:
+    """How many traces have no output, and why."""
+    rejected = found.failed - found.stopped
+    parts = [f"{rejected} without an output, as a parser or tool rejected"] if rejected else []
+    if found.stopped:
+        parts.append(f"{found.stopped} stopped, the first: {found.why}")
+    return f"; {'; '.join(parts)}" if parts else ""
+
+
+def _why_none(found: "Collection") -> str:
+    if found.failed == found.traces:
+        return "no trace has an output to score"
+    return (
+        "no pairs: all samples of every input scored the same. More --samples, a higher "
+        "temperature or a scorer with finer grades tell them apart"
     )

@@ -17,7 +17,7 @@ from sysgraph_schemas.suggest import quoted, suggestion
 from ..errors import InputError
 from ..files import write_text
 from .options import GraphFile, MethodName, ObservedNodes, Settings
-from .terminal import has_colors
+from .terminal import has_colors, say, say_json, show
 
 _PASSES = [name for name, _ in PASSES]
 _EMITTERS: dict[str, Callable[[Program], str]] = {
@@ -58,7 +58,7 @@ def compile(
     program = compiled(graph, settings or [], observation, until=debug_pass)
     text = _EMITTERS[emit](program)
     if output is None:
-        typer.echo(text, nl=False)
+        (say_json if emit == "json" else say)(text.removesuffix("\n"))
     else:
         write_text(output, text)
 
@@ -84,5 +84,5 @@ def compiled(
     if program is None:
         raise GraphError(found)
     if found:
-        print(render(found, color=has_colors()), file=sys.stderr)
+        show(render(found, color=has_colors()), sys.stderr)
     return program

@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..files import write_bytes
 from .compile import compiled
 from .options import GraphFile, Settings
+from .terminal import say
 
 
 def draw(
@@ -31,7 +32,7 @@ def draw(
         raise InputError(f"cannot draw {output}: the endings are {', '.join(FORMATS)}")
     program = compiled(graph, settings or [])
     if output is None:
-        typer.echo(drawn(program, ".mmd").decode(), nl=False)
+        say(drawn(program, ".mmd").decode().removesuffix("\n"))
         return
     try:
         content = drawn(program, output.suffix.lower())

@@ -11,6 +11,7 @@ from sysgraph_compiler import Program
 from ..errors import DataError, InputError
 from .compile import compiled
 from .options import Format, GraphFile, ModelDir, Settings
+from .terminal import say, say_json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -34,7 +35,7 @@ def evaluate(
         typer.Option(help="A registered name, or a model (image:clip:ID); default: fit.scorer."),
     ] = None,
     best_of: Annotated[
-        int, typer.Option(min=1, help="Answers per input, the best-scored counts.")
+        int, typer.Option(min=1, max=1024, help="Answers per input, the best-scored counts.")
     ] = 1,
     judge: Annotated[
         str | None,
@@ -75,7 +76,10 @@ def evaluate(
     else:
         assert name is not None
         result = _score(program, source, name, best_of, model_dir, seed)
-    typer.echo(result.model_dump_json(indent=2) if format == "json" else str(result))
+    if format == "json":
+        say_json(result.model_dump_json(indent=2))
+    else:
+        say(str(result))
 
 
 def _score(
@@ -169,10 +173,12 @@ def _answers(
     reporter: "Reporter",
 ) -> "list[Trace]":
     """One answer an input by the system with a run's models, or untrained (None)."""
+    from ..answerable import require_answerable
     from ..system import System
 
     system = System(program, model_dir=model_dir)
     system.tell(reporter)
+    require_answerable(system, rows, "the inputs")
     traces: list[Trace] = []
     with reporter.task(f"answers of {model_dir or 'the untrained system'}", len(rows)) as task:
         for part in system.stream(rows, seed=seed):

@@ -10,6 +10,7 @@ from sysgraph_schemas import Code
 from sysgraph_schemas.suggest import closest, quoted
 
 from ..errors import InputError
+from .terminal import say
 
 
 def explain(
@@ -20,7 +21,7 @@ def explain(
     """Explain a kind of problem, or list them all."""
     codes = {known.id: known for known in CODES}
     if code is None:
-        typer.echo("\n".join(_line(known) for known in CODES))
+        say("\n".join(_line(known) for known in CODES))
         return
     name = code.strip("[] ").upper()
     name = f"SG{name}" if name.isdigit() else name
@@ -31,7 +32,7 @@ def explain(
             f"error: there is no code {quoted(code)}\n"
             f"  = help: {meant}`sysgraph explain` lists all {len(codes)}"
         )
-    typer.echo(_page(codes[name]))
+    say(_page(codes[name]))
 
 
 def _line(code: Code) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from .options import GraphFile, Settings
+from .terminal import say
 
 
 def fit(
@@ -38,5 +39,5 @@ def fit(
     if not PartialState().is_main_process:
         return
     if run.before is not None and run.after is not None:
-        typer.echo(f"held-out before: {run.before}\nheld-out after:  {run.after}")
-    typer.echo(f"trained models: {run.folder / 'models'}")
+        say(f"held-out before: {run.before}\nheld-out after:  {run.after}")
+    say(f"trained models: {run.folder / 'models'}")

@@ -13,17 +13,25 @@ from sysgraph_schemas.suggest import suggestion
 
 from ..errors import InputError
 from ..presence import why_skipped
-from ..trace import Trace, by_node, input_names
+from ..trace import Trace, by_node, input_names, is_broken
 from .compile import compiled
 from .options import Format, GraphFile, ModelDir, Settings
+from .terminal import say, say_json
 
 
 def run(
     graph: GraphFile,
     input: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option("--input", metavar="NAME=TEXT", help="An input's value; repeatable."),
-    ],
+    ] = None,
+    inputs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Instead, many inputs: JSONL, Parquet, a datasets name, or toy:WORLD/SPLIT.",
+        ),
+    ] = None,
     model_dir: ModelDir = None,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
     output: Annotated[
@@ -31,16 +39,65 @@ def run(
         typer.Option(
             "--output",
             "-o",
-            metavar="DIR",
-            help="The folder for the images that are drawn; default runs/NAME-images.",
+            metavar="DIR|FILE",
+            help="The folder for the images that are drawn (default runs/NAME-images); with "
+            "--inputs, the JSONL file of every node's values.",
         ),
     ] = None,
     format: Format = "text",
     settings: Settings = None,
 ) -> None:
-    """Runs the system once on the given inputs; prints every node's value, of an image its file."""
+    """Runs the system once on the given inputs; prints every node's value, of an image its file.
+
+    With --inputs, on every row of a file, into a file.
+    """
     program = compiled(graph, settings or [])
-    inputs = _inputs(program, input)
+    if inputs is not None:
+        _run_all(program, inputs, output, model_dir=model_dir, seed=seed, given=input)
+    else:
+        _run_one(program, input or [], output, model_dir=model_dir, seed=seed, format=format)
+
+
+def _run_all(
+    program: Program,
+    source: str,
+    output: str | None,
+    *,
+    model_dir: str | None,
+    seed: int,
+    given: list[str] | None,
+) -> None:
+    problems = ["--input and --inputs: expected one of them"] if given else []
+    problems += [] if output else ["--inputs: needs an --output FILE for the values"]
+    if problems:
+        raise InputError("\n".join(f"error: {problem}" for problem in problems))
+    file = Path(str(output))
+    if file.is_dir() or not file.absolute().parent.is_dir():
+        why = "it is a folder" if file.is_dir() else f"there is no folder {file.parent}"
+        raise InputError(f"cannot write {file}: {why}")
+
+    from ..answers import write_answers
+    from ..data import load_inputs
+    from ..progress import Reporter
+    from ..system import System
+
+    rows = load_inputs(program, source)
+    system = System(program, model_dir=model_dir)
+    found = write_answers(system, rows, file, seed=seed, reporter=Reporter())
+    failed = f"; {found.failed} without an output" if found.failed else ""
+    say(f"{found.file}: {found.rows} rows{failed}" + (f" ({found.why})" if found.why else ""))
+
+
+def _run_one(
+    program: Program,
+    given: list[str],
+    output: str | None,
+    *,
+    model_dir: str | None,
+    seed: int,
+    format: str,
+) -> None:
+    inputs = _inputs(program, given)
     if output is not None and all(variable.type != "image" for variable in program.variables):
         raise InputError("--output is for images, and this system draws none")
 
@@ -53,10 +110,10 @@ def run(
     name = re.sub(r"[^\w.-]+", "-", program.name)
     trace = _with_files(trace, Path(output or f"runs/{name}-images"))
     if format == "json":
-        typer.echo(json.dumps({"inputs": inputs, **by_node(program, trace)}, ensure_ascii=False))
+        say_json(json.dumps({"inputs": inputs, **by_node(program, trace)}, ensure_ascii=False))
     else:
         for variable in program.variables:
-            typer.echo(_shown(program, trace, variable))
+            say(_shown(program, trace, variable))
 
 
 def _inputs(program: Program, given: list[str]) -> dict[str, str]:
@@ -77,6 +134,8 @@ def _inputs(program: Program, given: list[str]) -> dict[str, str]:
             problems.append(f"--input {name}: the graph has no such input; {near}")
         elif name in inputs:
             problems.append(f"--input {name} is given twice; expected once")
+        elif is_broken(text):
+            problems.append(f"--input {name}: {text!r:.80} is no UTF-8; expected text in UTF-8")
         inputs[name] = text
     problems += [f'missing --input {name}="..."' for name in names if name not in inputs]
     if problems:

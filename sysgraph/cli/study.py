@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .options import Format, GraphFile, Settings
+from .terminal import say, say_json
 
 if TYPE_CHECKING:
     from ..evaluation import Estimate
@@ -18,7 +19,7 @@ def study(
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="DIR", help="Default: runs/NAME-study.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Repetitions of every row.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Repetitions of every row.")] = 5,
     compare: Annotated[
         Literal["training", "samplers"],
         typer.Option(help="Ways of training, or the samplers of unobserved values."),
@@ -54,11 +55,11 @@ def study(
     result = run(loaded, output=folder, seeds=seeds, compare=compare, judge=found)
     if PartialState().is_main_process:
         if format == "json":
-            typer.echo(result.model_dump_json(indent=2))
+            say_json(result.model_dump_json(indent=2))
         else:
             _print(result, seeds)
             name = "study" if compare == "training" else "samplers"
-            typer.echo(f"written to {folder}/{name}.json")
+            say(f"written to {folder}/{name}.json")
     failures = [failure for row in result.rows for failure in row.failures]
     if failures:
         raise RunError("\n  ".join([f"{len(failures)} measurement(s) failed:", *failures]))
@@ -67,28 +68,35 @@ def study(
 def _print(result: "Study", seeds: int) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
+
+    from sysgraph_schemas.visible import visible
 
     table = Table(
-        title=f"{result.graph}: {result.scorer} on {result.inputs}, {seeds} seeds, mean [95 %]"
+        title=Text(
+            visible(f"{result.graph}: {result.scorer} on {result.inputs}, ")
+            + f"{seeds} seeds, mean [95 %]"
+        )
     )
     cells = [_cells(row) for row in result.rows]
     names = dict.fromkeys(name for several in cells for name in several)
     shown = [name for name in names if any(s.get(name) is not None for s in cells)]
     for i, name in enumerate(("", *shown)):
-        table.add_column(name, justify="right" if i else "left", no_wrap=True)
+        table.add_column(Text(visible(name)), justify="right" if i else "left", no_wrap=True)
     for row, several in zip(result.rows, cells, strict=True):
         name = f"{row.name} ({len(row.seeds)} of {seeds})" if row.failures else row.name
-        table.add_row(name, *(_shown(several.get(column)) for column in shown))
+        values = (_shown(several.get(column)) for column in shown)
+        table.add_row(*(Text(visible(cell)) for cell in (name, *values)))
     # rich cuts columns to what a log or a narrow terminal seems to be wide: numbers must not be.
     console = Console(width=10_000)
     Console(width=console.measure(table).maximum).print(table)
     if "vs before" in shown:
-        typer.echo(
+        say(
             f"vs ...: how often {result.judge} finds the row's answer better than the inputs' "
             "`reference`, or than the untrained system's; a tie counts half"
         )
     for row in result.rows:
-        typer.echo(f"{row.name}: {row.meaning}")
+        say(f"{row.name}: {row.meaning}")
 
 
 def _cells(row: "Row") -> "dict[str, Estimate | int | None]":

@@ -1,14 +1,16 @@
 """Rows of Parquet files and of `datasets`: images as encoded bytes, never as pixels."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sysgraph_schemas.suggest import closest
+from sysgraph_schemas.suggest import listed
 
 from ..brief import brief
 from ..errors import InputError
+from .dataset_names import DatasetName, no_file
 
 MAX_BYTES = 1 << 32
 """Bytes of the rows of a Parquet file, all of which are in memory at a time."""
@@ -42,61 +44,74 @@ def read_parquet(path: Path) -> Iterator[dict[str, Any]]:
     return iter(rows)
 
 
-def read_dataset(name: str) -> Iterator[dict[str, Any]]:
-    """The rows of a `datasets` name or folder, of split `train` or of SPLIT in `name:SPLIT`.
+def read_dataset(name: DatasetName, source: str) -> Iterator[dict[str, Any]]:
+    """The rows of a dataset; `source` is how it was named, for messages.
 
     Raises:
-        InputError: there is no such dataset or split, or it cannot be read.
+        InputError: there is no such dataset, configuration or split, or it cannot be read.
     """
-    path, _, split = name.partition(":")
-    file = Path(path)
-    local = file.exists()
-    on_hub = not path.startswith((".", "/")) and path.count("/") <= 1
-    if not local and (not on_hub or (file.suffix and _near(file))):
-        raise InputError(no_file(file))
     try:
-        return _load(path, split)
+        return _load(name)
     except InputError:
         raise
     except Exception as error:  # the library raises OSError, ValueError, its own and hub errors
+        if "Config name is missing" in str(error):
+            raise InputError(_choose_config(name)) from error
         cause = f" ({brief(error.__cause__)})" if error.__cause__ else ""
-        where = "as a dataset" if local else f"{no_file(file)}; as a dataset on the Hub"
-        raise InputError(f"cannot read {name!r}: {where}: {brief(error)}{cause}") from error
+        where = (
+            "as a dataset" if name.local else f"{no_file(Path(name.path))}; as a dataset on the Hub"
+        )
+        raise InputError(f"cannot read {source!r}: {where}: {brief(error)}{cause}") from error
 
 
-def _load(path: str, split: str) -> Iterator[dict[str, Any]]:
+def _load(name: DatasetName) -> Iterator[dict[str, Any]]:
     import datasets
 
-    folder = Path(path)
+    folder = Path(name.path)
     on_disk = any((folder / file).is_file() for file in ("state.json", "dataset_dict.json"))
-    loaded = datasets.load_from_disk(path) if on_disk else None
-    if loaded is None:
-        name = str(folder.resolve()) if folder.is_dir() else path
-        return _rows(datasets.load_dataset(name, split=split or "train"))
-    splits = loaded if isinstance(loaded, datasets.DatasetDict) else {split or "train": loaded}
-    if (split or "train") not in splits:
+    if name.local and on_disk:
+        return _saved(name)
+    path = str(folder.resolve()) if name.local else name.path
+    return rows_of(datasets.load_dataset(path, name.config, split=name.split))
+
+
+def _saved(name: DatasetName) -> Iterator[dict[str, Any]]:
+    """What `save_to_disk` wrote: its splits are cut as `load_dataset` cuts those of other sets."""
+    import datasets
+
+    loaded = datasets.load_from_disk(name.path)
+    cuts = datasets.ReadInstruction.from_spec(name.split)
+    known = re.match(r"\w+", name.split)
+    only = {known[0] if known else "train": loaded}
+    splits = loaded if isinstance(loaded, datasets.DatasetDict) else only
+    try:
+        parts = cuts.to_absolute({split: len(rows) for split, rows in splits.items()})
+    except ValueError:
         raise InputError(
-            f"{path} has no split {split or 'train'!r}; it has {', '.join(splits)}: choose one as "
-            f"{path}:{next(iter(splits))}"
-        )
-    return _rows(splits[split or "train"])
+            f"{name.path} has no split {name.split!r}; it has {', '.join(splits)}: choose one as "
+            f"{name.path}:{next(iter(splits))}"
+        ) from None
+    for part in parts:
+        yield from rows_of(splits[part.splitname].select(range(part.from_, part.to)))
 
 
-def _rows(dataset: Any) -> Iterator[dict[str, Any]]:
+def _choose_config(name: DatasetName) -> str:
+    import datasets
+
+    configs: list[str] = datasets.get_dataset_config_names(
+        str(Path(name.path).resolve()) if name.local else name.path
+    )
+    split = "" if name.split == "train" else f":{name.split}"
+    return (
+        f"the dataset {name.path} has several configurations, {listed(configs)}: name one, as in "
+        f"{name.path}/{configs[0]}{split}"
+    )
+
+
+def rows_of(dataset: Any) -> Iterator[dict[str, Any]]:
     """As Arrow has them: `datasets` itself would decode every image of a row."""
     for table in dataset.with_format("arrow").iter(batch_size=1000):
         yield from table.to_pylist()
-
-
-def no_file(path: Path) -> str:
-    """That there is no such file, and which one of its folder was likely meant."""
-    near = _near(path)
-    return f"no such file: {path}" + (f"; did you mean {path.with_name(near)}?" if near else "")
-
-
-def _near(path: Path) -> str | None:
-    siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    return closest(path.name, siblings)
 
 
 def as_json(value: Any) -> Any:

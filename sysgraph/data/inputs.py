@@ -9,25 +9,38 @@ from sysgraph_schemas.suggest import closest, suggestion
 
 from .. import toys
 from ..errors import InputError
-from ..trace import input_names
+from ..trace import input_names, is_broken
 from .columns import as_json
 from .images import ImageFiles
-from .rows import Row, convert, read_rows
-from .shown import kind
+from .implicit import with_prompt
+from .rows import Row, Source, convert, read_rows
+from .shown import BadValue, kind
+from .trl import prompt_input
+from .values import example
 
 
-def load_inputs(program: Program, source: str | Path) -> list[dict[str, Any]]:
+class InputRow(dict[str, Any]):
+    """The fields of a row, and where it stands (`questions.jsonl:3`), for messages."""
+
+    def __init__(self, fields: Mapping[str, Any], place: str) -> None:
+        super().__init__(fields)
+        self.place = place
+
+
+def load_inputs(program: Program, source: Source) -> list[dict[str, Any]]:
     """One mapping a row: the graph's inputs, and the row's other fields for scorers.
 
     Args:
-        source: `toy:WORLD/SPLIT`, a `.jsonl` or `.parquet` file, or a `datasets` name. A row is
-            {"question": "...", ...} or {"inputs": {"question": "..."}, ...}.
+        source: `toy:WORLD/SPLIT`, or as `read_rows` takes it. A row is {"question": "...", ...},
+            {"inputs": {"question": "..."}, ...}, or, for a graph with one input, {"prompt": ...}
+            with a text or messages, or a preference pair whose sides begin with the prompt.
 
     Raises:
         DataError: rows without a text for every input, all of them.
         InputError: nothing can be read there.
     """
-    rows = _toy_rows(str(source)) if toys.is_toy(str(source)) else read_rows(source)
+    is_toy = isinstance(source, str | Path) and toys.is_toy(str(source))
+    rows = _toy_rows(str(source)) if is_toy else read_rows(source)
     return convert(rows, lambda row, problems: _fields(program, row, problems))
 
 
@@ -38,7 +51,9 @@ def read_inputs(
     out = {}
     for name in input_names(program):
         value = fields.get(name)
-        if isinstance(value, str):
+        if isinstance(value, str) and is_broken(value):
+            problems.append(f"{where}{name}: {value!r:.60} holds half of a character")
+        elif isinstance(value, str):
             out[name] = value
         elif name in fields:
             problems.append(f"{where}{name}: expected a text, got {kind(value)}")
@@ -50,12 +65,54 @@ def read_inputs(
     return out
 
 
-def _fields(program: Program, row: Row, problems: list[str]) -> dict[str, Any]:
+def row_inputs(
+    program: Program, fields: Mapping[str, Any], problems: list[str]
+) -> tuple[dict[str, str], set[str]] | None:
+    """A row's inputs and the fields beside `inputs` that they are in; None where it gives none.
+
+    They stand in `inputs`, in TRL's `prompt`, or in fields of the row itself.
+
+    Raises:
+        BadValue: what the row gives cannot be the inputs.
+    """
+    names = input_names(program)
+    flat = [name for name in names if fields.get(name) is not None]
+    if fields.get("inputs") is not None:
+        return _nested(program, fields["inputs"], problems), set()
+    if fields.get("prompt") is not None and (not flat or names == ("prompt",)):
+        return prompt_input(program, fields["prompt"]), {"prompt"}
+    return (read_inputs(program, fields, "", problems), set(names)) if flat else None
+
+
+def _nested(program: Program, inputs: Any, problems: list[str]) -> dict[str, str]:
+    names = input_names(program)
+    if not isinstance(inputs, dict):
+        raise BadValue(f"inputs: {kind(inputs)}; expected {example(program)}")
+    missing = [name for name in names if name not in inputs]
+    problems += [
+        f"inputs.{name}: the graph has no such input; expected {', '.join(names)} (what else a row "
+        "holds belongs beside 'inputs')"
+        for name in inputs
+        if name not in names and closest(name, missing) is None
+    ]
+    return read_inputs(program, inputs, "inputs.", problems)
+
+
+def _fields(program: Program, row: Row, problems: list[str]) -> dict[str, Any] | None:
     fields = {key: as_json(value) for key, value in row.fields.items()}
-    if isinstance(fields.get("inputs"), dict):
-        fields.update(fields.pop("inputs"))
-    read_inputs(program, fields, "", problems)
-    return fields
+    nested = fields.get("inputs")
+    if isinstance(nested, dict):  # here, what else it holds is for scorers too
+        names = input_names(program)
+        fields |= {key: value for key, value in nested.items() if key not in names}
+        fields["inputs"] = {key: value for key, value in nested.items() if key in names}
+    try:
+        found = row_inputs(program, with_prompt(program, fields), problems)
+    except BadValue as error:
+        problems.append(str(error))
+        return None
+    inputs, used = found or (read_inputs(program, fields, "", problems), set[str]())
+    rest = {key: value for key, value in fields.items() if key not in used | {"inputs"}}
+    return InputRow({**rest, **inputs}, row.place)
 
 
 def _toy_rows(source: str) -> list[Row]:

@@ -15,6 +15,9 @@ MAX_BYTES = 1 << 30
 
 Fields = dict[str, Any]
 
+MAX_DEPTH = 100
+"""Lists and objects inside one another: rows are copied, compared and written on."""
+
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, Fields | str]]:
     """(line number, the line's object or what is wrong with it); blank lines are skipped.
@@ -86,7 +89,21 @@ def _fields(line: str) -> Fields | str:
         return f"no JSON that can be read ({error}); expected one JSON object on this line"
     if not isinstance(value, dict):
         return f"{kind(value)}; expected a JSON object on this line"
+    if line.count("[") + line.count("{") > MAX_DEPTH and _is_deep(value):
+        return f"lists and objects inside one another, more than {MAX_DEPTH} deep; expected fewer"
     return value
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            item
+            for outer in level
+            if isinstance(outer, list | dict)
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return bool(level)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -9,26 +9,29 @@ from sysgraph_compiler import Program
 from sysgraph_schemas.suggest import closest
 
 from ..latent import Gaps, find_gaps, unfounded
+from ..tools import toolbox_of
 from ..trace import Trace, by_node, ids_by_node, input_names
 from ..training.pairs import Pair
 from .columns import as_json
 from .images import written
-from .inputs import read_inputs
-from .rows import Row, convert, read_rows
-from .shown import BadValue, kind
-from .trl import by_its_node, prompt_input
+from .implicit import with_prompt
+from .inputs import row_inputs
+from .rows import Row, Source, convert, read_rows
+from .shown import BadValue
+from .trl import by_its_node
 from .values import example, read_trace
 
 _SIDES = ("chosen", "rejected")
 _IDS = ("chosen_ids", "rejected_ids")
 
 
-def load_pairs(program: Program, source: str | Path) -> list[Pair]:
+def load_pairs(program: Program, source: Source) -> list[Pair]:
     """The preference pairs of a file or dataset.
 
     A row is {"inputs": {...}, "chosen": {...}, "rejected": {...}} with a value per node (a list for
     a `for_each` node). Inputs may also stand in the row itself, by name, or as TRL's "prompt" for a
     graph with one input; a side may be a text, a message or an image for a graph with one output.
+    Without inputs, both sides may begin with the prompt, as TRL's implicit one (see `implicit`).
     Images are paths relative to the file. The row's other fields are kept as `Trace.extra`. What a
     row lacks is summed over.
 
@@ -40,6 +43,7 @@ def load_pairs(program: Program, source: str | Path) -> list[Pair]:
             name an image that is missing or damaged; all of them, with file:row.
         InputError: nothing can be read there.
     """
+    toolbox_of(program)  # what is wrong with a tool is no row's fault
     return convert(read_rows(source), lambda row, problems: _pair(program, row, problems))
 
 
@@ -61,6 +65,7 @@ def _pair(program: Program, row: Row, problems: list[str]) -> Pair | None:
     if problems:
         return None
     try:
+        fields = with_prompt(program, fields)
         inputs, used = _inputs(program, fields, problems)
         values = {side: by_its_node(program, side, fields[side]) for side in _SIDES}
     except BadValue as error:
@@ -92,32 +97,12 @@ def _missing(side: str, fields: Mapping[str, Any]) -> str:
 def _inputs(
     program: Program, fields: Mapping[str, Any], problems: list[str]
 ) -> tuple[dict[str, str], set[str]]:
-    """The inputs, and the fields beside `inputs` that they are in."""
-    names = input_names(program)
-    flat = [name for name in names if fields.get(name) is not None]
-    if fields.get("inputs") is not None:
-        return _nested(program, fields["inputs"], problems), set()
-    if fields.get("prompt") is not None and (not flat or names == ("prompt",)):
-        return prompt_input(program, fields["prompt"]), {"prompt"}
-    if flat:
-        return read_inputs(program, fields, "", problems), set(names)
-    near = [name for name in names if closest(name, fields) is not None]
+    found = row_inputs(program, fields, problems)
+    if found is not None:
+        return found
+    near = [name for name in input_names(program) if closest(name, fields) is not None]
     hint = f" (is {closest(near[0], fields)!r} a misspelling of {near[0]!r}?)" if near else ""
     raise BadValue(f"no 'inputs'; expected {example(program)}{hint}")
-
-
-def _nested(program: Program, inputs: Any, problems: list[str]) -> dict[str, str]:
-    names = input_names(program)
-    if not isinstance(inputs, dict):
-        raise BadValue(f"inputs: {kind(inputs)}; expected {example(program)}")
-    missing = [name for name in names if name not in inputs]
-    problems += [
-        f"inputs.{name}: the graph has no such input; expected {', '.join(names)} (what else a row "
-        "holds belongs beside 'inputs')"
-        for name in inputs
-        if name not in names and closest(name, missing) is None
-    ]
-    return read_inputs(program, inputs, "inputs.", problems)
 
 
 def _lacking(program: Program, trace: Trace, side: str) -> list[str]:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import DataError, InputError
-from .columns import no_file, read_dataset, read_parquet
+from ..errors import DataError, InputError, RunError
+from .columns import read_dataset, read_parquet, rows_of
+from .dataset_names import DatasetName, is_slice, no_file
 from .images import ImageFiles
 from .jsonl import read_jsonl
 from .shards import pair_files
+from .shown import kind
 
 _SUFFIXES = (".jsonl", ".json", ".parquet")
 
@@ -30,21 +32,60 @@ class Row:
     problem: str | None = None
 
 
-def read_rows(source: str | Path) -> list[Row]:
-    """Every row of a file, of several, or of a dataset.
+Source = str | Path | Iterable[Mapping[str, Any] | Row]
+"""Where rows are from: the name of a file or dataset, or the rows themselves."""
+
+
+def read_rows(source: Source) -> list[Row]:
+    """Every row of a file, of several, or of a dataset; or rows as they are given.
 
     Args:
         source: a `.jsonl` or `.parquet` file, a pattern of such files (`pairs-*.jsonl`), or a
-            folder that `collect` wrote; else a `datasets` name or folder, of which the split
-            `train` is read (`name:split` for another).
+            folder that `collect` wrote; else a `datasets` name or folder, `NAME/CONFIG` for one of
+            its configurations, of which the split `train` is read (`NAME:SPLIT` for another, also
+            `train[:50%]`). Or rows: mappings, or a `datasets.Dataset`.
 
     Raises:
         InputError: nothing can be read there.
     """
-    files = _files(str(source))
-    rows = [row for path in files for row in _file(path)] if files else _dataset(str(source))
+    if not isinstance(source, str | Path):
+        rows = _given(source)
+    else:
+        try:
+            rows = _read(str(source))
+        except OSError as error:
+            raise InputError(f"cannot read {str(source)!r:.100}: {error.strerror}") from error
     if not rows:
-        raise InputError(f"{source} is empty; expected at least one row")
+        raise InputError(f"{called(source)} is empty; expected at least one row")
+    return rows
+
+
+def called(source: Source) -> str:
+    """What messages and records call a source."""
+    return str(source) if isinstance(source, str | Path) else "the given rows"
+
+
+def _read(source: str) -> list[Row]:
+    if "\0" in source or not source.strip():
+        raise InputError(f"no file can be called {source!r:.100}")
+    files = _files(source)
+    return [row for path in files for row in _file(path)] if files else _dataset(source)
+
+
+def _given(source: Iterable[Mapping[str, Any] | Row]) -> list[Row]:
+    """Rows from Python; images are paths relative to the working directory."""
+    found = rows_of(source) if hasattr(source, "with_format") else source
+    rows = []
+    for number, fields in enumerate(found, start=1):
+        if isinstance(fields, Row):  # read before
+            rows.append(fields)
+            continue
+        if not isinstance(fields, Mapping):
+            raise InputError(
+                f"row {number}: {kind(fields)}; expected a mapping of a row's fields by name, or "
+                "the name of a file"
+            )
+        rows.append(Row(f"row {number}", fields, ImageFiles(Path())))
     return rows
 
 
@@ -58,7 +99,7 @@ def _files(source: str) -> list[Path]:
     if not glob.has_magic(source):
         return []
     found = [Path(name) for name in sorted(glob.glob(source, recursive=True))]
-    if not found:
+    if not found and not is_slice(source):
         raise InputError(f"no file is called like {source}")
     return found
 
@@ -69,9 +110,9 @@ def _is_there(path: Path) -> bool:
 
 
 def _dataset(source: str) -> list[Row]:
-    folder = Path(source.partition(":")[0])
-    images = ImageFiles(folder if folder.is_dir() else Path())
-    found = enumerate(read_dataset(source), start=1)
+    name = DatasetName.parse(source)
+    images = ImageFiles(Path(name.path) if name.local else Path())
+    found = enumerate(read_dataset(name, source), start=1)
     return [Row(f"{source}:{number}", fields, images) for number, fields in found]
 
 
@@ -109,7 +150,12 @@ def convert(rows: Iterable[Row], read: Callable[[Row, list[str]], T | None]) -> 
     out = []
     for row in rows:
         found = [row.problem] if row.problem else []
-        value = None if found else read(row, found)
+        value = None
+        if not found:
+            try:
+                value = read(row, found)
+            except (InputError, RunError) as error:  # a tool or a template, on the row's values
+                found.append(str(error))
         problems += [f"{row.place}: {problem}" for problem in found]
         if value is not None:
             out.append(value)

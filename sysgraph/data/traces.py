@@ -1,6 +1,7 @@
 """Traces as rows of a file, and back."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,14 @@ def trace_row(program: Program, trace: Trace, folder: Path) -> dict[str, Any]:
         "values": by_node(program, trace, partial(written, folder=folder)),
         "ids": ids_by_node(program, trace),
         "extra": dict(trace.extra),
+        **({} if trace.stopped is None else {"stopped": trace.stopped}),
     }
 
 
 def read_trace_row(program: Program, row: Row, problems: list[str]) -> Trace:
     """What `trace_row` wrote; what is wrong is appended to `problems`."""
     fields = row.fields
-    return read_trace(
+    trace = read_trace(
         program,
         read_inputs(program, _object(fields, "inputs"), "inputs.", problems),
         ("values", fields.get("values")),
@@ -39,6 +41,8 @@ def read_trace_row(program: Program, row: Row, problems: list[str]) -> Trace:
         row.images,
         problems,
     )
+    stopped = fields.get("stopped")
+    return replace(trace, stopped=stopped) if isinstance(stopped, str) else trace
 
 
 def _object(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from sysgraph_compiler import Program, Variable
 from sysgraph_schemas.suggest import closest
 from sysgraph_schemas.suggest import listed as enumerated
 
+from ..errors import InputError, RunError
 from ..forward import complete
 from ..pictures import Picture
 from ..presence import why_skipped
@@ -55,7 +56,12 @@ def read_trace(
     if ids[1] is not None:
         _add_ids(program, values, ids, problems)
     texts = {name: v for name, v in values.items() if name not in program.deterministic}
-    trace = complete(program, Trace(inputs, texts, program.outputs, extra=extra))
+    start = Trace(inputs, texts, program.outputs, extra=extra)
+    try:
+        trace = complete(program, start)
+    except (InputError, RunError) as error:  # a tool on these values
+        problems.append(f"{side[0]}: {error}")
+        return start
     if len(problems) == before:
         problems += [f"{side[0]}.{p}" for p in _contradictions(program, values, trace)]
     if len(texts) == len(values):

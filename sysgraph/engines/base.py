@@ -153,6 +153,10 @@ class Sampler(Protocol):
         """One text or image per draw; the same to rounding whatever the batch size."""
         ...
 
+    def refusal(self, draw: Draw) -> str | None:
+        """Why nothing can be drawn for this context, or None. Cheap: no model runs."""
+        ...
+
     def room(self, model: str) -> int | None:
         """Values of `model` that are drawn at once; None: that depends on the values."""
         ...

@@ -70,6 +70,10 @@ class TableEngine:
             out.append(Completion(values[min(index, len(values) - 1)]))
         return out
 
+    def refusal(self, draw: Draw) -> str | None:
+        """Why nothing can be drawn (the table has no such context), or None."""
+        return self._context_problem(draw.model, draw.context)
+
     def room(self, model: str) -> None:
         """None: a value costs nothing."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sysgraph_schemas.render import visible
+from sysgraph_schemas.visible import visible
 
 from ..errors import InputError, RunError
 from ..progress import Reporter

@@ -1,6 +1,7 @@
 """How right an answer is in the toy world `specialists`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..errors import InputError
 from ..toys import specialists
@@ -17,5 +18,15 @@ def _attributes(traces: Sequence[Trace]) -> list[float]:
         raise InputError(f"scorer 'attributes': {error}") from error
 
 
-attributes = Scorer("attributes", _attributes, perfect=3)
+def _problem(fields: Mapping[str, Any]) -> str | None:
+    if not isinstance(fields.get("question"), str):
+        return "scorer 'attributes' needs a graph with an input `question`"
+    try:
+        specialists.truth(fields["question"])
+    except ValueError as error:
+        return f"scorer 'attributes': {error}"
+    return None
+
+
+attributes = Scorer("attributes", _attributes, perfect=3, problem=_problem)
 """How many of an entity's attributes the answer has right (the toy world `specialists`)."""

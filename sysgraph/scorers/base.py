@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import DataError, InputError, RunError
-from ..trace import Trace
+from ..trace import Trace, place_of
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Scorer:
         """
         if self.problem is None:
             return
-        found = [(i, self.problem(row)) for i, row in enumerate(rows, start=1)]
-        problems = [f"{source}: row {i}: {why}" for i, why in found if why is not None]
+        found = [(place_of(row, source, i), self.problem(row)) for i, row in enumerate(rows, 1)]
+        problems = [f"{place}: {why}" for place, why in found if why is not None]
         if problems:
             raise DataError(problems)
 
@@ -76,7 +76,8 @@ class Scorer:
         """The score of each trace; minus infinity for one that failed.
 
         Raises:
-            InputError: the scorer did not return a finite number for each trace that it was given.
+            RunError: the scorer raised, or did not return a finite number for each trace that it
+                was given.
         """
         known = [self._known(trace) for trace in traces]
         asked = [trace for trace, score in zip(traces, known, strict=True) if score is None]
@@ -90,18 +91,40 @@ class Scorer:
         return self.abstained if trace.abstains else None
 
     def _scores(self, traces: Sequence[Trace]) -> list[float]:
-        scores = list(self.score(traces)) if traces else []
+        if not traces:
+            return []
+        try:
+            scores = list(self.score(traces))
+        except (InputError, RunError):
+            raise
+        except Exception as error:  # a scorer may raise anything
+            raise RunError(self._raised(traces, error)) from error
         if len(scores) != len(traces):
-            raise InputError(
+            raise RunError(
                 f"scorer {self.name!r} returned {len(scores)} scores for {len(traces)} traces"
             )
         for trace, score in zip(traces, scores, strict=True):
             if not _is_finite(score):
-                raise InputError(
+                raise RunError(
                     f"scorer {self.name!r} returned {score!r:.60} for the output "
-                    f"{trace.output()!r:.60}; expected a finite number"
+                    f"{trace.output()!r:.60}; expected a finite number ({_where(trace)})"
                 )
         return [float(score) for score in scores]
+
+    def _raised(self, traces: Sequence[Trace], error: Exception) -> str:
+        """What it raised, and on which trace, if it does so on one alone."""
+        said = f"scorer {self.name!r} raised {type(error).__name__}: {error}"
+        for trace in traces:
+            try:
+                list(self.score([trace]))
+            except Exception:
+                return f"{said}, for the output {trace.output()!r:.60} ({_where(trace)})"
+        return f"{said}, for {len(traces)} traces, the first of {_where(traces[0])}"
+
+
+def _where(trace: Trace) -> str:
+    inputs = ", ".join(f"{name}={text!r:.60}" for name, text in trace.inputs.items())
+    return f"{trace.place}: {inputs}" if trace.place else f"the inputs {inputs}"
 
 
 def _is_finite(score: object) -> bool:

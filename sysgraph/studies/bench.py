@@ -17,7 +17,7 @@ from ..files import is_free, write_text
 from ..judges import Judge
 from ..progress import Reporter
 from ..scored import Scored, sample_scored
-from ..scorers import Scorer, find_scorer
+from ..scorers import Scorer, ScorerLike, as_scorer
 from ..system import System, occurrences_of
 from ..training.fitting import fit
 from ..training.folder import RunFolder
@@ -158,7 +158,7 @@ def open_bench(
     graph: Graph,
     program: Program,
     root: Path,
-    scorer: Scorer | None,
+    scorer: ScorerLike | None,
     judge: Scorer | Judge | None,
     reporter: Reporter,
 ) -> Iterator[Bench]:
@@ -167,10 +167,10 @@ def open_bench(
     Raises:
         InputError: something is missing, or the folder is in use; nothing was written.
     """
-    if scorer is None:
-        if graph.fit.scorer is None:
-            raise InputError("a study scores answers: set fit.scorer")
-        scorer = find_scorer(graph.fit.scorer)
+    named = graph.fit.scorer if scorer is None else scorer
+    if named is None:
+        raise InputError("a study scores answers: set fit.scorer")
+    scorer = as_scorer(named)
     if graph.fit.eval_inputs is None:
         raise InputError("a study measures on held-out inputs: set fit.eval_inputs")
     inputs = load_inputs(program, graph.fit.eval_inputs)

@@ -13,7 +13,7 @@ from ..errors import InputError, RunError
 from ..files import write_text
 from ..judges import Judge
 from ..progress import Reporter
-from ..scorers import Scorer
+from ..scorers import Scorer, ScorerLike
 from ..training.folder import RunFolder
 from ..training.pairs import gaps_of
 from ..training.session import Interrupted
@@ -33,7 +33,7 @@ def study(
     output: str | Path,
     seeds: int = 5,
     compare: Compared = "training",
-    scorer: Scorer | None = None,
+    scorer: ScorerLike | None = None,
     judge: Scorer | Judge | None = None,
     reporter: Reporter | None = None,
     on_row: Callable[[Row], None] = lambda row: None,
@@ -57,7 +57,7 @@ def study(
 
     Args:
         seeds: how often each row is repeated, with `fit.seed` 0, 1, ...
-        scorer: scores answers; default: the one registered under `fit.scorer`.
+        scorer: scores answers: a scorer, a function of a trace, or a name; default: `fit.scorer`.
         judge: says which of two answers is better; default: the scorer.
         on_row: called with each row as it is done.
 

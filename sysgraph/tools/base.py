@@ -1,5 +1,6 @@
 """What a tool is, and how it is found."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -30,7 +31,7 @@ class Tool:
 
 
 def find_tool(name: str) -> Tool:
-    """The tool registered under `name`.
+    """The tool registered under `name`; a plain function is one of that name.
 
     Raises:
         InputError: there is none.
@@ -46,6 +47,10 @@ def find_tool(name: str) -> Tool:
         tool = point.load()
     except Exception as error:  # importing a package may raise anything
         raise InputError(f"tool {name!r} ({point.value}) cannot be loaded: {error}") from error
+    if inspect.isroutine(tool):
+        return Tool(name, tool)
     if not isinstance(tool, Tool):
-        raise InputError(f"tool {name!r} ({point.value}) is no sysgraph.Tool: {tool!r:.60}")
+        raise InputError(
+            f"tool {name!r} ({point.value}) is no sysgraph.Tool and no function: {tool!r:.60}"
+        )
     return tool

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sysgraph.toys.recipe import PREFIX, Recipe
 from sysgraph.toys.recipes import find, fingerprint
+from sysgraph_schemas.visible import visible
 
 
 def cache_root() -> Path:
@@ -77,7 +78,8 @@ def _progress(recipe: Recipe, folder: Path) -> Iterator[Callable[[], None]]:
     console = Console(stderr=True)
     text = f"building {recipe.model_id}"
     if not console.is_terminal:
-        console.print(f"{text} (first use, {recipe.duration}) in {folder}", soft_wrap=True)
+        where = visible(f"{text} (first use, {recipe.duration}) in {folder}")
+        console.print(where, markup=False, emoji=False, soft_wrap=True)
         yield lambda: None
         return
     with Progress(console=console, transient=True) as bar:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +12,14 @@ import sysgraph_compiler
 from sysgraph_compiler import Program
 from sysgraph_schemas import Graph, load
 
+from ..answerable import require_answerable
 from ..data import load_inputs, load_pairs
+from ..data.rows import Row, Source, read_rows
 from ..errors import DataError, InputError, RunError
 from ..evaluation import Evaluation
 from ..files import write_text
 from ..progress import Reporter
-from ..scorers import Scorer, find_scorer
+from ..scorers import Scorer, ScorerLike, as_scorer, find_scorer
 from ..system import System
 from .collecting import Material
 from .folder import RunFolder, choose_folder
@@ -37,20 +40,20 @@ class Run:
 def fit(
     graph: Graph | str | Path,
     *,
-    data: str | Path | None = None,
+    data: Source | None = None,
     output: str | Path | None = None,
     resume: bool = False,
-    scorer: Scorer | None = None,
+    scorer: ScorerLike | None = None,
     reporter: Reporter | None = None,
 ) -> Run:
     """Trains every model of a system from preferences over its outputs.
 
     Args:
         graph: a graph, or the path of its file. `graph.fit` holds the settings.
-        data: preference pairs (`fit.data`), trained on once instead of in rounds.
+        data: preference pairs (`fit.data`), trained on once instead of in rounds; or their rows.
         output: the run's folder; default `runs/NAME`.
         resume: go on with the run in `output`, or with the last one of that name.
-        scorer: scores outputs; default: the one registered under `fit.scorer`.
+        scorer: scores outputs: a scorer, a function of a trace, or a name; default: `fit.scorer`.
         reporter: shows progress; default: standard error.
 
     Raises:
@@ -59,8 +62,10 @@ def fit(
         RunError: training failed, or was interrupted (`Interrupted`).
     """
     graph = graph if isinstance(graph, Graph) else load(graph)
+    rows = None if data is None or isinstance(data, str | Path) else read_rows(data)
     if data is not None:
-        settings = graph.fit.model_copy(update={"data": str(data), "rounds": 0})
+        named = None if rows else str(data)  # rows have no name that a graph file could give
+        settings = graph.fit.model_copy(update={"data": named, "rounds": 0})
         graph = graph.model_copy(update={"fit": settings})
     program = sysgraph_compiler.compile(graph)
     folder = choose_folder(output, graph.name, resume=resume)
@@ -68,7 +73,7 @@ def fit(
         folder.require_same(program)
         if folder.result.is_file():
             return _finished(folder)
-    material = _material(program, scorer)
+    material = _material(program, rows, as_scorer(scorer) if scorer is not None else None)
     workers = Workers(program.fit.mixed_precision)
     reporter = reporter or Reporter()
     reporter.only_if(workers.main)
@@ -102,12 +107,13 @@ def _finished(folder: RunFolder) -> Run:
     return Run(folder.root, before, after)
 
 
-def _material(program: Program, scorer: Scorer | None) -> Material:
+def _material(program: Program, rows: Sequence[Row] | None, scorer: Scorer | None) -> Material:
     """Everything a run reads, checked before a model is loaded."""
     fit = program.fit
     if not any(term.status == "trained" for term in program.terms):
         raise InputError("nothing to train: every model is frozen or left out by `fit.train`")
-    if not fit.rounds and fit.data is None:
+    data = rows or fit.data
+    if not fit.rounds and data is None:
         raise InputError(
             "nothing to train on: give preference pairs (--data FILE), or set fit.rounds, "
             "fit.inputs and fit.scorer to collect them from the system itself"
@@ -117,7 +123,7 @@ def _material(program: Program, scorer: Scorer | None) -> Material:
     if scorer is None and fit.scorer is not None:
         scorer = find_scorer(fit.scorer)
     material = Material(
-        pairs=load_pairs(program, fit.data) if fit.data and not fit.rounds else (),
+        pairs=load_pairs(program, data) if data is not None and not fit.rounds else (),
         inputs=load_inputs(program, fit.inputs) if fit.rounds and fit.inputs else (),
         eval_inputs=load_inputs(program, fit.eval_inputs) if fit.eval_inputs and scorer else (),
         scorer=scorer,
@@ -129,14 +135,21 @@ def _material(program: Program, scorer: Scorer | None) -> Material:
 
 
 def _check(system: System, material: Material) -> None:
-    """Refuses values that a model cannot score: DataError with all of them.
+    """Refuses values that a model cannot score, and inputs that none can be asked about: DataError.
 
     Prompts that see unobserved values are not known before those are drawn.
     """
+    fit = system.program.fit
+    require_answerable(system, material.inputs, str(fit.inputs))
+    require_answerable(system, material.eval_inputs, str(fit.eval_inputs))
     problems = []
     for pair in material.pairs:
         gaps = gaps_of(system.program, pair)
-        sides = observed_requests(system.program, pair, gaps)
+        try:
+            sides = observed_requests(system.program, pair, gaps)
+        except InputError as error:  # a template, on the pair's values
+            problems.append(f"{pair.source}: {error}")
+            continue
         for side, found in zip(("chosen", "rejected"), sides, strict=True):
             for variable, request in found.items():
                 problem = system.problem(request)

@@ -151,7 +151,9 @@ def test_a_scorer_that_does_not_fit(
     options = ["--inputs", "other.jsonl", "--scorer", "attributes"]
     done = here(["eval", "g.yaml", *options], monkeypatch, capsys)
     assert done.code == 2
-    assert done.err.startswith("error: scorer 'attributes': no entity of the world 'specialists'")
+    said = "other.jsonl:1: scorer 'attributes': no entity of the world 'specialists'"
+    assert done.err.startswith(f"error: {said}")
+    assert done.err.endswith("9 problems in the data\n")
 
 
 def trained(folder: Path, name: str, *, good: float) -> None:

@@ -157,3 +157,12 @@ def test_a_folder_for_images_that_none_draws(
     done = here(["run", graph, *inputs, "-o", "images"], monkeypatch, capsys)
     assert (done.code, done.out) == (2, "")
     assert done.err == "error: --output is for images, and this system draws none\n"
+
+
+def test_an_argument_that_is_no_utf8(
+    graph: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["run", graph, "--input", "question=caf\udce9", "--input", "hint=x"]
+    done = here(arguments, monkeypatch, capsys)
+    assert (done.code, done.out) == (2, "")
+    assert r"--input question: 'caf\udce9' is no UTF-8" in done.err

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sysgraph import InputError, Scorer, System, Trace
+from sysgraph import InputError, RunError, Scorer, System, Trace
 
 from .digits import GRAPH, PROGRAM, ROWS, digits
 
@@ -51,7 +51,7 @@ def test_what_was_done_is_not_done_again(run: Callable[..., Any], tmp_path: Path
 
 
 def test_a_wrong_scorer(run: Callable[..., Any], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="returned nan"):
+    with pytest.raises(RunError, match="returned nan"):
         run(tmp_path / "c", scorer=Scorer("s", lambda traces: [math.nan] * len(traces)))
     run(tmp_path / "c", scorer=Scorer("s", digits))  # mended, it goes on in the same folder
     run(tmp_path / "d")

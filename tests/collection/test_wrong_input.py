@@ -24,7 +24,9 @@ def test_folders_that_are_something_else(run: Callable[..., Any], tmp_path: Path
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"samples": 1}, "take at least 2 per input"),
+        ({"samples": 1}, "take 2 to 1024 per input"),
+        ({"samples": 10**9}, "take 2 to 1024 per input"),
+        ({"scorer": 3}, "3 is no scorer"),
         ({"scorer": "attribute"}, "did you mean `attributes`?"),
         ({"inputs": "nowhere.jsonl"}, "no such file: nowhere.jsonl"),
         ({"model_dir": "no/run"}, "no/run"),

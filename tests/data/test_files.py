@@ -12,7 +12,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from sysgraph import InputError, Program
+from sysgraph import DataError, InputError, Program
 from sysgraph.cli import main
 from sysgraph.data import columns, load_inputs, load_pairs
 
@@ -147,3 +147,27 @@ def test_a_small_file_of_many_rows(
     monkeypatch.setattr(columns, "MAX_BYTES", 100_000_000)
     with pytest.raises(InputError, match=r"bomb\.parquet holds more than .* bytes by its row "):
         load_inputs(program("two"), path)
+
+
+@pytest.mark.parametrize("depth", [900, 100_000])
+@pytest.mark.parametrize("shape", ["[]", '{"a":}'])
+def test_a_row_that_is_too_deep(
+    depth: int, shape: str, program: Callable[[str], Program], tmp_path: Path
+) -> None:
+    opening, closing = shape[:-1], shape[-1]
+    deep = opening * depth + "1" + closing * depth
+    file = tmp_path / "rows.jsonl"
+    row = '{"question": "q", "chosen": "x", "rejected": "y", "deep": %s}\n'
+    file.write_text(row % "[[[1]]]" + row % deep)
+    for load in (load_pairs, load_inputs):
+        with pytest.raises(DataError) as caught:
+            load(program("one"), file)
+        (problem,) = caught.value.problems
+        assert problem.startswith(f"{file}:2: ")
+
+
+@pytest.mark.parametrize("source", ["", " ", "\0", "a\0b", "x" * 300, "a/" + "x" * 5000])
+def test_what_no_file_can_be_called(source: str, program: Callable[[str], Program]) -> None:
+    for load in (load_pairs, load_inputs):
+        with pytest.raises(InputError):
+            load(program("one"), source)

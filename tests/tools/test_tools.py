@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import sysgraph
-from sysgraph import Completion, InputError, Program, RunError, System, Trace
+from sysgraph import Completion, DataError, InputError, Program, RunError, System, Trace
+from sysgraph.data import load_pairs
 from sysgraph.forward import complete
 
 MODULE = """
@@ -27,6 +28,7 @@ def joined(texts, sep=","):
     return 3 if "number" in texts else sep.join(texts)
 
 join = Tool("join", joined)
+three = 3
 split = Tool("split", lambda text: text.split("-"))
 """
 ENTRY_POINTS = """
@@ -36,6 +38,7 @@ split = some_tools:split
 broken = some_tools:absent
 function = some_tools:joined
 missing = no.such.package:tool
+number = some_tools:three
 """
 
 
@@ -91,6 +94,23 @@ def test_arguments_and_settings(calls: list[dict[str, Any]]) -> None:
     trace = completed(program(settings={"sep": "+"}), "a-b")
     assert trace["t"] == "a-b+a-b"
     assert calls == [{"texts": ["a-b", "a-b"], "sep": "+"}]
+
+
+def test_a_plain_function_is_a_tool() -> None:
+    assert completed(program("function"), "a-b")["t"] == "a-b,a-b"
+
+
+@pytest.mark.parametrize("side", ["chosen", "rejected"])
+def test_a_failure_on_a_pair_names_its_row_and_side(side: str) -> None:
+    good = {"draft": ["a-b", "a-b"], "answer": "no"}
+    rows = [{"question": "q", "chosen": good, "rejected": good}] * 2
+    rows[1] = {**rows[1], side: {**good, "draft": ["a-b", "no"]}}
+    with pytest.raises(DataError) as caught:
+        load_pairs(program(), rows)
+    (problem,) = caught.value.problems
+    assert problem.startswith(
+        f"row 2: {side}: tool 'join' (node t), called with texts=['a-b', 'no']"
+    )
 
 
 def test_equal_calls_are_made_once(calls: list[dict[str, Any]]) -> None:
@@ -161,7 +181,7 @@ outputs: [answer]
         ({"registered": "jion"}, "no tool is registered as 'jion'; did you mean `join`?"),
         ({"registered": "broken"}, r"tool 'broken' .* cannot be loaded"),
         ({"registered": "missing"}, r"tool 'missing' .* cannot be loaded: No module named"),
-        ({"registered": "function"}, r"tool 'function' .* is no sysgraph.Tool"),
+        ({"registered": "number"}, r"tool 'number' .* is no sysgraph.Tool and no function: 3"),
         ({"args": {"textes": "draft"}}, r"node t gives it \(textes\).*; it takes \(texts"),
         ({"settings": {"top": 3}}, r"unexpected keyword argument 'top'"),
     ],

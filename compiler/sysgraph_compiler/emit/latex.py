@@ -8,6 +8,8 @@ its turns; a group's name without an index means all of its copies.
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from sysgraph_schemas.visible import visible
+
 from ..program import Program
 from .latex_loss import loss
 from .latex_symbols import Symbols, text
@@ -20,7 +22,7 @@ def emit_latex(program: Program) -> str:
     terms = Terms(program, symbols)
     rows = [*_names(program, symbols, terms), *_likelihood(program, terms), *loss(program)]
     body = " \\\\\n".join(f"  {row}" for row in rows)
-    title = " ".join(program.name.split())
+    title = visible(" ".join(program.name.split()))
     head = f"% {title}: \\usepackage{{amsmath, amssymb}}\n"
     return f"{head}\\begin{{align*}}\n{body}\n\\end{{align*}}\n"
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from sysgraph_schemas.visible import visible
+
 from ..expansion import ROUND
 from ..program import Program, Variable
 from .conditions import Chosen, Condition, Conditions, Long
@@ -18,7 +20,7 @@ _ESCAPES = {
 
 def text(name: str) -> str:
     r"""The name as `\text{...}`."""
-    return f"\\text{{{''.join(_ESCAPES.get(char, char) for char in name)}}}"
+    return f"\\text{{{''.join(_ESCAPES.get(char, char) for char in visible(name))}}}"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from sysgraph_schemas.visible import visible
+
 from ..program import Program, Term, Variable
 from .objective import cost, objective
 from .words import Words, counted, indent, table, total
@@ -18,7 +20,7 @@ def emit_text(program: Program) -> str:
         "computed in training": cost(program, page.words),
     }
     shown = [[title, *indent(lines)] for title, lines in sections.items() if lines]
-    return "\n\n".join("\n".join(lines) for lines in [page.head(), *shown]) + "\n"
+    return "\n\n".join("\n".join(map(visible, lines)) for lines in [page.head(), *shown]) + "\n"
 
 
 class _Page:
@@ -32,7 +34,7 @@ class _Page:
     def head(self) -> list[str]:
         program = self.program
         lines = [f"program {program.name} (IR {program.ir_version})"]
-        return lines + ([program.description] if program.description else [])
+        return lines + program.description.splitlines()
 
     def variable(self, variable: Variable) -> Sequence[str]:
         notes = self.words.place(variable)

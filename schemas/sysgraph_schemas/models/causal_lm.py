@@ -14,7 +14,7 @@ class CausalLM(Checkpoint):
 
     kind: Annotated[Literal["causal_lm"], Field(examples=["causal_lm"])] = "causal_lm"
     """A causal language model."""
-    max_new_tokens: Annotated[int, Field(ge=1, examples=[256])] = 256
+    max_new_tokens: Annotated[int, Field(ge=1, le=1_000_000, examples=[256])] = 256
     """Longest completion that is sampled, in tokens."""
     temperature: Annotated[float, Field(ge=0, examples=[0.7])] = 1.0
     """Sampling temperature; 0 takes the likeliest token."""

@@ -113,6 +113,14 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
             out.update(zip(batch, found, strict=True))
         return [out[i] for i in range(len(draws))]
 
+    def refusal(self, draw: Draw) -> str | None:
+        """Why nothing can be drawn (no token to start from, beyond the window), or None."""
+        try:
+            self._prompt(draw.model, draw.context)
+        except InputError as error:
+            return str(error)
+        return None
+
     def room(self, model: str) -> None:
         """None: prompts differ in length, and what fits is a number of tokens."""
 

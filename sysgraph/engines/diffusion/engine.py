@@ -112,11 +112,18 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
     def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> list[Picture]:
         """One image per draw, with its latents; the same to rounding whatever the batch size."""
         for draw in draws:
-            if not isinstance(draw.context, str):
-                raise InputError(f"diffusion model {draw.model!r} takes a caption: {draw.context}")
+            problem = self.refusal(draw)
+            if problem is not None:
+                raise InputError(problem)
         return in_groups(
             draws, lambda draw: draw.model, lambda several: self._sample(several, batch_size)
         )
+
+    def refusal(self, draw: Draw) -> str | None:
+        """Why nothing can be drawn (the context is no caption), or None."""
+        if isinstance(draw.context, str):
+            return None
+        return f"diffusion model {draw.model!r} takes a caption, not chat messages"
 
     def _sample(self, draws: Sequence[Draw], batch_size: int | None) -> list[Picture]:
         """Images of draws of one model."""
