@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ...errors import InputError
 from ..checkpoints.batching import padded
-from .scoring import head_only_at
+from .head import head_only_at
 
 
 class Decoder:

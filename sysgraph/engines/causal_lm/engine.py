@@ -1,9 +1,9 @@
 """The engine of `causal_lm` models."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor, nn
@@ -13,19 +13,22 @@ from sysgraph_schemas import CausalLM
 from ...errors import InputError, RunError
 from ...trace import Completion
 from ..base import Context, Draw, Request, Search
-from ..checkpoints.batching import Ids, batches
-from ..checkpoints.engine import ENCODED, CheckpointEngine
+from ..checkpoints.batching import TOKENS_PER_PASS, Ids, batches
+from ..checkpoints.engine import ENCODED, CheckpointEngine, Part
+from ..checkpoints.weights import Weights
 from ..grouping import in_groups
 from ..picking import pick
 from .beam import beam_search
 from .beam_settings import BeamSettings
 from .generation import generate
 from .resident import CausalLMResident
-from .scoring import passes, score
+from .scoring import score
 from .tokens import Encoded, decode, encode, encode_prompt
 
 # Tokens in flight (prompt and completion, padded) in one call of `generate` or `beam_search`.
 _TOKENS_PER_GENERATE = 32_768
+_PROBE = 16
+"""Tokens of a prompt and of a completion on which the memory of a graph is measured."""
 
 
 class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
@@ -57,21 +60,31 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         """Number of completion tokens, the end-of-sequence token included."""
         return len(self._encoded(request).completion)
 
-    def _score(
-        self, module: nn.Module, resident: CausalLMResident, requests: Sequence[Request]
-    ) -> Iterator[tuple[list[int], Tensor]]:
-        """Log p, summed over completion tokens, by forward pass; equal rows are run once."""
+    def _parts(
+        self, weights: Weights[CausalLMResident], requests: Sequence[Request], gradients: bool
+    ) -> Iterator[Part]:
+        """Log p, summed over completion tokens; equal rows are run once."""
         # Models that share weights but not tokenizers do not exist: one resident has one tokenizer,
         # so rows with equal ids are equal requests, whichever model they name.
         where: dict[Encoded, list[int]] = defaultdict(list)
         for index, request in enumerate(requests):
             where[self._encoded(request)].append(index)
         unique = list(where)
-        for batch in passes(unique):
-            values = score(module, [unique[i] for i in batch], pad=resident.pad)
-            copies = [where[unique[i]] for i in batch]
-            repeats = torch.tensor([len(c) for c in copies], device=values.device)
-            yield [i for c in copies for i in c], values.repeat_interleave(repeats)
+        values = partial(score, pad=weights.resident.pad, finish=weights.resident.finish)
+        budget = TOKENS_PER_PASS
+        if gradients:
+            blank = (0,) * _PROBE
+            fitting = self._fitting(weights, partial(values, rows=[Encoded(blank, blank)]))
+            budget = min(budget, int(2 * _PROBE * fitting))
+        for batch in batches([len(row.prompt) + len(row.completion) for row in unique], budget):
+            rows = [unique[i] for i in batch]
+            tokens = len(rows) * max(len(row.prompt) + len(row.completion) for row in rows)
+            copies = [where[row] for row in rows]
+            yield Part(
+                [index for several in copies for index in several],
+                partial(_repeated, values, rows, [len(c) for c in copies]),
+                tokens / max(budget, 1),
+            )
 
     def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> list[Completion]:
         """One completion per draw, its ids stored; the same whatever the batch size."""
@@ -181,3 +194,11 @@ def _batches(
     """
     sizes = [copies * (len(prompt) + room) for prompt in prompts]
     return batches(sizes, _TOKENS_PER_GENERATE, most=most)
+
+
+def _repeated(
+    values: Callable[..., Tensor], rows: Sequence[Encoded], counts: Sequence[int], module: nn.Module
+) -> Tensor:
+    """The value of each row, as often as it counts: [sum of counts]."""
+    found = values(module, rows)
+    return found.repeat_interleave(torch.tensor(counts, device=found.device))

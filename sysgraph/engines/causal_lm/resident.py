@@ -10,6 +10,7 @@ from sysgraph_schemas import CausalLM
 
 from ...errors import InputError
 from ..checkpoints.resident import Resident
+from .head import finish_of
 
 
 class CausalLMResident(Resident):
@@ -31,6 +32,7 @@ class CausalLMResident(Resident):
         self.vocabulary = self.base.get_input_embeddings().get_parameter("weight").shape[0]
         self.pad: int = end if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id
         self.ends = _ends(self._generation_config, end)
+        self.finish = finish_of(self.base)
 
     def load(self) -> PreTrainedModel:
         """The checkpoint without its generation settings.

@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -10,15 +12,28 @@ from torch import Tensor, nn
 
 from sysgraph_schemas import Checkpoint
 
-from ..base import Request
+from ..base import Pass, Request, total
 from ..grouping import grouped
+from .memory import graph_bytes, pass_bytes
 from .weights import Trainable, Weights, weights_of
 
 S = TypeVar("S", bound=Checkpoint)
 R = TypeVar("R", bound=Trainable)
+Values = Callable[[nn.Module], Tensor]
+"""What a forward pass of a module gives."""
+
 
 ENCODED = 50_000
 """Texts whose token ids an engine keeps: each step needs them again. About 40 bytes a token."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A `Pass` before it is said under which weights `values` runs."""
+
+    rows: Sequence[int]
+    values: Values
+    share: float = 0.0
 
 
 class CheckpointEngine(ABC, Generic[S, R]):
@@ -38,6 +53,8 @@ class CheckpointEngine(ABC, Generic[S, R]):
         seed: int,
     ) -> None:
         self._specs = dict(models)
+        self._device = device
+        self._fits: dict[Hashable, float] = {}
         self._weights: dict[str, Weights[R]] = {}
         residents: dict[Hashable, R] = {}
         for name, spec in models.items():
@@ -46,31 +63,52 @@ class CheckpointEngine(ABC, Generic[S, R]):
                 residents[key] = resident(spec, device)
             self._weights[name] = weights_of(residents[key], name, spec, seed)
 
-    def log_prob(self, requests: Sequence[Request], *, reference: bool) -> Tensor:
-        """[len(requests)], nats, float32; requests that run under the same weights run together."""
+    def passes(
+        self, requests: Sequence[Request], *, reference: bool, gradients: bool = False
+    ) -> list[Pass]:
+        """Passes of requests that run under the same weights, which each pass switches to."""
 
         def key(request: Request) -> Hashable:
             return self._weights[request.model].key(reference=reference)
 
-        parts: list[Tensor] = []
-        order: list[int] = []
+        out = []
         for indices in grouped(requests, key):
-            weights = self._weights[requests[indices[0]].model]
-            module = weights.module(reference=reference)
             together = [requests[i] for i in indices]
-            for where, values in self._score(module, weights.resident, together):
-                parts.append(values)
-                order.extend(indices[i] for i in where)
-        if not parts:
-            return torch.empty(0)
-        back = torch.tensor(order, device=parts[0].device).argsort()
-        return torch.cat(parts)[back]
+            weights = self._weights[together[0].model]
+            for part in self._parts(weights, together, gradients):
+                rows = tuple(indices[i] for i in part.rows)
+                run = partial(_run, weights, reference, part.values)
+                out.append(Pass(rows, run, part.share))
+        return out
+
+    def log_prob(self, requests: Sequence[Request], *, reference: bool) -> Tensor:
+        """[len(requests)], nats, float32."""
+        return total(self.passes(requests, reference=reference), len(requests), self._device)
 
     @abstractmethod
-    def _score(
-        self, module: nn.Module, resident: R, requests: Sequence[Request]
-    ) -> Iterator[tuple[list[int], Tensor]]:
-        """Log-probabilities under `module` in parts: indices into `requests`, and their values."""
+    def _parts(
+        self, weights: Weights[R], requests: Sequence[Request], gradients: bool
+    ) -> Iterator[Part]:
+        """What the forward passes give of requests that run under the same weights.
+
+        Args:
+            gradients: their graphs fit into memory one at a time, see `_fitting`.
+        """
+
+    def _fitting(self, weights: Weights[R], values: Values, size: Hashable = None) -> float:
+        """How many times the graph of `values` fits into one pass.
+
+        It is measured once, and always on the same work: a resumed run cuts its passes as before.
+
+        Args:
+            size: tells other work under the same weights from this.
+        """
+        key = (weights.key(reference=False), size)
+        if key not in self._fits:
+            module = weights.module(reference=False)
+            held = graph_bytes(module, lambda: values(module))
+            self._fits[key] = pass_bytes(self._device) / max(held, 1)
+        return self._fits[key]
 
     def parameters(self, model: str) -> dict[str, nn.Parameter]:
         """What is trained of `model`, by module name; empty for a frozen one."""
@@ -87,3 +125,7 @@ class CheckpointEngine(ABC, Generic[S, R]):
     def load(self, model: str, folder: Path) -> None:
         """Reads what `save` wrote, or raises InputError and changes nothing."""
         self._weights[model].load(folder)
+
+
+def _run(weights: Weights[R], reference: bool, values: Values) -> Tensor:
+    return values(weights.module(reference=reference))

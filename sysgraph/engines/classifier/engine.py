@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +11,16 @@ from sysgraph_schemas import Classifier
 
 from ...errors import InputError
 from ..base import Context, Request
-from ..checkpoints.batching import Ids
+from ..checkpoints.batching import TOKENS_PER_PASS, Ids, batches
 from ..checkpoints.chat import encode_chat
-from ..checkpoints.engine import ENCODED, CheckpointEngine
+from ..checkpoints.engine import ENCODED, CheckpointEngine, Part
+from ..checkpoints.weights import Weights
 from .labels import label_of
 from .resident import ClassifierResident
-from .scoring import label_log_probs, passes
+from .scoring import label_log_probs
+
+_PROBE = 32
+"""Tokens of a text on which the memory of a graph is measured."""
 
 
 class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
@@ -50,22 +54,30 @@ class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
         """1: a value is one label."""
         return 1
 
-    def _score(
-        self, module: nn.Module, resident: ClassifierResident, requests: Sequence[Request]
-    ) -> Iterator[tuple[list[int], Tensor]]:
-        """Log p(label | text) by forward pass; each text is run once."""
+    def _parts(
+        self, weights: Weights[ClassifierResident], requests: Sequence[Request], gradients: bool
+    ) -> Iterator[Part]:
+        """Log p(label | text); each text is run once."""
         where: dict[Ids, list[int]] = defaultdict(list)
         for index, request in enumerate(requests):
             where[self._encoded(request.model, request.context)].append(index)
         unique = list(where)
-        for batch in passes(unique, pad=resident.pad):
-            table = label_log_probs(module, [unique[i] for i in batch], pad=resident.pad)  # (B, L)
-            picks = [(row, index) for row, i in enumerate(batch) for index in where[unique[i]]]
-            rows = torch.tensor([row for row, _ in picks], device=table.device)
+        pad = weights.resident.pad
+        budget = TOKENS_PER_PASS
+        if gradients:
+            probe = [(pad or 0,) * _PROBE]
+            fitting = self._fitting(weights, partial(label_log_probs, rows=probe, pad=pad))
+            budget = min(budget, int(_PROBE * fitting))
+        # Without `pad`, one row each: such a model may look for a text's end by it.
+        most = 1 if pad is None else None
+        for batch in batches([len(row) for row in unique], budget, most=most):
+            rows = [unique[i] for i in batch]
+            picks = [(row, index) for row, text in enumerate(rows) for index in where[text]]
             labels = [self._label(requests[index]) for _, index in picks]
-            yield (
+            yield Part(
                 [index for _, index in picks],
-                table[rows, torch.tensor(labels, device=table.device)],
+                partial(_picked, rows=rows, pad=pad, at=[row for row, _ in picks], labels=labels),
+                len(rows) * max(map(len, rows)) / max(budget, 1),
             )
 
     def _label(self, request: Request) -> int:
@@ -81,3 +93,16 @@ class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
         if not ids:
             raise InputError("the prompt is empty and the tokenizer adds no token of its own")
         return ids
+
+
+def _picked(
+    module: nn.Module,
+    *,
+    rows: Sequence[Ids],
+    pad: int | None,
+    at: Sequence[int],
+    labels: Sequence[int],
+) -> Tensor:
+    """Log p of `labels`, each of the text `at` its place: [len(labels)]."""
+    table = label_log_probs(module, rows, pad=pad)  # (B, L)
+    return table[torch.tensor(at, device=table.device), torch.tensor(labels, device=table.device)]
