@@ -46,5 +46,8 @@ class Checkpoint(Model):
     ] = "auto"
     """Type of the resident base weights; `auto` is the checkpoint's own. Trained weights of
     `train: lora` are float32."""
+    gradient_checkpointing: Annotated[bool, Field(examples=[True])] = False
+    """Compute each layer again in the backward pass instead of keeping its numbers: less memory for
+    about a third more time."""
     learning_rate: Annotated[float | None, Field(gt=0, examples=[1e-4])] = None
     """This model's learning rate; `fit.learning_rate` when absent."""

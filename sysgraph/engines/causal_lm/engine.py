@@ -14,7 +14,7 @@ from ...errors import InputError, RunError
 from ...trace import Completion
 from ..base import Context, Draw, Request, Search
 from ..checkpoints.batching import TOKENS_PER_PASS, Ids, batches
-from ..checkpoints.engine import ENCODED, CheckpointEngine, Part
+from ..checkpoints.engine import ENCODED, CheckpointEngine, Part, Values
 from ..checkpoints.weights import Weights
 from ..grouping import in_groups
 from ..picking import pick
@@ -37,6 +37,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
     def __init__(self, models: Mapping[str, CausalLM], *, device: torch.device, seed: int) -> None:
         super().__init__(models, CausalLMResident, device=device, seed=seed)
         self._encoded = lru_cache(maxsize=ENCODED)(self._encode)
+        self._require_recomputing()
 
     def problem(self, request: Request) -> str | None:
         """Why `request` cannot be scored (nothing to start from, beyond the window), or None."""
@@ -70,12 +71,10 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         for index, request in enumerate(requests):
             where[self._encoded(request)].append(index)
         unique = list(where)
-        values = partial(score, pad=weights.resident.pad, finish=weights.resident.finish)
+        values = _values(weights.resident)
         budget = TOKENS_PER_PASS
         if gradients:
-            blank = (0,) * _PROBE
-            fitting = self._fitting(weights, partial(values, rows=[Encoded(blank, blank)]))
-            budget = min(budget, int(2 * _PROBE * fitting))
+            budget = min(budget, int(2 * _PROBE * self._fitting(requests[0].model)))
         for batch in batches([len(row.prompt) + len(row.completion) for row in unique], budget):
             rows = [unique[i] for i in batch]
             tokens = len(rows) * max(len(row.prompt) + len(row.completion) for row in rows)
@@ -85,6 +84,10 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
                 partial(_repeated, values, rows, [len(c) for c in copies]),
                 tokens / max(budget, 1),
             )
+
+    def _probe(self, model: str) -> Values:
+        blank = (0,) * _PROBE
+        return partial(_values(self._weights[model].resident), rows=[Encoded(blank, blank)])
 
     def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> list[Completion]:
         """One completion per draw, its ids stored; the same whatever the batch size."""
@@ -194,6 +197,11 @@ def _batches(
     """
     sizes = [copies * (len(prompt) + room) for prompt in prompts]
     return batches(sizes, _TOKENS_PER_GENERATE, most=most)
+
+
+def _values(resident: CausalLMResident) -> Callable[..., Tensor]:
+    """`score` with what is the same for all of a resident's models."""
+    return partial(score, pad=resident.pad, finish=resident.finish)
 
 
 def _repeated(

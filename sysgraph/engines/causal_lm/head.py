@@ -92,7 +92,8 @@ def finish_of(module: nn.Module) -> Finish | None:
     if len(seen) != 1 or seen[0].shape != logits.shape:
         return None
     raw = seen[0].float()
-    cap = getattr(module.config.get_text_config(), "final_logit_softcapping", None)  # type: ignore[union-attr, operator]
+    config: Any = module.config
+    cap = getattr(config.get_text_config(), "final_logit_softcapping", None) or 0.0
     factor = float((logits * raw).sum() / (raw * raw).sum())
 
     def scaled(raw: Tensor) -> Tensor:
@@ -147,5 +148,5 @@ def _before_head(module: nn.Module, hook: Callable[..., tuple[Any, ...]]) -> Ite
 
 
 def _vocabulary(head: nn.Module) -> int:
-    layer = head.get_base_layer() if isinstance(head, BaseTunerLayer) else head
+    layer: Any = head.get_base_layer() if isinstance(head, BaseTunerLayer) else head
     return int(layer.weight.shape[0])

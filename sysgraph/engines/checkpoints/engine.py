@@ -1,5 +1,7 @@
 """What the engines of checkpoints do alike: everything but how their models score and sample."""
 
+import contextlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +14,10 @@ from torch import Tensor, nn
 
 from sysgraph_schemas import Checkpoint
 
+from ...errors import InputError
 from ..base import Pass, Request, total
 from ..grouping import grouped
-from .memory import graph_bytes, pass_bytes
+from .memory import can_recompute, graph_bytes, pass_bytes, recomputed
 from .weights import Trainable, Weights, weights_of
 
 S = TypeVar("S", bound=Checkpoint)
@@ -54,7 +57,7 @@ class CheckpointEngine(ABC, Generic[S, R]):
     ) -> None:
         self._specs = dict(models)
         self._device = device
-        self._fits: dict[Hashable, float] = {}
+        self._fits: dict[str, float] = {}
         self._weights: dict[str, Weights[R]] = {}
         residents: dict[Hashable, R] = {}
         for name, spec in models.items():
@@ -74,11 +77,14 @@ class CheckpointEngine(ABC, Generic[S, R]):
         out = []
         for indices in grouped(requests, key):
             together = [requests[i] for i in indices]
-            weights = self._weights[together[0].model]
+            model = together[0].model
+            weights = self._weights[model]
+            recompute = gradients and self._specs[model].gradient_checkpointing
             for part in self._parts(weights, together, gradients):
                 rows = tuple(indices[i] for i in part.rows)
-                run = partial(_run, weights, reference, part.values)
-                out.append(Pass(rows, run, part.share))
+                run = partial(_run, weights, reference, part.values, recompute)
+                # Nothing may be switched on between a pass and its backward pass: not to be held.
+                out.append(Pass(rows, run, math.inf if recompute else part.share))
         return out
 
     def log_prob(self, requests: Sequence[Request], *, reference: bool) -> Tensor:
@@ -95,20 +101,35 @@ class CheckpointEngine(ABC, Generic[S, R]):
             gradients: their graphs fit into memory one at a time, see `_fitting`.
         """
 
-    def _fitting(self, weights: Weights[R], values: Values, size: Hashable = None) -> float:
-        """How many times the graph of `values` fits into one pass.
+    @abstractmethod
+    def _probe(self, model: str) -> Values:
+        """A little work of a model: always the same."""
 
-        It is measured once, and always on the same work: a resumed run cuts its passes as before.
+    def _fitting(self, model: str) -> float:
+        """How many times the graph of a model's probe fits into one pass.
 
-        Args:
-            size: tells other work under the same weights from this.
+        As the probe is always the same, a resumed run cuts its passes as before.
         """
-        key = (weights.key(reference=False), size)
-        if key not in self._fits:
-            module = weights.module(reference=False)
-            held = graph_bytes(module, lambda: values(module))
-            self._fits[key] = pass_bytes(self._device) / max(held, 1)
-        return self._fits[key]
+        if model not in self._fits:
+            weights, recompute = self._weights[model], self._specs[model].gradient_checkpointing
+            run = partial(_run, weights, False, self._probe(model), recompute)
+            held = graph_bytes(weights.module(reference=False), run)
+            self._fits[model] = pass_bytes(self._device) / max(held, 1)
+        return self._fits[model]
+
+    def _require_recomputing(self) -> None:
+        """Refuses `gradient_checkpointing` of models that do not have it.
+
+        Raises:
+            InputError: with the model's name.
+        """
+        for name, spec in self._specs.items():
+            module = self._weights[name].module(reference=False)
+            if spec.gradient_checkpointing and not can_recompute(module, self._probe(name)):
+                raise InputError(
+                    f"model {name!r}: {spec.id!r} has no gradient checkpointing, or one that "
+                    "changes what it computes: leave out `gradient_checkpointing`"
+                )
 
     def parameters(self, model: str) -> dict[str, nn.Parameter]:
         """What is trained of `model`, by module name; empty for a frozen one."""
@@ -127,5 +148,7 @@ class CheckpointEngine(ABC, Generic[S, R]):
         self._weights[model].load(folder)
 
 
-def _run(weights: Weights[R], reference: bool, values: Values) -> Tensor:
-    return values(weights.module(reference=reference))
+def _run(weights: Weights[R], reference: bool, values: Values, recompute: bool) -> Tensor:
+    module = weights.module(reference=reference)
+    with recomputed(module) if recompute else contextlib.nullcontext():
+        return values(module)

@@ -1,9 +1,13 @@
-"""How much of the work of a gradient one pass may take on: measured, not guessed."""
+"""What the graph of a pass keeps: how much of it fits, measured, and how to keep less."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 _ON_CPU = 512 * 2**20
 
@@ -33,3 +37,43 @@ def pass_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory) // 8
     return _ON_CPU
+
+
+@contextlib.contextmanager
+def recomputed(module: nn.Module) -> Iterator[None]:
+    """Passes of `module` keep a layer's input alone: its backward pass computes the layer again.
+
+    The backward pass must come before another adapter is switched on: it would compute under that.
+
+    transformers and diffusers mark the layers that can do so. Those of transformers do it in
+    training mode only, which here is theirs alone: what lies in them keeps its mode, and so no
+    dropout.
+    """
+    layers = _recomputable(module)
+    before = [(layer.training, layer.gradient_checkpointing) for layer in layers]
+    for layer in layers:
+        layer._gradient_checkpointing_func = partial(checkpoint, use_reentrant=False)
+        layer.training, layer.gradient_checkpointing = True, True
+    try:
+        yield
+    finally:
+        for layer, (training, enabled) in zip(layers, before, strict=True):
+            layer.training, layer.gradient_checkpointing = training, enabled
+
+
+def can_recompute(module: nn.Module, values: Callable[[nn.Module], Tensor]) -> bool:
+    """Whether passes are the same under `recomputed`: it has such layers, and they do as in others.
+
+    Args:
+        values: a little work of `module`.
+    """
+    if not _recomputable(module):
+        return False
+    with torch.enable_grad(), recomputed(module):
+        found = values(module).detach()
+    with torch.no_grad():
+        return torch.equal(found, values(module))
+
+
+def _recomputable(module: nn.Module) -> list[Any]:
+    return [layer for layer in module.modules() if hasattr(layer, "gradient_checkpointing")]

@@ -13,7 +13,7 @@ from ...errors import InputError
 from ..base import Context, Request
 from ..checkpoints.batching import TOKENS_PER_PASS, Ids, batches
 from ..checkpoints.chat import encode_chat
-from ..checkpoints.engine import ENCODED, CheckpointEngine, Part
+from ..checkpoints.engine import ENCODED, CheckpointEngine, Part, Values
 from ..checkpoints.weights import Weights
 from .labels import label_of
 from .resident import ClassifierResident
@@ -34,6 +34,7 @@ class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
     ) -> None:
         super().__init__(models, ClassifierResident, device=device, seed=seed)
         self._encoded = lru_cache(maxsize=ENCODED)(self._encode)
+        self._require_recomputing()
 
     def problem(self, request: Request) -> str | None:
         """Why `request` cannot be scored (no such label, beyond the window), or None."""
@@ -65,9 +66,7 @@ class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
         pad = weights.resident.pad
         budget = TOKENS_PER_PASS
         if gradients:
-            probe = [(pad or 0,) * _PROBE]
-            fitting = self._fitting(weights, partial(label_log_probs, rows=probe, pad=pad))
-            budget = min(budget, int(_PROBE * fitting))
+            budget = min(budget, int(_PROBE * self._fitting(requests[0].model)))
         # Without `pad`, one row each: such a model may look for a text's end by it.
         most = 1 if pad is None else None
         for batch in batches([len(row) for row in unique], budget, most=most):
@@ -79,6 +78,10 @@ class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
                 partial(_picked, rows=rows, pad=pad, at=[row for row, _ in picks], labels=labels),
                 len(rows) * max(map(len, rows)) / max(budget, 1),
             )
+
+    def _probe(self, model: str) -> Values:
+        pad = self._weights[model].resident.pad
+        return partial(label_log_probs, rows=[(0,) * _PROBE], pad=pad)
 
     def _label(self, request: Request) -> int:
         labels = self._weights[request.model].resident.labels

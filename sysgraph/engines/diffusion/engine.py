@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...objectives.diffusion import error_weights, log_likelihoods, noise_seeds
 from ...pictures import Picture
 from ..base import Draw, Request
-from ..checkpoints.engine import CheckpointEngine, Part
+from ..checkpoints.engine import CheckpointEngine, Part, Values
 from ..checkpoints.weights import Weights
 from ..grouping import grouped, in_groups
 from .generation import generate
@@ -43,6 +43,7 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
             name: _image_size(weights.resident, name, self._specs[name])
             for name, weights in self._weights.items()
         }
+        self._require_recomputing()
 
     def problem(self, request: Request) -> str | None:
         """Why `request` cannot be scored (no image, or one of another size), or None."""
@@ -133,8 +134,12 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
         most: int = max(1, _PIXELS_PER_PASS * factor**2 // (width * height))
         if not gradients:
             return most
-        values = partial(blank_error, resident=weights.resident, height=height, width=width)
-        return max(1, min(most, int(self._fitting(weights, values, (height, width)))))
+        return max(1, min(most, int(self._fitting(model))))
+
+    def _probe(self, model: str) -> Values:
+        height, width = self._sizes[model]
+        resident = self._weights[model].resident
+        return partial(blank_error, resident=resident, height=height, width=width)
 
     def _noise(self, request: Request) -> tuple[int, ...]:
         """The seeds of the request's draws."""
