@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,8 @@ from sysgraph_compiler import Program
 
 from . import choices
 from .device import default_device
-from .engines import Draw, Engine, Prompted, Request, Sampler, Search, Searcher, engine_of
+from .engines import Draw, Engine, Pass, Prompted, Request, Sampler, Search, Searcher, engine_of
+from .engines.base import total
 from .engines.grouping import grouped, in_groups
 from .errors import InputError
 from .identity import (
@@ -81,14 +83,22 @@ class Models:
         """Log p(value | context) of each request: [len(flat)], nats, float32."""
         return choices.scored(flat, lambda each: self._score(each, reference=reference))
 
-    def _score(self, flat: Sequence[Request], *, reference: bool) -> Tensor:
-        out = torch.zeros(len(flat), device=self.device)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not reference):
-            for indices in grouped(flat, lambda request: id(self._engines[request.model])):
-                engine = self._engines[flat[indices[0]].model]
-                values = engine.log_prob([flat[i] for i in indices], reference=reference)
-                out = out.index_copy(0, torch.tensor(indices, device=self.device), values)
+    def passes(
+        self, flat: Sequence[Request], *, reference: bool = False, gradients: bool = False
+    ) -> list[Pass]:
+        """What gives the log p of requests, options as they are: see `Engine.passes`."""
+        out = []
+        for indices in grouped(flat, lambda request: id(self._engines[request.model])):
+            engine = self._engines[flat[indices[0]].model]
+            found = engine.passes(
+                [flat[i] for i in indices], reference=reference, gradients=gradients
+            )
+            out += [replace(one, rows=tuple(indices[r] for r in one.rows)) for one in found]
         return out
+
+    def _score(self, flat: Sequence[Request], *, reference: bool) -> Tensor:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not reference):
+            return total(self.passes(flat, reference=reference), len(flat), self.device)
 
     def search(self, searches: Sequence[Search]) -> list[list[Completion]]:
         """The texts that (diverse) beam searches find under the policy: see `Searcher.search`.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from importlib import import_module
 
-from .base import Draw, Engine, Prompted, Request, Sampler, Search, Searcher
+from .base import Draw, Engine, Pass, Prompted, Request, Sampler, Search, Searcher
 
 # Imported when a system has a model of the kind: transformers alone takes seconds.
 _ENGINES = {
@@ -21,4 +21,14 @@ def engine_of(kind: str) -> Callable[..., Engine]:
     return engine
 
 
-__all__ = ["Draw", "Engine", "Prompted", "Request", "Sampler", "Search", "Searcher", "engine_of"]
+__all__ = [
+    "Draw",
+    "Engine",
+    "Pass",
+    "Prompted",
+    "Request",
+    "Sampler",
+    "Search",
+    "Searcher",
+    "engine_of",
+]

@@ -5,11 +5,12 @@ share weights) happens behind these methods and never shows in an objective.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
@@ -100,6 +101,31 @@ class Search:
             )
 
 
+@dataclass(frozen=True)
+class Pass:
+    """A part of scoring that runs at once: one forward pass of one model.
+
+    Args:
+        rows: what each value is of, as an index into the requests that were asked about. The log p
+            of a request is the sum of all values of it, in all passes.
+        run: gives the values, [len(rows)], nats, float32, with a graph where gradients are enabled.
+            It may be called again, and gives the same.
+        share: of the memory that one pass's graph may take, how much this one's does.
+    """
+
+    rows: tuple[int, ...]
+    run: Callable[[], Tensor]
+    share: float = 0.0
+
+
+def total(passes: Sequence[Pass], count: int, device: torch.device) -> Tensor:
+    """Log p of each of `count` requests, from the passes of all of them: [count], nats, float32."""
+    out = torch.zeros(count, device=device)
+    for one in passes:
+        out = out.index_add(0, torch.tensor(one.rows, device=device), one.run())
+    return out
+
+
 class Engine(Protocol):
     """All models of one kind, resident on one device: scored and trained.
 
@@ -118,8 +144,14 @@ class Engine(Protocol):
         """Number of tokens of the value that are scored, its end-of-sequence token included."""
         ...
 
-    def log_prob(self, requests: Sequence[Request], *, reference: bool) -> Tensor:
-        """Log p(value | context), [len(requests)], nats, summed over tokens, float32."""
+    def passes(
+        self, requests: Sequence[Request], *, reference: bool, gradients: bool = False
+    ) -> list[Pass]:
+        """What gives log p(value | context), nats, summed over tokens, of each request.
+
+        Args:
+            gradients: cut the work into passes whose graphs fit into memory.
+        """
         ...
 
     def parameters(self, model: str) -> dict[str, nn.Parameter]:

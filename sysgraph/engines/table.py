@@ -14,7 +14,7 @@ from sysgraph_schemas.suggest import suggestion
 
 from ..errors import InputError, RunError
 from ..trace import Completion
-from .base import Context, Draw, Request, Search
+from .base import Context, Draw, Pass, Request, Search
 from .digest import digest_of
 from .picking import pick
 from .seeding import uniforms
@@ -53,10 +53,18 @@ class TableEngine:
         """1: a value is one outcome."""
         return 1
 
-    def log_prob(self, requests: Sequence[Request], *, reference: bool) -> Tensor:
-        """[len(requests)], nats, float32; computed in float64."""
-        out = [self._log_probs(r.model, r.context, reference)[self._index(r)] for r in requests]
-        return torch.stack(out).float() if out else torch.empty(0)
+    def passes(
+        self, requests: Sequence[Request], *, reference: bool, gradients: bool = False
+    ) -> list[Pass]:
+        """One: a table is small. Computed in float64."""
+
+        def values() -> Tensor:
+            found = [
+                self._log_probs(r.model, r.context, reference)[self._index(r)] for r in requests
+            ]
+            return torch.stack(found).float()
+
+        return [Pass(tuple(range(len(requests))), values)] if requests else []
 
     @torch.no_grad()
     def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> list[Completion]:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from sysgraph_schemas import Fit
 
+from ..choices import Score
 from ..engines import Request
 from ..objectives import chosen_nll, direct_loss, log_ratios, node_losses
 from ..system import System
@@ -96,16 +97,22 @@ class Batch:
 
 
 def pair_losses(
-    system: System, table: PairTable, visits: Sequence[int], reference: Tensor, fit: Fit
+    system: System,
+    table: PairTable,
+    visits: Sequence[int],
+    reference: Tensor,
+    fit: Fit,
+    score: Score | None = None,
 ) -> tuple[Tensor, Totals]:
     """The losses of `visits` of `table`, none of which has gaps, [B], and their metrics.
 
     Args:
+        score: gives the policy's log p; default: the system, with one graph of all.
         reference: [R + 1] the reference's log p of every request of the table, 0 at R.
     """
     batch = Batch(table, visits)
     renewed = system.score(batch.renewed, reference=True)
-    terms = batch.terms(system.score(batch.requests), reference, renewed)
+    terms = batch.terms((score or system.score)(batch.requests), reference, renewed)
     losses, nll = observed_losses(terms, fit)
     with torch.no_grad():
         columns = observed_columns(table.terms, losses, nll, terms, fit)

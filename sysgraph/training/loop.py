@@ -12,6 +12,7 @@ from ..engines.seeding import derive
 from ..errors import RunError
 from ..progress import Reporter
 from ..system import System
+from .adjoint import Adjoint
 from .batches import batch_visits, chunks, visits_drawn
 from .checkpoint import State, flatten
 from .evidence import Evidence
@@ -60,7 +61,7 @@ class Loop:
         metrics: MetricsFile,
         reporter: Reporter,
     ) -> None:
-        self._workers, self._fit = workers, system.program.fit
+        self._system, self._workers, self._fit = system, workers, system.program.fit
         self._number = number
         self._optimization, self._evidence = optimization, evidence
         self._metrics, self._reporter = metrics, reporter
@@ -135,10 +136,13 @@ class Loop:
         share = _split(mine, fit.gradient_accumulation_steps) or [[]]
         parts = []
         for micro in share:
+            adjoint = Adjoint(self._system)
             with workers.accelerator.autocast():
-                losses, totals = self._train.losses(micro)
+                losses, totals = self._train.losses(micro, adjoint.score)
             if losses.requires_grad:  # not if every trained term of these pairs cancels
                 workers.accelerator.backward(losses.sum() / fit.batch_size)
+                with workers.accelerator.autocast():
+                    adjoint.backward()
             parts.append(totals)
         totals = sum(parts[1:], parts[0])
         try:

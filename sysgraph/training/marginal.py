@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from ..choices import Score
 from ..latent import Drawn
 from ..objectives import (
     covered_mass,
@@ -47,6 +48,7 @@ def marginal_losses(
     reference: Tensor,
     drawn: Mapping[int, Drawn],
     remembered: Remembered,
+    score: Score | None = None,
 ) -> tuple[Tensor, Totals]:
     """The losses of `visits` of `table`, [B], and their metrics.
 
@@ -54,6 +56,7 @@ def marginal_losses(
         reference: [R + 1] the reference's log p of every request of the table, 0 at R.
         drawn: the trajectories of each row with gaps.
         remembered: scores what no step changes.
+        score: gives the policy's log p; default: the system, with one graph of all.
     """
     rows = [visit % len(table) for visit in visits]
     whole = [i for i, row in enumerate(rows) if table.gaps[row] is None]
@@ -61,7 +64,7 @@ def marginal_losses(
     batch = Batch(table, visits)
     sums = Summands(system, table, [rows[i] for i in summed], drawn)
     renewed = system.score(batch.renewed, reference=True)
-    values = system.score([*batch.requests, *sums.trained])
+    values = (score or system.score)([*batch.requests, *sums.trained])
     terms = batch.terms(values[: len(batch.requests)], reference, renewed)
     order = torch.tensor([*whole, *summed], dtype=torch.long, device=values.device)
     losses, totals = _whole(system, table, terms.of(order[: len(whole)]))

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..choices import Score
 from ..engines.seeding import derive
 from ..latent import Drawn, Job, Sampler, Trajectory
 from ..progress import Reporter
@@ -86,15 +87,20 @@ class Objective:
                 kept = self._sampler.select(self._jobs(chunk), [pools[row] for row in chunk])
             self._drawn.update(zip(chunk, kept, strict=True))
 
-    def losses(self, visits: Sequence[int]) -> tuple[Tensor, Totals]:
-        """The losses of `visits`, [B], and their metrics."""
+    def losses(self, visits: Sequence[int], score: Score | None = None) -> tuple[Tensor, Totals]:
+        """The losses of `visits`, [B], and their metrics.
+
+        Args:
+            score: gives the policy's log p of requests; default: the system, with one graph of all.
+        """
+        system = self._system
         if self.table.has_gaps:
+            drawn, remembered = self._drawn, self._remembered
             return marginal_losses(
-                self._system, self.table, visits, self._reference, self._drawn, self._remembered
+                system, self.table, visits, self._reference, drawn, remembered, score
             )
-        return pair_losses(
-            self._system, self.table, visits, self._reference, self._system.program.fit
-        )
+        fit = system.program.fit
+        return pair_losses(system, self.table, visits, self._reference, fit, score)
 
     def culprit(self, visits: Sequence[int]) -> str:
         """Which of `visits` is not finite, of all processes' together: pair, node and model.

@@ -11,9 +11,11 @@ Snapshot = dict[str, dict[str, Tensor]]
 
 
 def copy_of(weights: Weights) -> Snapshot:
-    """A detached copy of every weight."""
+    """A copy of every weight in the CPU's memory: it is only there to be put back."""
     return {
-        model: {name: parameter.detach().clone() for name, parameter in parameters.items()}
+        model: {
+            name: parameter.detach().to("cpu", copy=True) for name, parameter in parameters.items()
+        }
         for model, parameters in weights.items()
     }
 

@@ -18,8 +18,8 @@ from transformers import (
 
 from sysgraph import Completion, InputError, Program, System, Trace
 from sysgraph.engines import Request
-from sysgraph.engines.causal_lm import scoring
-from sysgraph.engines.causal_lm.tokens import Encoded
+from sysgraph.engines.causal_lm import engine as lm_engine
+from sysgraph.engines.checkpoints.batching import batches
 
 MakeProgram = Callable[..., Program]
 MakeTrace = Callable[..., Trace]
@@ -87,7 +87,7 @@ def test_order_duplicates_and_passes_change_nothing(
     picks = [random.Random(0).randrange(len(ROWS)) for _ in range(11)]
     wanted = torch.tensor([expected[i] for i in picks])
     for tokens in (1, 60, 10_000):  # every row alone; some together; all together
-        monkeypatch.setattr(scoring, "TOKENS_PER_PASS", tokens)
+        monkeypatch.setattr(lm_engine, "TOKENS_PER_PASS", tokens)
         found = scores(program, requests([ROWS[i] for i in picks]))
         torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-4)
 
@@ -95,7 +95,7 @@ def test_order_duplicates_and_passes_change_nothing(
 def test_equal_requests_run_once(
     one_node: MakeProgram, plain_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scoring, "TOKENS_PER_PASS", 1)
+    monkeypatch.setattr(lm_engine, "TOKENS_PER_PASS", 1)
     system = System(one_node(plain_folder), device="cpu")
     calls = []
     module = system._engines["ada"]._weights["ada"].module(reference=False)
@@ -271,12 +271,10 @@ def test_the_window_counts_prompt_and_completion(
         system.log_prob([fits, too_long])
 
 
-def test_passes_hold_every_row_once_within_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "TOKENS_PER_PASS", 40)
+def test_passes_hold_every_row_once_within_their_size() -> None:
     rng = random.Random(1)
-    rows = [Encoded((1,) * rng.randrange(1, 30), (2,) * rng.randrange(1, 30)) for _ in range(50)]
-    batches = list(scoring.passes(rows, is_padded=True))
-    assert sorted(itertools.chain(*batches)) == list(range(50))
-    for batch in batches:
-        width = max(len(rows[i].prompt) + len(rows[i].completion) for i in batch)
-        assert len(batch) == 1 or len(batch) * width <= 40
+    sizes = [rng.randrange(2, 60) for _ in range(50)]
+    found = list(batches(sizes, 40))
+    assert sorted(itertools.chain(*found)) == list(range(50))
+    for batch in found:
+        assert len(batch) == 1 or len(batch) * max(sizes[i] for i in batch) <= 40

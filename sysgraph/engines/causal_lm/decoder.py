@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...errors import RunError
 from ..checkpoints.batching import Ids, padded
-from .scoring import head_only_at
+from .head import head_only_at
 
 _CACHES = ("past_key_values", "cache_params", "state")
 """What transformers calls a cache, of its inputs and its outputs: of attention, Mamba, RWKV."""

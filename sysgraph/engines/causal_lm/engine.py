@@ -2,9 +2,9 @@
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +14,11 @@ from sysgraph_schemas import CausalLM
 from ...errors import InputError, RunError
 from ...trace import Completion
 from ..base import Context, Draw, Request, Search
-from ..checkpoints.batching import Ids, batches
-from ..checkpoints.engine import ENCODED, CheckpointEngine
+from ..checkpoints.batching import TOKENS_PER_PASS, Ids, batches
+from ..checkpoints.engine import ENCODED, CheckpointEngine, Part, Values
 from ..checkpoints.prompt_check import changed_turns, prompt_oddities
 from ..checkpoints.vocabulary import require_known
+from ..checkpoints.weights import Weights
 from ..grouping import in_groups
 from ..picking import pick
 from .beam import beam_search
@@ -25,11 +26,13 @@ from .beam_settings import BeamSettings
 from .decoder import NotFinite, Way
 from .generation import generate
 from .resident import CausalLMResident
-from .scoring import passes, score
+from .scoring import score
 from .tokens import Encoded, decode, encode, encode_prompt
 
 # Tokens in flight (prompt and completion, padded) in one call of `generate` or `beam_search`.
 _TOKENS_PER_GENERATE = 32_768
+_PROBE = 16
+"""Tokens of a prompt and of a completion on which the memory of a graph is measured."""
 
 
 class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
@@ -38,6 +41,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
     def __init__(self, models: Mapping[str, CausalLM], *, device: torch.device, seed: int) -> None:
         super().__init__(models, CausalLMResident, device=device, seed=seed)
         self._encoded = lru_cache(maxsize=ENCODED)(self._encode)
+        self._require_recomputing()
 
     def problem(self, request: Request) -> str | None:
         """Why `request` cannot be scored (nothing to start from, beyond the window), or None."""
@@ -69,21 +73,35 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         """Number of completion tokens, the end-of-sequence token included."""
         return len(self._encoded(request).completion)
 
-    def _score(
-        self, module: nn.Module, resident: CausalLMResident, requests: Sequence[Request]
-    ) -> Iterator[tuple[list[int], Tensor]]:
-        """Log p, summed over completion tokens, by forward pass; equal rows are run once."""
+    def _parts(
+        self, weights: Weights[CausalLMResident], requests: Sequence[Request], gradients: bool
+    ) -> Iterator[Part]:
+        """Log p, summed over completion tokens; equal rows are run once."""
         # Models that share weights but not tokenizers do not exist: one resident has one tokenizer,
         # so rows with equal ids are equal requests, whichever model they name.
         where: dict[Encoded, list[int]] = defaultdict(list)
         for index, request in enumerate(requests):
             where[self._encoded(request)].append(index)
         unique = list(where)
-        for batch in passes(unique, is_padded=resident.habits.pads_right):
-            values = score(module, [unique[i] for i in batch])
-            copies = [where[unique[i]] for i in batch]
-            repeats = torch.tensor([len(c) for c in copies], device=values.device)
-            yield [i for c in copies for i in c], values.repeat_interleave(repeats)
+        values = partial(score, finish=weights.resident.finish)
+        budget = TOKENS_PER_PASS
+        if gradients:
+            budget = min(budget, int(2 * _PROBE * self._fitting(requests[0].model)))
+        sizes = [len(row.prompt) + len(row.completion) for row in unique]
+        for batch in batches(sizes, budget, is_padded=weights.resident.habits.pads_right):
+            rows = [unique[i] for i in batch]
+            tokens = len(rows) * max(sizes[i] for i in batch)
+            copies = [where[row] for row in rows]
+            yield Part(
+                [index for several in copies for index in several],
+                partial(_repeated, values, rows, [len(c) for c in copies]),
+                tokens / max(budget, 1),
+            )
+
+    def _probe(self, model: str) -> Values:
+        blank = (0,) * _PROBE
+        finish = self._weights[model].resident.finish
+        return partial(score, rows=[Encoded(blank, blank)], finish=finish)
 
     def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> list[Completion]:
         """One completion per draw, its ids stored; the same to rounding whatever the batch size."""
@@ -216,3 +234,11 @@ def _batches(
     """
     sizes = [copies * (len(prompt) + room) for prompt in prompts]
     return batches(sizes, _TOKENS_PER_GENERATE, most=most, is_padded=way.padded)
+
+
+def _repeated(
+    values: Callable[..., Tensor], rows: Sequence[Encoded], counts: Sequence[int], module: nn.Module
+) -> Tensor:
+    """The value of each row, as often as it counts: [sum of counts]."""
+    found = values(module, rows)
+    return found.repeat_interleave(torch.tensor(counts, device=found.device))

@@ -13,6 +13,7 @@ from ..checkpoints.loading import Loaded
 from ..checkpoints.resident import Resident
 from ..checkpoints.turns import finished_turn
 from ..checkpoints.vocabulary import vocabulary
+from .head import finish_of
 from .probe import probe
 
 
@@ -43,6 +44,7 @@ class CausalLMResident(Resident):
             self.habits = probe(self.base, self.vocabulary)
         except InputError as error:
             raise InputError(f"model id {spec.id!r}: {error}") from error
+        self.finish = finish_of(self.base)
         self.ends = _ends(self._generation_config, end, self._turn_end())
         pad = self.tokenizer.pad_token_id
         has_pad = pad is not None and pad < self.vocabulary and pad not in self.ends

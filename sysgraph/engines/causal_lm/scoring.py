@@ -1,33 +1,22 @@
 """Log-probabilities of completions under a causal LM."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from ..checkpoints.batching import TOKENS_PER_PASS, batches, padded
+from ..checkpoints.batching import padded
+from .head import Finish, head_log_probs, head_only_at, hidden_states_at, token_log_probs
 from .tokens import Encoded
 
 
-def token_log_probs(logits: Tensor, targets: Tensor) -> Tensor:
-    """Log p of each target: [N], nats, float32.
-
-    Args:
-        logits: [N, V], any float type.
-        targets: [N] token ids.
-    """
-    logits = logits.float()
-    return logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(-1)
-
-
-def score(module: nn.Module, rows: Sequence[Encoded]) -> Tensor:
+def score(module: nn.Module, rows: Sequence[Encoded], *, finish: Finish | None = None) -> Tensor:
     """Log p(completion | prompt) of each row in one forward pass: [B], nats, float32.
 
     Args:
         module: a causal LM of transformers, with or without a peft adapter.
         rows: at least one; every prompt has a token, since the first one is predicted by nothing.
+        finish: see `finish_of`; None: all scored positions' logits exist at once.
     """
     ids = [row.prompt + row.completion for row in rows]
     tokens, mask = padded(ids, next(module.parameters()).device)  # (B, T)
@@ -38,32 +27,14 @@ def score(module: nn.Module, rows: Sequence[Encoded]) -> Tensor:
         dtype=torch.long,
         device=tokens.device,
     )
-    with head_only_at(module, flat - 1):
-        logits = module(input_ids=tokens, attention_mask=mask, use_cache=False).logits  # (1, N, V)
-    log_probs = token_log_probs(logits[0], tokens.flatten()[flat])
+    targets = tokens.flatten()[flat]
+    inputs = {"input_ids": tokens, "attention_mask": mask, "use_cache": False}
+    if finish is None:
+        with head_only_at(module, flat - 1):
+            log_probs = token_log_probs(module(**inputs).logits[0], targets)
+    else:
+        with hidden_states_at(module, flat - 1) as seen:
+            module(**inputs)
+        head = module.get_output_embeddings()  # type: ignore[operator]
+        log_probs = head_log_probs(head, finish, seen[0], targets)
     return log_probs.new_zeros(tokens.numel()).index_copy(0, flat, log_probs).view_as(tokens).sum(1)
-
-
-@contextlib.contextmanager
-def head_only_at(module: nn.Module, flat: Tensor) -> Iterator[None]:
-    """Lets the output layer see only the positions `flat` [N] of [B * T], as one row: [1, N, H].
-
-    With vocabularies of 100,000s the output layer can cost more than all the others, and nearly all
-    its memory; `logits_to_keep` saves only what is left of the shortest prompt, on models that
-    have it.
-    """
-
-    def select(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (args[0].flatten(0, 1)[flat][None], *args[1:])
-
-    handle = module.get_output_embeddings().register_forward_pre_hook(select)  # type: ignore[operator]
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-def passes(rows: Sequence[Encoded], *, is_padded: bool) -> Iterator[list[int]]:
-    """Indices of `rows` by forward pass: of any lengths side by side, or of one."""
-    sizes = [len(row.prompt) + len(row.completion) for row in rows]
-    return batches(sizes, TOKENS_PER_PASS, is_padded=is_padded)

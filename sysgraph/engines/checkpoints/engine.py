@@ -1,7 +1,11 @@
 """What the engines of checkpoints do alike: everything but how their models score and sample."""
 
+import contextlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -10,15 +14,29 @@ from torch import Tensor, nn
 
 from sysgraph_schemas import Checkpoint
 
-from ..base import Request
+from ...errors import InputError
+from ..base import Pass, Request, total
 from ..grouping import grouped
+from .memory import can_recompute, graph_bytes, pass_bytes, recomputed
 from .weights import Trainable, Weights, weights_of
 
 S = TypeVar("S", bound=Checkpoint)
 R = TypeVar("R", bound=Trainable)
+Values = Callable[[nn.Module], Tensor]
+"""What a forward pass of a module gives."""
+
 
 ENCODED = 50_000
 """Texts whose token ids an engine keeps: each step needs them again. About 40 bytes a token."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A `Pass` before it is said under which weights `values` runs."""
+
+    rows: Sequence[int]
+    values: Values
+    share: float = 0.0
 
 
 class CheckpointEngine(ABC, Generic[S, R]):
@@ -38,6 +56,8 @@ class CheckpointEngine(ABC, Generic[S, R]):
         seed: int,
     ) -> None:
         self._specs = dict(models)
+        self._device = device
+        self._fits: dict[str, float] = {}
         self._weights: dict[str, Weights[R]] = {}
         residents: dict[Hashable, R] = {}
         for name, spec in models.items():
@@ -46,31 +66,70 @@ class CheckpointEngine(ABC, Generic[S, R]):
                 residents[key] = resident(spec, device)
             self._weights[name] = weights_of(residents[key], name, spec, seed)
 
-    def log_prob(self, requests: Sequence[Request], *, reference: bool) -> Tensor:
-        """[len(requests)], nats, float32; requests that run under the same weights run together."""
+    def passes(
+        self, requests: Sequence[Request], *, reference: bool, gradients: bool = False
+    ) -> list[Pass]:
+        """Passes of requests that run under the same weights, which each pass switches to."""
 
         def key(request: Request) -> Hashable:
             return self._weights[request.model].key(reference=reference)
 
-        parts: list[Tensor] = []
-        order: list[int] = []
+        out = []
         for indices in grouped(requests, key):
-            weights = self._weights[requests[indices[0]].model]
-            module = weights.module(reference=reference)
             together = [requests[i] for i in indices]
-            for where, values in self._score(module, weights.resident, together):
-                parts.append(values)
-                order.extend(indices[i] for i in where)
-        if not parts:
-            return torch.empty(0)
-        back = torch.tensor(order, device=parts[0].device).argsort()
-        return torch.cat(parts)[back]
+            model = together[0].model
+            weights = self._weights[model]
+            recompute = gradients and self._specs[model].gradient_checkpointing
+            for part in self._parts(weights, together, gradients):
+                rows = tuple(indices[i] for i in part.rows)
+                run = partial(_run, weights, reference, part.values, recompute)
+                # Nothing may be switched on between a pass and its backward pass: not to be held.
+                out.append(Pass(rows, run, math.inf if recompute else part.share))
+        return out
+
+    def log_prob(self, requests: Sequence[Request], *, reference: bool) -> Tensor:
+        """[len(requests)], nats, float32."""
+        return total(self.passes(requests, reference=reference), len(requests), self._device)
 
     @abstractmethod
-    def _score(
-        self, module: nn.Module, resident: R, requests: Sequence[Request]
-    ) -> Iterator[tuple[list[int], Tensor]]:
-        """Log-probabilities under `module` in parts: indices into `requests`, and their values."""
+    def _parts(
+        self, weights: Weights[R], requests: Sequence[Request], gradients: bool
+    ) -> Iterator[Part]:
+        """What the forward passes give of requests that run under the same weights.
+
+        Args:
+            gradients: their graphs fit into memory one at a time, see `_fitting`.
+        """
+
+    @abstractmethod
+    def _probe(self, model: str) -> Values:
+        """A little work of a model: always the same."""
+
+    def _fitting(self, model: str) -> float:
+        """How many times the graph of a model's probe fits into one pass.
+
+        As the probe is always the same, a resumed run cuts its passes as before.
+        """
+        if model not in self._fits:
+            weights, recompute = self._weights[model], self._specs[model].gradient_checkpointing
+            run = partial(_run, weights, False, self._probe(model), recompute)
+            held = graph_bytes(weights.module(reference=False), run)
+            self._fits[model] = pass_bytes(self._device) / max(held, 1)
+        return self._fits[model]
+
+    def _require_recomputing(self) -> None:
+        """Refuses `gradient_checkpointing` of models that do not have it.
+
+        Raises:
+            InputError: with the model's name.
+        """
+        for name, spec in self._specs.items():
+            module = self._weights[name].module(reference=False)
+            if spec.gradient_checkpointing and not can_recompute(module, self._probe(name)):
+                raise InputError(
+                    f"model {name!r}: {spec.id!r} has no gradient checkpointing, or one that "
+                    "changes what it computes: leave out `gradient_checkpointing`"
+                )
 
     def parameters(self, model: str) -> dict[str, nn.Parameter]:
         """What is trained of `model`, by module name; empty for a frozen one."""
@@ -91,3 +150,9 @@ class CheckpointEngine(ABC, Generic[S, R]):
     def load(self, model: str, folder: Path) -> None:
         """Reads what `save` wrote, or raises InputError and changes nothing."""
         self._weights[model].load(folder)
+
+
+def _run(weights: Weights[R], reference: bool, values: Values, recompute: bool) -> Tensor:
+    module = weights.module(reference=reference)
+    with recomputed(module) if recompute else contextlib.nullcontext():
+        return values(module)

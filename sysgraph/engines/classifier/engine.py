@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor, nn
@@ -12,15 +12,19 @@ from sysgraph_schemas import Classifier
 from ...errors import InputError
 from ...progress import Reporter
 from ..base import Context, Request
-from ..checkpoints.batching import Ids
+from ..checkpoints.batching import TOKENS_PER_PASS, Ids, batches
 from ..checkpoints.chat import encode_chat
 from ..checkpoints.completeness import listed
-from ..checkpoints.engine import ENCODED, CheckpointEngine
+from ..checkpoints.engine import ENCODED, CheckpointEngine, Part, Values
 from ..checkpoints.prompt_check import prompt_oddities
 from ..checkpoints.vocabulary import require_known
+from ..checkpoints.weights import Weights
 from .labels import label_of
 from .resident import ClassifierResident
-from .scoring import label_log_probs, passes
+from .scoring import label_log_probs
+
+_PROBE = 32
+"""Tokens of a text on which the memory of a graph is measured."""
 
 
 class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
@@ -36,6 +40,7 @@ class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
         for name, spec in models.items():
             _check_head(name, spec, self._weights[name].resident.fresh)
         self._encoded = lru_cache(maxsize=ENCODED)(self._encode)
+        self._require_recomputing()
 
     def problem(self, request: Request) -> str | None:
         """Why `request` cannot be scored (no such label or token, too long), or None."""
@@ -61,23 +66,33 @@ class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
         """1: a value is one label."""
         return 1
 
-    def _score(
-        self, module: nn.Module, resident: ClassifierResident, requests: Sequence[Request]
-    ) -> Iterator[tuple[list[int], Tensor]]:
-        """Log p(label | text) by forward pass; each text is run once."""
+    def _parts(
+        self, weights: Weights[ClassifierResident], requests: Sequence[Request], gradients: bool
+    ) -> Iterator[Part]:
+        """Log p(label | text); each text is run once."""
         where: dict[Ids, list[int]] = defaultdict(list)
         for index, request in enumerate(requests):
             where[self._encoded(request.model, request.context)].append(index)
-        unique, pad = list(where), resident.habits.pad
-        for batch in passes(unique, pad=pad):
-            table = label_log_probs(module, [unique[i] for i in batch], pad=pad)  # (B, L)
-            picks = [(row, index) for row, i in enumerate(batch) for index in where[unique[i]]]
-            rows = torch.tensor([row for row, _ in picks], device=table.device)
+        unique, pad = list(where), weights.resident.habits.pad
+        budget = TOKENS_PER_PASS
+        if gradients:
+            budget = min(budget, int(_PROBE * self._fitting(requests[0].model)))
+        most = 1 if pad is None else None  # without a pad, one row each
+        for batch in batches([len(row) for row in unique], budget, most=most):
+            rows = [unique[i] for i in batch]
+            picks = [(row, index) for row, text in enumerate(rows) for index in where[text]]
             labels = [self._label(requests[index]) for _, index in picks]
-            yield (
+            yield Part(
                 [index for _, index in picks],
-                table[rows, torch.tensor(labels, device=table.device)],
+                partial(_picked, rows=rows, pad=pad, at=[row for row, _ in picks], labels=labels),
+                len(rows) * max(map(len, rows)) / max(budget, 1),
             )
+
+    def _probe(self, model: str) -> Values:
+        habits = self._weights[model].resident.habits
+        token = 1 if habits.pad == 0 else 0
+        row = (*(token,) * (_PROBE - 1), token if habits.end is None else habits.end)
+        return partial(label_log_probs, rows=[row], pad=habits.pad)
 
     def _label(self, request: Request) -> int:
         labels = self._weights[request.model].resident.labels
@@ -118,3 +133,16 @@ def _check_head(name: str, spec: Classifier, fresh: Sequence[str]) -> None:
         f"warning: model {name!r} starts with a head of random numbers: {spec.id!r} lacks "
         f"{listed(fresh)}"
     )
+
+
+def _picked(
+    module: nn.Module,
+    *,
+    rows: Sequence[Ids],
+    pad: int | None,
+    at: Sequence[int],
+    labels: Sequence[int],
+) -> Tensor:
+    """Log p of `labels`, each of the text `at` its place: [len(labels)]."""
+    table = label_log_probs(module, rows, pad=pad)  # (B, L)
+    return table[torch.tensor(at, device=table.device), torch.tensor(labels, device=table.device)]

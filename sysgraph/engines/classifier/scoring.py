@@ -1,10 +1,10 @@
 """Log-probabilities of labels under a sequence classifier."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ..checkpoints.batching import TOKENS_PER_PASS, Ids, batches, padded
+from ..checkpoints.batching import Ids, padded
 
 
 def label_log_probs(module: nn.Module, rows: Sequence[Ids], *, pad: int | None) -> Tensor:
@@ -18,11 +18,3 @@ def label_log_probs(module: nn.Module, rows: Sequence[Ids], *, pad: int | None) 
     tokens, mask = padded(rows, next(module.parameters()).device, pad=pad or 0)
     logits: Tensor = module(input_ids=tokens, attention_mask=mask).logits
     return logits.float().log_softmax(-1)
-
-
-def passes(rows: Sequence[Ids], *, pad: int | None) -> Iterator[list[int]]:
-    """Indices of `rows` by forward pass.
-
-    Without `pad`, one row each.
-    """
-    return batches([len(row) for row in rows], TOKENS_PER_PASS, most=1 if pad is None else None)

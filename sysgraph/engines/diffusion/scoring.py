@@ -1,6 +1,6 @@
 """The denoising errors of images under a UNet."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,9 +12,6 @@ from ...objectives.diffusion import noised, squared_errors, target, timesteps_of
 from ...pictures import Picture
 from .noise import normals
 from .resident import Resident
-
-# Latent pixels in one forward pass: 16 images of Stable Diffusion 1.5, 4 of XL.
-_PIXELS_PER_PASS = 16 * 64 * 64
 
 
 class Row(NamedTuple):
@@ -45,27 +42,34 @@ def errors(
         rows: at least one; all images have one size.
         reduction: over an image's numbers.
     """
-    parts = []
-    for batch in _passes(rows, resident.autoencoder.factor):
-        latents = resident.latents([row.picture for row in batch])  # (b, C, H, W), CPU
-        noise = normals([row.seed for row in batch], latents.shape[1:])
-        steps = torch.tensor([row.timestep for row in batch])
-        alpha_bar = resident.schedule.alpha_bars[steps]
-        wanted = target(latents, noise, alpha_bar, resident.schedule.prediction)
-        condition = resident.text.encode([row.caption for row in batch])
-        width, height = batch[0].picture.size
-        predicted = module(
-            noised(latents, noise, alpha_bar).to(condition.embeds),
-            steps.to(resident.device),
-            encoder_hidden_states=condition.embeds,
-            added_cond_kwargs=condition.added(height, width),
-        ).sample
-        parts.append(squared_errors(predicted, wanted.to(resident.device), reduction))
-    return torch.cat(parts)
+    latents = resident.latents([row.picture for row in rows])  # (B, C, H, W), CPU
+    noise = normals([row.seed for row in rows], latents.shape[1:])
+    steps = torch.tensor([row.timestep for row in rows])
+    alpha_bar = resident.schedule.alpha_bars[steps]
+    wanted = target(latents, noise, alpha_bar, resident.schedule.prediction)
+    captions = [row.caption for row in rows]
+    predicted = _predicted(module, resident, noised(latents, noise, alpha_bar), steps, captions)
+    return squared_errors(predicted, wanted.to(resident.device), reduction)
 
 
-def _passes(rows: Sequence[Row], factor: int) -> Iterator[Sequence[Row]]:
-    width, height = rows[0].picture.size
-    size = max(1, _PIXELS_PER_PASS * factor**2 // (width * height))
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
+def blank_error(module: nn.Module, *, resident: Resident, height: int, width: int) -> Tensor:
+    """The work of one row, without an image: [1]."""
+    latents = torch.zeros(1, *resident.autoencoder.shape(width, height))
+    predicted = _predicted(module, resident, latents, torch.zeros(1, dtype=torch.long), [""])
+    return squared_errors(predicted, torch.zeros_like(predicted), "mean")
+
+
+def _predicted(
+    module: nn.Module, resident: Resident, latents: Tensor, steps: Tensor, captions: Sequence[str]
+) -> Tensor:
+    """What `module` predicts for noised latents at `steps`: [B, C, H, W]."""
+    condition = resident.text.encode(captions)
+    factor = resident.autoencoder.factor
+    height, width = latents.shape[2] * factor, latents.shape[3] * factor
+    predicted: Tensor = module(
+        latents.to(condition.embeds),
+        steps.to(resident.device),
+        encoder_hidden_states=condition.embeds,
+        added_cond_kwargs=condition.added(height, width),
+    ).sample
+    return predicted

@@ -13,6 +13,7 @@ from sysgraph import Completion
 from sysgraph.engines import Draw, Request
 from sysgraph.engines.base import ChatTurn
 from sysgraph.engines.diffusion import DiffusionEngine, scoring
+from sysgraph.engines.diffusion import engine as diffusion_engine
 from sysgraph.engines.seeding import uniforms
 from sysgraph.objectives.diffusion import noise_seeds
 from sysgraph.pictures import Picture
@@ -51,7 +52,7 @@ def test_batches_do_not_show(
     together = engine.log_prob(rows, reference=False)
     alone = torch.cat([engine.log_prob([row], reference=False) for row in rows])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=0)
-    monkeypatch.setattr(scoring, "_PIXELS_PER_PASS", 3 * 16)  # three images a pass
+    monkeypatch.setattr(diffusion_engine, "_PIXELS_PER_PASS", 3 * 16)  # three images a pass
     torch.testing.assert_close(engine.log_prob(rows, reference=False), together, rtol=1e-4, atol=0)
     backwards = engine.log_prob(rows[::-1], reference=False).flip(0)
     torch.testing.assert_close(backwards, together, rtol=1e-4, atol=0)

@@ -1,0 +1,152 @@
+"""The vocabulary head: log-probabilities of tokens from hidden states, a few positions at a time.
+
+With vocabularies of 100,000s the logits of a pass can take more memory than all its other numbers,
+forward and backward. Here they exist a chunk at a time, and only of positions that are scored.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import Tensor, nn
+from torch.nn import LinearCrossEntropyOptions
+from torch.utils.checkpoint import checkpoint
+
+_CHUNK_BYTES = 64 * 2**20
+"""Logits that exist at once, in float32."""
+
+Finish = Callable[[Tensor], Tensor]
+"""What a model does to the numbers of its output layer before they are logits."""
+
+
+def token_log_probs(logits: Tensor, targets: Tensor) -> Tensor:
+    """Log p of each target: [N], nats, float32.
+
+    Args:
+        logits: [N, V], any float type.
+        targets: [N] token ids.
+    """
+    logits = logits.float()
+    return logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(-1)
+
+
+def head_log_probs(head: nn.Module, finish: Finish, hidden: Tensor, targets: Tensor) -> Tensor:
+    """Log p of each target: [N], nats, float32; no more than a chunk of logits at once.
+
+    Args:
+        head: the model's output layer.
+        finish: see `finish_of`.
+        hidden: [N, H] what the head sees.
+        targets: [N] token ids.
+    """
+    size = max(1, _CHUNK_BYTES // (4 * _vocabulary(head)))
+    if type(head) is nn.Linear and finish is as_is and hidden.dtype == torch.float32:
+        options = LinearCrossEntropyOptions(
+            batch_chunk_size=size, chunking_method=None, acc_policy="accurate"
+        )
+        losses: Tensor = F.linear_cross_entropy(
+            hidden,
+            head.weight,
+            targets,
+            linear_bias=head.bias,
+            reduction="none",
+            options=options,
+        )
+        return -losses
+
+    def chunk(hidden: Tensor, targets: Tensor) -> Tensor:
+        return token_log_probs(finish(head(hidden)), targets)
+
+    parts = zip(hidden.split(size), targets.split(size), strict=True)
+    if not torch.is_grad_enabled():
+        return torch.cat([chunk(h, t) for h, t in parts])
+    return torch.cat([checkpoint(chunk, h, t, use_reentrant=False) for h, t in parts])
+
+
+def as_is(raw: Tensor) -> Tensor:
+    """The output layer's numbers are the logits, as in most models."""
+    return raw
+
+
+@torch.no_grad()
+def finish_of(module: nn.Module) -> Finish | None:
+    """What makes a model's logits of its output layer's numbers, found on one token.
+
+    Nothing, a factor (Cohere, Granite), or a soft cap (Gemma 2: c * tanh(raw / c)); None where it
+    is neither: the output layer cannot be run by itself.
+
+    Args:
+        module: a causal LM of transformers.
+    """
+    seen: list[Tensor] = []
+    head = module.get_output_embeddings()  # type: ignore[operator]
+    handle = head.register_forward_hook(lambda _, args, out: seen.append(out))
+    try:
+        ids = torch.zeros(1, 2, dtype=torch.long, device=next(module.parameters()).device)
+        logits = module(input_ids=ids, use_cache=False).logits.float()
+    finally:
+        handle.remove()
+    if len(seen) != 1 or seen[0].shape != logits.shape:
+        return None
+    raw = seen[0].float()
+    config: Any = module.config
+    cap = getattr(config.get_text_config(), "final_logit_softcapping", None) or 0.0
+    factor = float((logits * raw).sum() / (raw * raw).sum())
+
+    def scaled(raw: Tensor) -> Tensor:
+        return raw * factor
+
+    def capped(raw: Tensor) -> Tensor:
+        return cap * torch.tanh(raw / cap)
+
+    candidates: list[Finish] = [as_is, scaled, *([capped] if cap else [])]
+    exact = torch.finfo(seen[0].dtype).eps * 8
+    fits = (f for f in candidates if torch.allclose(f(raw), logits, rtol=exact, atol=exact))
+    return next(fits, None)
+
+
+@contextlib.contextmanager
+def hidden_states_at(module: nn.Module, flat: Tensor) -> Iterator[list[Tensor]]:
+    """Gives what the output layer would see at the positions `flat` [N] of [B * T]: one [N, H].
+
+    The layer itself is shown a single position.
+    """
+    seen: list[Tensor] = []
+
+    def keep(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        seen.append(args[0].flatten(0, 1)[flat])
+        return (args[0][:1, :1], *args[1:])
+
+    with _before_head(module, keep):
+        yield seen
+
+
+@contextlib.contextmanager
+def head_only_at(module: nn.Module, flat: Tensor) -> Iterator[None]:
+    """Lets the output layer see only the positions `flat` [N] of [B * T], as one row: [1, N, H].
+
+    `logits_to_keep` saves only what is left of the shortest prompt, on models that have it.
+    """
+
+    def select(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (args[0].flatten(0, 1)[flat][None], *args[1:])
+
+    with _before_head(module, select):
+        yield
+
+
+@contextlib.contextmanager
+def _before_head(module: nn.Module, hook: Callable[..., tuple[Any, ...]]) -> Iterator[None]:
+    handle = module.get_output_embeddings().register_forward_pre_hook(hook)  # type: ignore[operator]
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _vocabulary(head: nn.Module) -> int:
+    layer: Any = head.get_base_layer() if isinstance(head, BaseTunerLayer) else head
+    return int(layer.weight.shape[0])

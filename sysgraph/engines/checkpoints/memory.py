@@ -1,0 +1,79 @@
+"""What the graph of a pass keeps: how much of it fits, measured, and how to keep less."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+_ON_CPU = 512 * 2**20
+
+
+def graph_bytes(module: nn.Module, run: Callable[[], Tensor]) -> int:
+    """Bytes that the graph of `run()` keeps for its gradient, the weights of `module` aside."""
+    weights = {tensor.untyped_storage().data_ptr() for tensor in module.parameters()}
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda saved: saved):
+        values = run()  # the graph, and with it all that was noted, lives as long as this
+    del values
+    return sum(kept.values())
+
+
+def pass_bytes(device: torch.device) -> int:
+    """Bytes that the graph of one pass may keep: what fills a device and leaves room beside it.
+
+    Of an accelerator, an eighth of its memory; on a CPU, where a larger pass is no faster, 512 MiB.
+    """
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory) // 8
+    return _ON_CPU
+
+
+@contextlib.contextmanager
+def recomputed(module: nn.Module) -> Iterator[None]:
+    """Passes of `module` keep a layer's input alone: its backward pass computes the layer again.
+
+    The backward pass must come before another adapter is switched on: it would compute under that.
+
+    transformers and diffusers mark the layers that can do so. Those of transformers do it in
+    training mode only, which here is theirs alone: what lies in them keeps its mode, and so no
+    dropout.
+    """
+    layers = _recomputable(module)
+    before = [(layer.training, layer.gradient_checkpointing) for layer in layers]
+    for layer in layers:
+        layer._gradient_checkpointing_func = partial(checkpoint, use_reentrant=False)
+        layer.training, layer.gradient_checkpointing = True, True
+    try:
+        yield
+    finally:
+        for layer, (training, enabled) in zip(layers, before, strict=True):
+            layer.training, layer.gradient_checkpointing = training, enabled
+
+
+def can_recompute(module: nn.Module, values: Callable[[nn.Module], Tensor]) -> bool:
+    """Whether passes are the same under `recomputed`: it has such layers, and they do as in others.
+
+    Args:
+        values: a little work of `module`.
+    """
+    if not _recomputable(module):
+        return False
+    with torch.enable_grad(), recomputed(module):
+        found = values(module).detach()
+    with torch.no_grad():
+        return torch.equal(found, values(module))
+
+
+def _recomputable(module: nn.Module) -> list[Any]:
+    return [layer for layer in module.modules() if hasattr(layer, "gradient_checkpointing")]

@@ -1,0 +1,88 @@
+"""The gradient of a loss without the graph of the whole system (reverse mode, pass by pass).
+
+A loss is a pure function of scalars, the log-probabilities. So a step (a) scores without gradients,
+(b) takes dL/dlog p of every request, (c) runs each model's passes again with gradients, weighted by
+those numbers, and backs up at once. One pass is all that is ever held: memory does not grow with
+nodes, pairs, samples or models, and no graph spans two adapters of one base.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .. import choices
+from ..engines import Pass, Request
+from ..system import System
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Requests, their log p as leaves of the loss's graph, and their passes if these are held."""
+
+    requests: Sequence[Request]
+    values: Tensor  # (N,)
+    held: Sequence[tuple[Pass, Tensor]]
+
+
+class Adjoint:
+    """The log-probabilities of one loss, and its gradient.
+
+    For example, with `loss` any function of scores:
+
+        adjoint = Adjoint(system)
+        loss(adjoint.score(requests)).backward()  # (a), (b)
+        adjoint.backward()  # (c): adds the gradient to the `.grad` of every trained parameter
+    """
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._trained = set(system.trained())
+        self._asked: list[_Asked] = []
+
+    def score(self, requests: Sequence[Request]) -> Tensor:
+        """As `System.score`: [N], nats, float32; its graph ends at the engines' values."""
+        return choices.scored(requests, self._leaf)
+
+    def _leaf(self, requests: Sequence[Request]) -> Tensor:
+        passes = self._system.passes(requests, gradients=True)
+        # What fits into the memory of one pass is run once, and its graph kept till (c).
+        hold = torch.is_grad_enabled() and sum(one.share for one in passes) <= 1
+        values = torch.zeros(len(requests), device=self._system.device)
+        held = []
+        for one in passes:
+            with torch.set_grad_enabled(hold):
+                found = one.run()
+            rows = torch.tensor(one.rows, device=values.device)
+            values = values.index_add(0, rows, found.detach())
+            if found.requires_grad:
+                held.append((one, found))
+        if not torch.is_grad_enabled():
+            return values
+        self._asked.append(_Asked(requests, values.requires_grad_(), held if hold else ()))
+        return values
+
+    def backward(self) -> None:
+        """(c), once the loss was backed up to the scores; what has a weight of 0 is left out."""
+        for asked in self._asked:
+            weights = asked.values.grad
+            if weights is None:
+                continue
+            for one, found in asked.held:
+                found.backward(weights[torch.tensor(one.rows, device=weights.device)])
+            if not asked.held:
+                self._run_again(asked.requests, weights)
+        self._asked.clear()
+
+    def _run_again(self, requests: Sequence[Request], weights: Tensor) -> None:
+        wanted = [
+            i
+            for i, weight in enumerate(weights.tolist())
+            if weight != 0 and requests[i].model in self._trained
+        ]
+        weights = weights[torch.tensor(wanted, dtype=torch.long, device=weights.device)]
+        for one in self._system.passes([requests[i] for i in wanted], gradients=True):
+            values = one.run()
+            if values.requires_grad:
+                values.backward(weights[torch.tensor(one.rows, device=weights.device)])

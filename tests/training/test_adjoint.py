@@ -1,0 +1,179 @@
+"""Gradients that are taken pass by pass, against the one graph that autograd would build."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import AutoTokenizer, CTRLConfig, CTRLLMHeadModel
+
+import sysgraph
+from sysgraph import InputError, System
+from sysgraph.data import load_inputs, load_pairs
+from sysgraph.engines.checkpoints import engine as checkpoints
+from sysgraph.forward import complete
+from sysgraph.progress import Reporter
+from sysgraph.training.adjoint import Adjoint
+from sysgraph.training.objective import Objective
+from sysgraph.training.pairs import Pair, tabulate
+from sysgraph.training.remembered import Remembered
+from sysgraph.training.workers import Workers
+
+from ..exactness.gated import World
+
+ROOT = Path(__file__).parents[2]
+GRAPHS = ["moa", "two_stage", "router", "self_refine", "debate", "progression"]
+Gradients = dict[str, Tensor]
+Build = Callable[..., sysgraph.Graph]
+
+
+def objective(system: System, pairs: list[Pair]) -> Objective:
+    made = Objective(
+        system,
+        Workers("no"),
+        tabulate(system, pairs),
+        seed=0,
+        remembered=Remembered(system),
+        reporter=Reporter(shown=False),
+    )
+    made.prepare(range(len(pairs)), "")
+    made.draw(range(len(pairs)), 0)
+    return made
+
+
+def taken(system: System, backward: Callable[[], None]) -> Gradients:
+    """The gradients that `backward` leaves behind; 0 where it left none."""
+    parameters = {
+        f"{model}/{name}": parameter
+        for model in system.trained()
+        for name, parameter in system.parameters(model).items()
+    }
+    for parameter in parameters.values():
+        parameter.grad = None
+    backward()
+    return {
+        name: torch.zeros_like(p) if p.grad is None else p.grad.clone()
+        for name, p in parameters.items()
+    }
+
+
+def of_one_graph(system: System, made: Objective, visits: list[int]) -> Gradients:
+    return taken(system, lambda: made.losses(visits)[0].sum().backward())
+
+
+def by_passes(system: System, made: Objective, visits: list[int]) -> Gradients:
+    def backward() -> None:
+        adjoint = Adjoint(system)
+        made.losses(visits, adjoint.score)[0].sum().backward()
+        adjoint.backward()
+
+    return taken(system, backward)
+
+
+def assert_equal(found: Gradients, wanted: Gradients) -> None:
+    largest = max(float(slope.abs().max()) for slope in wanted.values())
+    assert largest > 0
+    for name, slope in wanted.items():
+        torch.testing.assert_close(
+            found[name], slope, rtol=1e-4, atol=2e-5 * largest, msg=lambda m, n=name: f"{n}: {m}"
+        )
+
+
+def moved(system: System, scale: float) -> System:
+    """A policy that has left its reference."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for model in system.trained():
+            for parameter in system.parameters(model).values():
+                noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+                parameter.add_((noise * scale).to(parameter.dtype))
+    return system
+
+
+@pytest.mark.parametrize("held", [True, False], ids=["held", "run again"])
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_graph(name: str, held: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not held:
+        monkeypatch.setattr(checkpoints, "pass_bytes", lambda device: 1)  # one row a pass
+    graph = sysgraph.load(ROOT / "graphs" / f"{name}.yaml")
+    program = sysgraph.compile(graph)
+    system = moved(System(program, device="cpu"), 0.02)
+    rows = load_inputs(program, str(graph.fit.inputs))[:2]
+    traces = system.sample(rows, n=3, seed=0)
+    pairs = [Pair(a, b, "x") for a, b in pairwise(traces) if a.inputs == b.inputs]
+    made, visits = objective(system, pairs), list(range(len(pairs)))
+    assert_equal(by_passes(system, made, visits), of_one_graph(system, made, visits))
+
+
+@pytest.mark.parametrize("held", [["pick", "end"], ["route", "end"], ["end"]], ids="+".join)
+@pytest.mark.parametrize("seed", range(3))
+def test_random_tables(seed: int, held: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Choices, selections, lists and loops, some of them unobserved."""
+    w = World(seed)
+    program = w.program()
+    program = program.model_copy(
+        update={"fit": program.fit.model_copy(update={"observed": held, "beta": 0.7})}
+    )
+    system = moved(System(program, device="cpu"), 0.5)
+    traces = [complete(program, w.trace(program, o.texts)) for o in w.outcomes[:12]]
+    made = objective(system, [Pair(a, b, "x") for a, b in pairwise(traces)])
+    visits = list(range(len(traces) - 1))
+    wanted = of_one_graph(system, made, visits)
+    if not any(slope.any() for slope in wanted.values()):
+        pytest.skip("this world does not say anything of these nodes")
+    assert_equal(by_passes(system, made, visits), wanted)
+    passes = System.passes
+    monkeypatch.setattr(  # too large to be held
+        System, "passes", lambda *a, **k: [replace(one, share=2.0) for one in passes(*a, **k)]
+    )
+    assert_equal(by_passes(system, made, visits), wanted)
+
+
+@pytest.mark.parametrize("budget", [1, 10**9], ids=["one row a pass", "all in one pass"])
+def test_checkpointing_two_adapters_on_one_base(
+    two_stage: Build, pairs: Path, budget: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A layer that is computed again must be so under the adapter that it was computed under."""
+    monkeypatch.setattr(checkpoints, "pass_bytes", lambda device: budget)
+    found = []
+    for again in (False, True):
+        changes = {name: {"gradient_checkpointing": again} for name in ("first", "second")}
+        program = sysgraph.compile(two_stage(models=changes))
+        system = moved(System(program, device="cpu"), 0.2)
+        made = objective(system, list(load_pairs(program, pairs)))
+        found.append(by_passes(system, made, list(range(8))))
+    assert_equal(found[1], found[0])
+
+
+def test_what_cannot_be_checkpointed_is_refused(two_stage: Build, tmp_path: Path) -> None:
+    config = CTRLConfig(vocab_size=300, n_embd=8, dff=8, n_layer=1, n_head=1, n_positions=64)
+    CTRLLMHeadModel(config).save_pretrained(tmp_path)
+    source = two_stage().models["first"].id  # type: ignore[union-attr]
+    AutoTokenizer.from_pretrained(source).save_pretrained(tmp_path)
+    changes = {"first": {"id": str(tmp_path), "gradient_checkpointing": True, "train": "full"}}
+    with pytest.raises(InputError, match="has no gradient checkpointing"):
+        System(sysgraph.compile(two_stage(models=changes)), device="cpu")
+
+
+def test_memory_does_not_grow_with_the_step(tmp_path: Path) -> None:
+    """Of a vocabulary of 50,000: one graph would hold 40 MB more for each pair."""
+    script = ROOT / "benchmarks" / "step_memory.py"
+    spec = importlib.util.spec_from_file_location("step_memory", script)
+    assert spec is not None
+    assert spec.loader is not None
+    bench = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bench)
+    bench.save_random(tmp_path)
+    peaks = []
+    for row in ([1, 2, 2], [6, 2, 2]):
+        command = [sys.executable, str(script), str(tmp_path), json.dumps(row)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        peaks.append(float(done.stdout))
+    assert peaks[1] - peaks[0] < 60, peaks
