@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,7 @@ def test_what_sampling_leads_to_stops_one_trace(rows: Callable[..., Path], tmp_p
     """The draft `3` has no answer; the others go on, and it is no side of a pair."""
     graph = sysgraph.load(GRAPH)
     out = tmp_path / "out"
-    arguments = {"output": out, "scorer": score, "samples": 12, "reporter": QUIET}
+    arguments: dict[str, Any] = {"output": out, "scorer": score, "samples": 12, "reporter": QUIET}
     found = sysgraph.collect(graph, rows("a", "b"), **arguments)
     traces = lines(out / "traces.jsonl")
     stopped = [row for row in traces if row["values"]["draft"] == "3"]

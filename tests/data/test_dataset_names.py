@@ -86,13 +86,12 @@ def test_on_the_hub(
     name = DatasetName.parse(text)
     assert (name.path, name.config, name.split) == wanted
     asked: list[object] = []
-    monkeypatch.setattr(
-        datasets,
-        "load_dataset",
-        lambda path, config, *, split: (
-            asked.append((path, config, split)) or datasets.Dataset.from_list([{"a": 1}])
-        ),
-    )
+
+    def load(path: str, config: str | None, *, split: str) -> datasets.Dataset:
+        asked.append((path, config, split))
+        return datasets.Dataset.from_list([{"a": 1}])
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
     assert len(read_rows(text)) == 1
     assert asked == [wanted]
 

@@ -142,7 +142,10 @@ def test_inputs_have_trls_prompt(prompt: Any, program: Programs, jsonl: Rows) ->
 
 
 def test_rows_from_python(program: Programs) -> None:
-    rows = [{"prompt": "q", "chosen": "good", "rejected": "bad"}, {"prompt": 3, "chosen": "x"}]
+    rows: list[dict[str, Any]] = [
+        {"prompt": "q", "chosen": "good", "rejected": "bad"},
+        {"prompt": 3, "chosen": "x"},
+    ]
     (pair,) = load_pairs(program("one"), rows[:1])
     assert (pair.source, pair.chosen["answer"]) == ("row 1", "good")
     (row,) = load_inputs(program("one"), ({"question": "q"},))
