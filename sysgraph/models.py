@@ -15,6 +15,7 @@ from .device import default_device
 from .engines import Draw, Engine, Request, Sampler, Search, Searcher, engine_of
 from .engines.grouping import grouped, in_groups
 from .errors import InputError
+from .files import component
 from .pictures import Picture
 from .tools import toolbox_of
 from .trace import Completion
@@ -167,7 +168,7 @@ class Models:
     def save(self, folder: Path) -> None:
         """Writes one folder per trained model: a peft adapter, or a whole checkpoint."""
         for model in self.trained():
-            self._engines[model].save(model, folder / model)
+            self._engines[model].save(model, folder / component(model))
 
     def load(self, folder: Path | str) -> None:
         """Reads what `save` wrote, or the `models` folder of a run.
@@ -184,7 +185,8 @@ def _saved_models(program: Program, folder: Path | str) -> dict[str, Path]:
     root = Path(folder)
     root = root / "models" if (root / "models").is_dir() else root
     trainable = [name for name, spec in program.models.items() if spec.train != "frozen"]
-    found = {name: root / name for name in trainable if (root / name).is_dir()}
+    found = {name: root / component(name) for name in trainable}
+    found = {name: path for name, path in found.items() if path.is_dir()}
     if not found:
         raise InputError(
             f"{folder} holds no trained models of this system (a folder for one of "

@@ -119,13 +119,13 @@ class Picture:
         """Writes a PNG named by the digest into `folder`, its latents beside it; gives its path.
 
         Raises:
-            InputError: it cannot be written there.
+            RunError: it cannot be written there.
         """
         path = folder / f"{self.digest}.png"
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"cannot write {folder}: {error.strerror}") from None
+            raise RunError(f"cannot write {folder}: {error.strerror}") from None
         # The latents first: an image that is there has its latents, whatever was interrupted.
         if self.final is not None and not path.with_suffix(LATENTS).exists():
             write_bytes(path.with_suffix(LATENTS), _content(self.final))

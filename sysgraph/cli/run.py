@@ -1,7 +1,6 @@
 """`sysgraph run`: one pass through the system."""
 
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ from sysgraph_compiler import Program, Variable
 from sysgraph_schemas.suggest import suggestion
 
 from ..errors import InputError
+from ..files import component
 from ..presence import why_skipped
 from ..trace import Trace, by_node, input_names
 from .compile import compiled
@@ -48,8 +48,7 @@ def run(
 
     system = System(program, model_dir=model_dir)
     (trace,) = system.sample(inputs, seed=seed)
-    name = re.sub(r"[^\w.-]+", "-", program.name)
-    trace = _with_files(trace, Path(output or f"runs/{name}-images"))
+    trace = _with_files(trace, Path(output or f"runs/{component(program.name)}-images"))
     if format == "json":
         typer.echo(json.dumps({"inputs": inputs, **by_node(program, trace)}, ensure_ascii=False))
     else:

@@ -13,7 +13,7 @@ from ..data import load_inputs
 from ..engines.seeding import derive
 from ..errors import InputError
 from ..evaluation import summarize
-from ..files import is_free, write_text
+from ..files import component, is_free, write_text
 from ..judges import Judge
 from ..progress import Reporter
 from ..scored import Scored, sample_scored
@@ -48,7 +48,7 @@ class Bench:
 
     def folder(self, name: str, seed: int) -> Path:
         """Where one seed's training lies."""
-        return self.root / name.replace(" ", "-") / f"seed{seed}"
+        return self.root / component(name) / f"seed{seed}"
 
     def train(self, name: str, settings: Mapping[str, Any], seed: int) -> Measurement:
         """Trains with other `fit:` settings, or reads or resumes that run, and measures it."""
