@@ -123,16 +123,26 @@ def claimed(path: Path, *, wait: float = 0) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def made(folder: Path) -> Iterator[None]:
+def made(folder: Path, *, new: bool = False) -> Iterator[None]:
     """Makes a folder; removed again where the block fails and has left nothing in it.
 
+    Args:
+        new: nothing may be there yet.
+
     Raises:
+        FileExistsError: it is not new.
         InputError: it cannot be made.
     """
     missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}") from error
+    try:
+        folder.mkdir(exist_ok=not new)
+    except OSError as error:
+        if new and isinstance(error, FileExistsError):
+            raise
         raise InputError(f"cannot write {folder}: {error.strerror}") from error
     try:
         yield

@@ -13,6 +13,7 @@ from sysgraph_compiler import Program
 from . import choices
 from .device import default_device
 from .engines import Draw, Engine, Request, Sampler, Search, Searcher, engine_of
+from .engines.digest import base_digest
 from .engines.grouping import grouped, in_groups
 from .errors import InputError
 from .files import component
@@ -151,6 +152,10 @@ class Models:
         return 1 if request.options else self._engines[request.model].length(request)
 
     # ---- weights
+
+    def digests(self) -> dict[str, str]:
+        """A digest of each model's weights before training: equal where those are."""
+        return {model: base_digest(engine, model) for model, engine in self._engines.items()}
 
     def trained(self) -> tuple[str, ...]:
         """Models that have something to train and whose terms are trained, in the graph's order."""

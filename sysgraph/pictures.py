@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from .errors import DataError, InputError, RunError
+from .errors import DataError, RunError
 from .files import write_bytes
 
 if TYPE_CHECKING:  # Pillow comes with the extra `diffusion`; graphs without images need none

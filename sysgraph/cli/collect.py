@@ -25,7 +25,7 @@ def collect(
         ),
     ],
     samples: Annotated[
-        int, typer.Option(min=2, help="Traces per input; 4 give up to 6 pairs.")
+        int, typer.Option(min=2, max=1024, help="Traces per input; 4 give up to 6 pairs.")
     ] = 4,
     model_dir: ModelDir = None,
     seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
@@ -36,6 +36,9 @@ def collect(
             help="Works on the I-th of N parts of the inputs; all may write to one DIR at once.",
         ),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Remove the collection that is in DIR first.")
+    ] = False,
     settings: Settings = None,
 ) -> None:
     """Samples every input, scores the traces and writes pairs for `sysgraph fit --data DIR`."""
@@ -52,6 +55,7 @@ def collect(
         seed=seed,
         model_dir=model_dir,
         shard=shard,
+        overwrite=overwrite,
     )
     typer.echo(
         f"{found.file}: {found.pairs} pairs from {found.traces} traces"

@@ -36,7 +36,7 @@ def publish(
     Raises:
         RunError: the folder is there and is not one that this function has filled.
     """
-    staged, old = _staging(folder), _old(folder)
+    staged, old = _staging(folder), former(folder)
     recover(folder)
     shutil.rmtree(staged, ignore_errors=True)  # what a crash left: the name is ours alone
     staged.mkdir(parents=True)
@@ -58,7 +58,7 @@ def publish(
 
 def recover(folder: Path) -> None:
     """Ends what a crash in `publish` left between its renames: the old folder is back, or gone."""
-    old = _old(folder)
+    old = former(folder)
     if not old.is_dir() or old.is_symlink():
         return
     with contextlib.suppress(FileNotFoundError):  # another process was faster
@@ -72,7 +72,8 @@ def _staging(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.staging")
 
 
-def _old(folder: Path) -> Path:
+def former(folder: Path) -> Path:
+    """Where the former content of a folder is while `publish` replaces it."""
     return folder.with_name(f".{folder.name}.old")
 
 
