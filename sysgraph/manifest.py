@@ -76,6 +76,17 @@ def is_ours(folder: Path) -> bool:
     return True
 
 
+def foreign(folder: Path) -> list[Path]:
+    """The files in a folder that its manifest does not list; all of them where it has none."""
+    ours = set(read_manifest(folder, "")[_FILES]) | {MANIFEST} if is_ours(folder) else set()
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if (path.is_symlink() or not path.is_dir())
+        and path.relative_to(folder).as_posix() not in ours
+    ]
+
+
 def remove(folder: Path, *, foreign_to: Path | None = None) -> None:
     """Removes what the manifest lists, and the folder if nothing else is in it.
 

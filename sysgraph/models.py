@@ -17,6 +17,7 @@ from .engines.digest import base_digest
 from .engines.grouping import grouped, in_groups
 from .errors import InputError
 from .files import component
+from .manifest import MANIFEST, read_manifest, require_whole
 from .pictures import Picture
 from .tools import toolbox_of
 from .trace import Completion
@@ -181,8 +182,34 @@ class Models:
         Raises:
             InputError: the folder has no weights for one of the models, or they do not fit.
         """
-        for model, saved in _saved_models(self.program, folder).items():
+        found = _saved_models(self.program, folder)
+        self._require_bases(found, _bases(found))
+        for model, saved in found.items():
             self._engines[model].load(model, saved)
+
+    def _require_bases(self, saved: Mapping[str, Path], bases: Mapping[str, str]) -> None:
+        """Refuses adapters that were trained on other weights than their models have here."""
+        own = self.digests()
+        for model, folder in saved.items():
+            spec = self.program.models[model]
+            then = bases.get(model, own[model])
+            if spec.train == "lora" and then != own[model]:
+                raise InputError(
+                    f"{folder} was trained on other weights of model {model!r} (id {spec.id}): "
+                    f"their digest was {then}, now is {own[model]}. Put back the checkpoint of "
+                    "then, or train again"
+                )
+
+
+def _bases(saved: Mapping[str, Path]) -> Mapping[str, str]:
+    """The digests of the models that a run's trained models were made of, where it says so."""
+    roots = {folder.parent for folder in saved.values()}
+    files = [root for root in roots if (root / MANIFEST).is_file()]
+    found = read_manifest(files[0], _REMEDY).get("bases") if files else None
+    return found if isinstance(found, dict) else {}
+
+
+_REMEDY = "put it back as it was, or train again"
 
 
 def _saved_models(program: Program, folder: Path | str) -> dict[str, Path]:
@@ -192,6 +219,8 @@ def _saved_models(program: Program, folder: Path | str) -> dict[str, Path]:
     trainable = [name for name, spec in program.models.items() if spec.train != "frozen"]
     found = {name: root / component(name) for name in trainable}
     found = {name: path for name, path in found.items() if path.is_dir()}
+    if (root / MANIFEST).is_file():
+        require_whole(root, _REMEDY)
     if not found:
         raise InputError(
             f"{folder} holds no trained models of this system (a folder for one of "

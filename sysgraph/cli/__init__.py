@@ -1,7 +1,9 @@
 """The command line. One file a command; importing this imports nothing heavy."""
 
+import contextlib
 import os
 import sys
+from typing import TextIO
 
 import typer
 
@@ -9,6 +11,7 @@ import sysgraph
 from sysgraph_schemas import GraphError, render
 
 from ..errors import InputError, RunError
+from ..training.interrupts import signals_interrupt
 from .check import check
 from .collect import collect
 from .compile import compile
@@ -59,13 +62,58 @@ def main() -> None:
     # Before torch loads its thread pool: threads that wait by spinning make a small model many
     # times slower (20 times, measured) as soon as another program wants the core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with signals_interrupt():
+        code = _run()
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Runs the command; its exit code, with what went wrong told."""
+    try:
+        code = _command()
+        sys.stdout.flush()
+    except OSError as error:
+        _give_up(sys.stdout)
+        if not isinstance(error, BrokenPipeError):  # the reader of the output has seen enough
+            where = error.filename or "the output"
+            _tell(f"error: cannot read or write {where}: {error.strerror or error}")
+        return 1
+    return code
+
+
+def _command() -> int:
     try:
         app()
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:
+            _tell("error: interrupted")
+            return 1
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except GraphError as error:
-        print(render(error.diagnostics, color=has_colors()), file=sys.stderr)
-        sys.exit(2)
+        _tell(render(error.diagnostics, color=has_colors()))
+        return 2
     except (InputError, RunError) as error:
         text = str(error)
         # Errors that list several problems call each of them one already.
-        print(text if text.startswith("error:") else f"error: {text}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, InputError) else 1)
+        _tell(text if text.startswith("error:") else f"error: {text}")
+        return 2 if isinstance(error, InputError) else 1
+    return 0
+
+
+_INTERRUPTED = 130
+"""What typer makes of a KeyboardInterrupt."""
+
+
+def _tell(text: str) -> None:
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:  # nobody is there to be told
+        _give_up(sys.stderr)
+
+
+def _give_up(stream: TextIO) -> None:
+    """Lets what is still to be written to a stream go nowhere: Python flushes it at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from ..errors import InputError, RunError
+from ..errors import InputError, Interrupted, RunError
 from ..files import claimed, made
 from .images import FOLDER
 
@@ -131,19 +131,21 @@ class ShardFiles:
         """Where the block fails before a trace is written, nothing is left of a new shard.
 
         Raises:
-            RunError: it fails later, or is interrupted.
+            RunError: it fails later.
+            Interrupted: it is interrupted.
         """
         before = self._size()
         try:
             yield
         except (KeyboardInterrupt, InputError, RunError, OSError) as error:
-            said = "interrupted" if isinstance(error, KeyboardInterrupt) else f"{error}"
             if not self._size():
                 for path in (self.traces, self.settings):
                     path.unlink(missing_ok=True)
             if isinstance(error, InputError) and self._size() <= before:
                 raise
-            raise RunError(f"{said}\n{_AGAIN}") from error
+            if isinstance(error, KeyboardInterrupt):
+                raise Interrupted(f"interrupted; {_AGAIN}") from None
+            raise RunError(f"{error}\n{_AGAIN}") from error
 
     def _size(self) -> int:
         return self.traces.stat().st_size if self.traces.is_file() else 0

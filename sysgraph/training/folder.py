@@ -15,7 +15,7 @@ from ..changes import listed, program_changes
 from ..data import load_pairs, pair_row
 from ..errors import InputError
 from ..files import read_json, write_text
-from ..manifest import MANIFEST, digest, is_ours, remove, require_whole
+from ..manifest import MANIFEST, digest, foreign, is_ours, remove, require_whole
 from ..system import System
 from .checkpoint import former, publish, recover
 from .pairs import Pair
@@ -110,6 +110,17 @@ class RunFolder:
                     f"{path} is a link: a run writes in its own folder alone; put there what it "
                     "leads to, or choose another --output"
                 )
+
+    def require_only_ours(self) -> None:
+        """Refuses a run to whose state or models others have added files: they are not removed.
+
+        Raises:
+            InputError: there are some.
+        """
+        several = [*self.rounds.glob("*")] if self.rounds.is_dir() else []
+        for folder in (self.models, self.state, *several):
+            for path in foreign(folder)[:1]:
+                raise InputError(f"{path} was not written by this run: move it away first")
 
     def clear(self) -> None:
         """Removes what a run wrote here, and nothing else."""

@@ -95,6 +95,7 @@ class Place:
             return
         folder.require_no_links()
         if folder.abandoned:
+            folder.require_only_ours()
             return
         if not self.overwrite:
             raise InputError(
@@ -105,6 +106,7 @@ class Place:
             raise InputError(
                 f"{folder.root} holds no run to overwrite, but other files: choose another --output"
             )
+        folder.require_only_ours()
 
     def _root(self) -> Path:
         if self.output is not None:

@@ -7,7 +7,7 @@ from sysgraph_compiler import Program
 
 from ..changes import changes, listed, program_changes
 from ..engines.seeding import derive
-from ..errors import InputError, RunError
+from ..errors import InputError, Interrupted
 from ..evaluation import Evaluation, evaluate
 from ..progress import Reporter
 from ..system import System
@@ -27,10 +27,6 @@ from .workers import Workers
 
 _WARNINGS = 5
 """Most pairs that a round warns of one by one."""
-
-
-class Interrupted(RunError):
-    """The run was asked to stop, and did so where it can be resumed."""
 
 
 class Session:
