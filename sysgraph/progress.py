@@ -14,12 +14,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 _LINE_EVERY = 10.0
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        """Not the end of the program, as rich would have it."""
-        raise
-
-
 class Task:
     """Work of known length."""
 
@@ -54,8 +48,7 @@ class Task:
         trace: TracebackType | None,
     ) -> None:
         if self._bar is not None:
-            with contextlib.suppress(OSError):  # the terminal has gone
-                self._bar.stop()
+            self._bar.stop()
         # What was over at once and has nothing to say does not need a line.
         if self._note or self._told:
             self._tell()
@@ -80,7 +73,7 @@ class Reporter:
 
     def __init__(self, *, shown: bool = True) -> None:
         self.shown = shown
-        self.console = _Console(stderr=True, highlight=False)
+        self.console = Console(stderr=True, highlight=False)
         self.live = shown and sys.stderr.isatty() and not self.console.is_dumb_terminal
 
     def only_if(self, shown: bool) -> None:
@@ -88,12 +81,9 @@ class Reporter:
         self.shown, self.live = self.shown and shown, self.live and shown
 
     def line(self, text: str) -> None:
-        """One line of log. What nobody can read any more is no reason to end a run."""
+        """One line of log."""
         if self.shown:
-            try:
-                self.console.print(text, markup=False, soft_wrap=True)
-            except OSError:  # a closed pipe, a terminal that has gone
-                self.shown = self.live = False
+            self.console.print(text, markup=False, soft_wrap=True)
 
     @contextlib.contextmanager
     def task(self, name: str, total: int, done: int = 0) -> Iterator[Task]:

@@ -1,9 +1,8 @@
 """The command line. One file a command; importing this imports nothing heavy."""
 
-import contextlib
 import os
 import sys
-from typing import TextIO
+from typing import TextIO, cast
 
 import typer
 
@@ -21,7 +20,7 @@ from .explain import explain
 from .fit import fit
 from .run import run
 from .study import study
-from .terminal import has_colors
+from .terminal import Lasting, give_up, has_colors
 
 app = typer.Typer(
     name="sysgraph",
@@ -62,6 +61,7 @@ def main() -> None:
     # Before torch loads its thread pool: threads that wait by spinning make a small model many
     # times slower (20 times, measured) as soon as another program wants the core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    sys.stderr = cast(TextIO, Lasting(sys.stderr))
     with signals_interrupt():
         code = _run()
     sys.exit(code)
@@ -73,7 +73,7 @@ def _run() -> int:
         code = _command()
         sys.stdout.flush()
     except OSError as error:
-        _give_up(sys.stdout)
+        give_up(sys.stdout)
         if not isinstance(error, BrokenPipeError):  # the reader of the output has seen enough
             where = error.filename or "the output"
             _tell(f"error: cannot read or write {where}: {error.strerror or error}")
@@ -105,15 +105,4 @@ _INTERRUPTED = 130
 
 
 def _tell(text: str) -> None:
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except OSError:  # nobody is there to be told
-        _give_up(sys.stderr)
-
-
-def _give_up(stream: TextIO) -> None:
-    """Lets what is still to be written to a stream go nowhere: Python flushes it at its end."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+    print(text, file=sys.stderr, flush=True)

@@ -16,6 +16,8 @@ from sysgraph import InputError
 from sysgraph.files import claimed
 from sysgraph.progress import Reporter
 
+from .test_failures import row, tables
+
 
 def test_a_run_that_goes_on_is_not_resumed_beside_it(
     two_stage: Callable[..., sysgraph.Graph],
@@ -122,13 +124,11 @@ def test_two_runs_that_start_together_under_one_name(
 
 @pytest.mark.parametrize("signalled", ["SIGTERM", "SIGHUP"])
 def test_a_signal_between_steps_stops_where_it_can_be_resumed(
-    two_stage: Callable[..., sysgraph.Graph],
-    pairs: Path,
-    start: Callable[..., Any],
-    tmp_path: Path,
-    signalled: str,
+    write_pairs: Callable[..., Path], start: Callable[..., Any], tmp_path: Path, signalled: str
 ) -> None:
-    process = start(two_stage(data=str(pairs), steps=5000, save_every=4000), tmp_path / "run")
+    data = write_pairs([row("a", "b", "m")])
+    graph = tables(data, {"m": {}}, steps=10**6, save_every=10**6, log_every=1)
+    process = start(graph, tmp_path / "run")
     process.wait_for(lambda: (tmp_path / "run" / "metrics.jsonl").exists())
     process.popen.send_signal(getattr(signal, signalled))
     _, errors = process.popen.communicate()
@@ -143,15 +143,12 @@ def test_a_terminal_that_has_gone_is_no_reason_to_stop(
     tmp_path: Path,
     environment: dict[str, str],
 ) -> None:
-    (tmp_path / "g.yaml").write_text(
-        sysgraph.dump(two_stage(data=str(pairs), steps=3, eval_fraction=0.3))
-    )
+    graph = two_stage(data=str(pairs), steps=4, log_every=1)
+    (tmp_path / "g.yaml").write_text(sysgraph.dump(graph))
     reader, writer = os.pipe()
     os.close(reader)
     command = [sys.executable, "-m", "sysgraph", "fit", "g.yaml", "-o", "run"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, stderr=writer, capture_output=False, check=False
-    )
+    done = subprocess.run(command, cwd=tmp_path, env=environment, stderr=writer, check=False)
     os.close(writer)
     assert done.returncode == 0
     assert (tmp_path / "run" / "result.json").exists()
