@@ -166,11 +166,10 @@ def _require_free(folder: Path, settings: Mapping[str, Any], overwrite: bool) ->
     for file in files:
         found = read_json(file, "add --overwrite to start anew, or choose another --output")
         then = {name: found.get(name) for name in settings}
-        programs = [one.pop("program") for one in (then, dict(settings))]
-        now = {name: value for name, value in settings.items() if name != "program"}
+        now = dict(settings)
+        program, own = then.pop("program"), now.pop("program")
         changed = changes(then, now)
-        if isinstance(programs[0], dict):
-            changed = [f"program.{text}" for text in program_changes(*programs)] + changed
+        changed[:0] = program_changes(program if isinstance(program, dict) else {}, own)
         # The weights count, wherever they lie.
         if any(not text.startswith("model_dir ") for text in changed):
             raise InputError(

@@ -119,12 +119,12 @@ def test_too_many_samples(run: Callable[..., Any], tmp_path: Path, samples: int)
 def test_links_are_not_followed(run: Callable[..., Any], tmp_path: Path, name: str) -> None:
     run(tmp_path / "c")
     path = tmp_path / "c" / name
-    path.unlink(missing_ok=True)
     precious = tmp_path / "precious"
-    precious.write_text((tmp_path / "c" / "collect.json").read_text() if path.suffix else "mine")
+    precious.write_text(path.read_text() if path.exists() else "mine")
+    path.unlink(missing_ok=True)
     before = precious.read_text()
     path.symlink_to(precious)
-    with pytest.raises(InputError, match=f"{name} is a link|damaged"):
+    with pytest.raises(InputError, match=f"{name} is a link"):
         run(tmp_path / "c")
     assert precious.read_text() == before
 

@@ -65,7 +65,7 @@ def test_a_wrong_scorer(run: Callable[..., Any], tmp_path: Path) -> None:
         ({"seed": 1}, "seed"),
         ({"samples": 3}, "samples"),
         ({"scorer": Scorer("other", digits)}, "scorer"),
-        ({"graph": GRAPH.replace("name: g", "name: h")}, r"program.name"),
+        ({"graph": GRAPH.replace("name: g", "name: h")}, "name"),
     ],
 )
 def test_other_settings_are_refused(

@@ -147,8 +147,9 @@ def test_a_terminal_that_has_gone_is_no_reason_to_stop(
     (tmp_path / "g.yaml").write_text(sysgraph.dump(graph))
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, "-m", "sysgraph", "fit", "g.yaml", "-o", "run"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, stderr=writer, check=False)
+    command = [sys.executable, "-m", "sysgraph", "fit", str(tmp_path / "g.yaml")]
+    command += ["-o", str(tmp_path / "run")]
+    done = subprocess.run(command, env=environment, stderr=writer, check=False)
     os.close(writer)
     assert done.returncode == 0
     assert (tmp_path / "run" / "result.json").exists()
