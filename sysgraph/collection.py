@@ -18,12 +18,14 @@ from sysgraph_compiler import Program
 from sysgraph_schemas import Graph, load
 
 from .answerable import require_answerable
+from .changes import changes, listed, program_changes
 from .data import load_inputs, pair_row
 from .data.rows import Row, Source, called, convert, read_rows
-from .data.shards import PAIRS, SETTINGS, TRACES, Shard, settings_files
+from .data.shards import Shard, ShardFiles, clear, settings_files
 from .data.traces import read_trace_row, trace_row
+from .engines.digest import digest_of
 from .errors import InputError
-from .files import claimed, is_free, write_text
+from .files import claimed, is_free, read_json, write_text
 from .progress import Reporter
 from .scored import Scored, ordered, scored_chunks
 from .scorers import Scorer, ScorerLike, as_scorer
@@ -32,6 +34,8 @@ from .training.pairs import Pair
 
 MAX_SAMPLES = 1024
 """Traces per input: their pairs grow with the square."""
+_WAIT = 60.0
+"""Seconds for another shard to write its settings."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ def collect(
     seed: int = 0,
     model_dir: str | Path | None = None,
     shard: str | None = None,
+    overwrite: bool = False,
     reporter: Reporter | None = None,
 ) -> Collection:
     """Samples every input, scores the traces and writes all ordered pairs (section 5.1).
@@ -75,10 +80,13 @@ def collect(
         model_dir: a run whose trained models to use.
         shard: "i/n", the i-th of n parts of the inputs, alone; the others may be worked on at the
             same time, into the same folder.
+        overwrite: remove the collection in `output` first, if one is there; other files stay.
 
     Raises:
         GraphError, InputError: what was given is wrong, or another process collects it; nothing was
             written.
+        RunError: it failed, or was interrupted, after traces were written; called again, it goes
+            on.
     """
     graph = graph if isinstance(graph, Graph) else load(graph)
     program = sysgraph_compiler.compile(graph)
@@ -90,23 +98,27 @@ def collect(
     scorer.require(rows, called(inputs))
     if part.count > len(rows):
         raise InputError(f"{part.count} shards of {len(rows)} inputs: take at most one an input")
+    if overwrite and part.count > 1:
+        raise InputError("--overwrite removes every shard: remove the folder before the first one")
     folder = Path(output)
     settings = _settings(program, inputs, rows, scorer, samples, seed, model_dir)
     settings["shards"] = part.count
-    _require_same(folder, settings)
+    _require_free(folder, settings, overwrite)
     system = System(program, model_dir=model_dir)
     reporter = reporter or Reporter()
     system.tell(reporter)
     require_answerable(system, rows, called(inputs))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror}") from error
-    traces = folder / part.file(TRACES)
-    with claimed(traces):
-        write_text(folder / part.file(SETTINGS), json.dumps(settings, indent=2) + "\n")
-        _sample(system, rows, part, scorer, samples, seed, traces, reporter)
-        return _pair(program, traces, folder / part.file(PAIRS), samples)
+    settings["weights"] = _weights(system, trained=model_dir is not None)
+    files = ShardFiles(folder, part)
+    with files.claimed():
+        with claimed(folder, wait=_WAIT):  # shards that start together see each other's settings
+            _require_free(folder, settings, overwrite)
+            if overwrite:
+                clear(folder)
+            write_text(files.settings, json.dumps(settings, indent=2) + "\n")
+        with files.undone_if_empty():
+            _sample(system, rows, part, scorer, samples, seed, files.traces, reporter)
+            return _pair(program, files.traces, files.pairs, samples)
 
 
 def _settings(
@@ -130,24 +142,46 @@ def _settings(
     }
 
 
-def _require_same(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Refuses a folder that is in use by anything but calls with these settings."""
+def _weights(system: System, *, trained: bool) -> dict[str, dict[str, str]]:
+    """Digests of what samples: the models as they were before training, and what was trained."""
+    bases = system.digests()
+    return {
+        model: {
+            "base": base,
+            **({"trained": digest_of(system.parameters(model))} if trained else {}),
+        }
+        for model, base in bases.items()
+    }
+
+
+def _require_free(folder: Path, settings: Mapping[str, Any], overwrite: bool) -> None:
+    """Refuses a folder that is in use by anything but calls with these settings.
+
+    Raises:
+        InputError: it is, and by no collection that may be overwritten.
+    """
     if is_free(folder):
         return
-    try:
-        found = [json.loads(file.read_bytes()) for file in settings_files(folder)]
-        changed = [name for name, value in settings.items() for f in found if f.get(name) != value]
-    except (OSError, ValueError, AttributeError):
-        found = []
-    if not found:
+    files = settings_files(folder)
+    if not files:
         raise InputError(
             f"{folder} exists and holds no collection to go on with: choose another --output"
         )
-    if changed:
-        raise InputError(
-            f"{folder} holds a collection with other settings "
-            f"({', '.join(dict.fromkeys(changed))} differ): choose another --output"
-        )
+    if overwrite:
+        return
+    for file in files:
+        found = read_json(file, "add --overwrite to start anew, or choose another --output")
+        then = {name: found.get(name) for name in settings}
+        now = dict(settings)
+        program, own = then.pop("program"), now.pop("program")
+        changed = changes(then, now)
+        changed[:0] = program_changes(program if isinstance(program, dict) else {}, own)
+        # The weights count, wherever they lie.
+        if any(not text.startswith("model_dir ") for text in changed):
+            raise InputError(
+                f"{folder} holds a collection with other settings: {listed(changed)}. Add "
+                "--overwrite to remove it, or choose another --output"
+            )
 
 
 def _sample(

@@ -23,3 +23,7 @@ class DataError(InputError):
 
 class RunError(RuntimeError):
     """The run failed after it had started, for a reason that the message explains."""
+
+
+class Interrupted(RunError):
+    """The run was asked to stop, and did so where it can be gone on with."""

@@ -1,19 +1,22 @@
 """Whose saved weights are: a small file beside them, and what it says against another system."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sysgraph_compiler import Program
 
+from .changes import changes, listed
 from .errors import InputError
-from .files import write_text
+from .files import damaged, read_json, write_text
 
 FILE = "sysgraph.json"
 _PROGRAM = "program.json"
-_SHOWN = 5
+_RUN = ("models", "variables", "parsers")
+"""The parts of a program that decide what it runs."""
+_REMEDY = "put it back as it was, or train again"
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,11 @@ def require_own(own: Identity, folder: Path) -> None:
     file = folder / FILE
     if not file.is_file():
         return
+    found = read_json(file, _REMEDY)
     try:
-        saved = Identity(**json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"{file} does not say whose weights these are: {error}") from error
+        saved = Identity(**found)
+    except TypeError as error:
+        raise damaged(file, f"it does not say whose weights these are ({error})", _REMEDY) from None
     problem = own.problem(saved)
     if problem is not None:
         raise InputError(f"the weights in {folder} are not those of model {own.model!r}: {problem}")
@@ -107,12 +111,11 @@ def program_of(root: Path) -> Mapping[str, Any] | None:
     file = next((f for f in (root / _PROGRAM, root.parent / _PROGRAM) if f.is_file()), None)
     if file is None:
         return None
+    program = read_json(file, _REMEDY)
     try:
-        program = json.loads(file.read_text(encoding="utf-8"))
         trained_in(program)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InputError(f"{file} is no program of a run: {error!r}") from error
-    assert isinstance(program, dict)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise damaged(file, f"it is no program of a run ({error!r})", _REMEDY) from None
     return program
 
 
@@ -156,31 +159,6 @@ def require_all(
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """How the program of a run differs from another in what it runs, in a few words."""
-    found = [
-        text
-        for part in ("models", "variables", "parsers")
-        for text in _differences(part, _named(then.get(part)), _named(now.get(part)))
-        if not text.startswith("models.") or ".learning_rate " not in text
-    ]
-    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return "; ".join(found[:_SHOWN]) + more if found else None
-
-
-def _named(value: object) -> object:
-    """A list of objects with names, by name."""
-    if isinstance(value, list) and all(isinstance(item, dict) and "name" in item for item in value):
-        return {str(item["name"]): item for item in value}
-    return value
-
-
-def _differences(path: str, then: object, now: object) -> Iterator[str]:
-    if isinstance(then, dict) and isinstance(now, dict):
-        for key in dict.fromkeys([*now, *then]):
-            yield from _differences(f"{path}.{key}", then.get(key), now.get(key))
-    elif then != now:
-        yield f"{path} was {_short(then)}, now is {_short(now)}"
-
-
-def _short(value: object) -> str:
-    text = "absent" if value is None else repr(value)
-    return text if len(text) <= 60 else f"{text[:56]} ..."
+    sides = [{part: program.get(part) for part in _RUN} for program in (then, now)]
+    found = [text for text in changes(*sides) if ".learning_rate " not in text]
+    return listed(found) if found else None

@@ -18,6 +18,7 @@ from .engines import Draw, Engine, Pass, Prompted, Request, Sampler, Search, Sea
 from .engines.base import total
 from .engines.grouping import grouped, in_groups
 from .errors import InputError
+from .files import component
 from .identity import (
     Identity,
     differences,
@@ -26,6 +27,7 @@ from .identity import (
     require_all,
     require_own,
 )
+from .manifest import MANIFEST, require_whole
 from .pictures import Picture
 from .progress import Reporter
 from .tools import toolbox_of
@@ -185,6 +187,10 @@ class Models:
 
     # ---- weights
 
+    def digests(self) -> dict[str, str]:
+        """A digest of each model's weights before training: equal where those are."""
+        return {model: self.digest(model) for model in self._engines}
+
     def trained(self) -> tuple[str, ...]:
         """Models that have something to train and whose terms are trained, in the graph's order."""
         trained = {term.model for term in self.program.terms if term.status == "trained"}
@@ -205,8 +211,9 @@ class Models:
     def save(self, folder: Path) -> None:
         """Writes one folder per trained model: a peft adapter, or a whole checkpoint."""
         for model in self.trained():
-            self._engines[model].save(model, folder / model)
-            self._identity(model).write(folder / model)
+            path = folder / component(model)
+            self._engines[model].save(model, path)
+            self._identity(model).write(path)
 
     def load(self, folder: Path | str) -> None:
         """Reads what `save` wrote, or the `models` folder of a run.
@@ -251,12 +258,18 @@ def _oddities(program: Program, engines: Mapping[str, Engine]) -> Iterator[str]:
                 raise InputError(f"{where}: {error}") from error
 
 
+_REMEDY = "put it back as it was, or train again"
+
+
 def _saved_models(program: Program, folder: Path | str) -> dict[str, Path]:
     """The folders of a program's models in a run, or in the `models` folder of one."""
     root = Path(folder)
     root = root / "models" if (root / "models").is_dir() else root
     trainable = [name for name, spec in program.models.items() if spec.train != "frozen"]
-    found = {name: root / name for name in trainable if (root / name).is_dir()}
+    found = {name: root / component(name) for name in trainable}
+    found = {name: path for name, path in found.items() if path.is_dir()}
+    if (root / MANIFEST).is_file():
+        require_whole(root, _REMEDY)
     if not found:
         raise InputError(
             f"{folder} holds no trained models of this system (a folder for one of "

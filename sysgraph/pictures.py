@@ -13,7 +13,7 @@ from torch import Tensor
 from sysgraph_schemas.bounded import read_bounded
 
 from .decoding import MAX_BYTES, decoded
-from .errors import DataError, InputError, RunError
+from .errors import DataError, RunError
 from .files import write_bytes
 
 if TYPE_CHECKING:  # Pillow comes with the extra `diffusion`; graphs without images need none
@@ -121,13 +121,13 @@ class Picture:
         """Writes a PNG named by the digest into `folder`, its latents beside it; gives its path.
 
         Raises:
-            InputError: it cannot be written there.
+            RunError: it cannot be written there.
         """
         path = folder / f"{self.digest}.png"
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"cannot write {folder}: {error.strerror}") from None
+            raise RunError(f"cannot write {folder}: {error.strerror}") from None
         # The latents first: an image that is there has its latents, whatever was interrupted.
         if self.final is not None and not path.with_suffix(LATENTS).exists():
             write_bytes(path.with_suffix(LATENTS), _content(self.final))

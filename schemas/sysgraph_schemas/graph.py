@@ -1,8 +1,9 @@
 """The graph file as data: what YAML loads into and what Python code writes directly."""
 
+import re
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, PrivateAttr
+from pydantic import AfterValidator, Field, PrivateAttr
 
 from .diagnostics import GraphError
 from .fit import Fit
@@ -12,9 +13,36 @@ from .models import ModelSpec
 from .nodes import NodeSpec
 from .parsers import ParserSpec
 from .render import render
-from .spec import IDENTIFIER, NotBlank, Spec
+from .spec import IDENTIFIER, NotBlank, Spec, refuse
+from .suggest import quoted
 
 Name = Annotated[str, Field(pattern=IDENTIFIER, max_length=100)]
+
+
+def _names_a_folder(name: str) -> str:
+    if re.fullmatch(r"\w(?:[\w .-]*[\w-])?", name):
+        return name
+    legal = re.sub(r"[^\w.]+", "-", name).strip(".-")
+    raise refuse(
+        "SG110",
+        f"{quoted(name)} is no name of a graph: it is letters, digits, spaces, `-`, `_` and `.`, "
+        "begins with a letter, a digit or `_`, and ends with no space or dot",
+        help=f"for example {quoted(legal)}" if legal else None,
+    )
+
+
+# The pattern is what editors check: `\w` is ASCII alone in theirs, so it lists what is refused.
+_REFUSED = r"\x00-\x1f!-,/:-@\[-^`{-\x9f"
+GraphName = Annotated[
+    NotBlank,
+    AfterValidator(_names_a_folder),
+    Field(
+        max_length=100,
+        examples=["moa"],
+        json_schema_extra={"pattern": rf"^[^{_REFUSED} .-]([^{_REFUSED}]*[^{_REFUSED} .])?$"},
+    ),
+]
+"""What a folder can be called: see SG110."""
 
 
 class Graph(Spec):
@@ -27,8 +55,8 @@ class Graph(Spec):
 
     sysgraph: Annotated[Literal[1], Field(examples=[1])] = 1
     """Version of the file format."""
-    name: Annotated[NotBlank, Field(max_length=100, examples=["moa"])]
-    """What the system is called."""
+    name: GraphName
+    """What the system is called: letters, digits, spaces, `-`, `_` and `.`."""
     description: Annotated[str, Field(examples=["Two proposers, one aggregator."])] = ""
     """What the system does, in a sentence."""
     models: Annotated[

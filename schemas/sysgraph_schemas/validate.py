@@ -21,6 +21,7 @@ from .problems import (
     bad_value,
     clashing_keys,
     file_version,
+    graph_name,
     missing_key,
     table_probs,
     unknown_key,
@@ -43,6 +44,7 @@ _HANDLERS: Mapping[str, Handler] = {
     "SG102": clashing_keys.missing_one_of,
     "SG107": clashing_keys.diagnose,
     "SG108": table_probs.diagnose,
+    "SG110": graph_name.diagnose,
 }
 
 

@@ -2,11 +2,13 @@
 
 import os
 import sys
+from typing import TextIO, cast
 
 import typer
 
 import sysgraph
 
+from ..training.interrupts import signals_interrupt
 from .check import check
 from .collect import collect
 from .compile import compile
@@ -17,7 +19,7 @@ from .fit import fit
 from .last_words import last_words
 from .run import run
 from .study import study
-from .terminal import say, tame
+from .terminal import Lasting, say, tame
 
 app = typer.Typer(
     name="sysgraph",
@@ -59,7 +61,17 @@ def main() -> None:
     # times slower (20 times, measured) as soon as another program wants the core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     tame()
+    sys.stderr = cast(TextIO, Lasting(sys.stderr))
+    with signals_interrupt():
+        code = _run()
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Runs the command; its exit code, with what went wrong told."""
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        code = int(app(standalone_mode=False) or 0)
+        sys.stdout.flush()
     except Exception as error:
-        sys.exit(last_words(error))
+        return last_words(error)
+    return code

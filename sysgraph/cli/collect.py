@@ -40,6 +40,9 @@ def collect(
             help="Works on the I-th of N parts of the inputs; all may write to one DIR at once.",
         ),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Remove the collection that is in DIR first.")
+    ] = False,
     settings: Settings = None,
 ) -> None:
     """Samples every input, scores the traces and writes pairs for `sysgraph fit --data DIR`."""
@@ -56,6 +59,7 @@ def collect(
         seed=seed,
         model_dir=model_dir,
         shard=shard,
+        overwrite=overwrite,
     )
     say(f"{found.file}: {found.pairs} pairs from {found.traces} traces{_failures(found)}")
     if not found.pairs:

@@ -16,7 +16,7 @@ from sysgraph_schemas.suggest import quoted, suggestion
 
 from ..errors import InputError
 from ..files import write_text
-from .options import GraphFile, MethodName, ObservedNodes, Settings
+from .options import GraphFile, MethodName, ObservedNodes, Settings, require_writable
 from .terminal import has_colors, say, say_json, show
 
 _PASSES = [name for name, _ in PASSES]
@@ -54,6 +54,8 @@ def compile(
     if debug_pass is not None and debug_pass not in _PASSES:
         help = suggestion(debug_pass, _PASSES, "the passes are")
         raise InputError(f"there is no pass {quoted(debug_pass)}: {help}")
+    if output is not None:
+        require_writable(output)
     observation = Observation.of(observed, method)
     program = compiled(graph, settings or [], observation, until=debug_pass)
     text = _EMITTERS[emit](program)

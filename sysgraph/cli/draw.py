@@ -10,7 +10,7 @@ from sysgraph_compiler.drawing import FORMATS, MissingExtraError, drawn
 from ..errors import InputError
 from ..files import write_bytes
 from .compile import compiled
-from .options import GraphFile, Settings
+from .options import GraphFile, Settings, require_writable
 from .terminal import say
 
 
@@ -30,6 +30,8 @@ def draw(
     """
     if output is not None and output.suffix.lower() not in FORMATS:
         raise InputError(f"cannot draw {output}: the endings are {', '.join(FORMATS)}")
+    if output is not None:
+        require_writable(output)
     program = compiled(graph, settings or [])
     if output is None:
         say(drawn(program, ".mmd").decode().removesuffix("\n"))

@@ -22,6 +22,9 @@ def fit(
         typer.Option("--output", "-o", metavar="DIR", help="The run's folder; default runs/NAME."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Remove the run that is in --output first.")
+    ] = False,
     settings: Settings = None,
 ) -> None:
     """Trains the system from preferences over its outputs, in one resumable run folder."""
@@ -35,7 +38,7 @@ def fit(
 
     from ..training.fitting import fit as train
 
-    run = train(loaded, data=data, output=output, resume=resume)
+    run = train(loaded, data=data, output=output, resume=resume, overwrite=overwrite)
     if not PartialState().is_main_process:
         return
     if run.before is not None and run.after is not None:

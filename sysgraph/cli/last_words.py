@@ -11,7 +11,7 @@ import typer
 from sysgraph_schemas import GraphError, render
 
 from ..errors import InputError, RunError
-from .terminal import has_colors, show, tell
+from .terminal import give_up, has_colors, show, tell
 
 _NO_PATHS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ)
 """A path that cannot be looked up, let alone written, wherever it was given."""
@@ -39,11 +39,17 @@ def last_words(error: Exception) -> int:
         tell(words.getvalue().rstrip("\n"))
         return 2
     if isinstance(error, typer.Abort):
-        tell("Aborted!")
+        tell("error: interrupted")
         return 1
     if isinstance(error, OSError) and error.errno in _NO_PATHS:
         tell(f"error: {error.strerror}: {str(error.filename)!r:.200}")
         return 2
+    if isinstance(error, OSError):
+        give_up(sys.stdout)
+        if not isinstance(error, BrokenPipeError):  # the reader of the output has seen enough
+            where = error.filename or "the output"
+            tell(f"error: cannot read or write {where}: {error.strerror or error}")
+        return 1
     if isinstance(error, ValueError) and str(error) == "embedded null byte":
         tell("error: no file can be called by a name with a zero byte in it")
         return 2

@@ -1,8 +1,12 @@
 """Arguments that several commands share."""
 
+import os
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+from ..errors import InputError
 
 GraphFile = Annotated[str, typer.Argument(metavar="GRAPH", help="A graph file.")]
 Settings = Annotated[
@@ -32,3 +36,18 @@ ModelDir = Annotated[
     typer.Option("--model-dir", metavar="RUN", help="A run's folder: use the models it trained."),
 ]
 Format = Annotated[Literal["text", "json"], typer.Option(help="For people, or for programs.")]
+
+
+def require_writable(file: Path) -> None:
+    """Refuses an output file before anything is computed for it.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise InputError(f"cannot write {file}: there is no folder {folder}")
+    if file.is_dir():
+        raise InputError(f"cannot write {file}: it is a folder")
+    if not os.access(file if file.exists() else folder, os.W_OK):
+        raise InputError(f"cannot write {file}: permission denied")

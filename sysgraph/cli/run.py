@@ -1,7 +1,6 @@
 """`sysgraph run`: one pass through the system."""
 
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ from sysgraph_compiler import Program, Variable
 from sysgraph_schemas.suggest import suggestion
 
 from ..errors import InputError
+from ..files import component
 from ..presence import why_skipped
 from ..trace import Trace, by_node, input_names, is_broken
 from .compile import compiled
@@ -107,8 +107,7 @@ def _run_one(
     system = System(program, model_dir=model_dir)
     system.tell(Reporter())
     (trace,) = system.sample(inputs, seed=seed)
-    name = re.sub(r"[^\w.-]+", "-", program.name)
-    trace = _with_files(trace, Path(output or f"runs/{name}-images"))
+    trace = _with_files(trace, Path(output or f"runs/{component(program.name)}-images"))
     if format == "json":
         say_json(json.dumps({"inputs": inputs, **by_node(program, trace)}, ensure_ascii=False))
     else:

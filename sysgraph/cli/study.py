@@ -47,10 +47,11 @@ def study(
     from accelerate import PartialState
 
     from ..errors import RunError
+    from ..files import component
     from ..judges import find_judge
     from ..studies import study as run
 
-    folder = output or f"runs/{loaded.name}-study"
+    folder = output or f"runs/{component(loaded.name)}-study"
     found = find_judge(judge) if judge is not None else None
     result = run(loaded, output=folder, seeds=seeds, compare=compare, judge=found)
     if PartialState().is_main_process:

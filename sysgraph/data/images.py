@@ -60,7 +60,7 @@ def written(picture: Picture, folder: Path) -> str:
     Equal images are one file, with the latents that they were decoded from beside it.
 
     Raises:
-        InputError: it cannot be written there.
+        RunError: it cannot be written there.
     """
     return picture.write(folder / FOLDER).relative_to(folder).as_posix()
 

@@ -1,13 +1,18 @@
 """The files of a collection: in one folder, whole or by shards that were collected apart."""
 
+import contextlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from ..errors import InputError
+from ..errors import InputError, Interrupted, RunError
+from ..files import claimed, made
+from .images import FOLDER
 
 SETTINGS, TRACES, PAIRS = "collect.json", "traces.jsonl", "pairs.jsonl"
+_DRAWN = re.compile(r"[0-9a-f]{32,}\.(png|safetensors)")
 _SUFFIX = re.compile(r"-(\d{5})-of-(\d{5})")
 
 
@@ -81,3 +86,87 @@ def pair_files(folder: Path) -> list[Path]:
             f"`sysgraph collect` again as it was called, or give the files that are there"
         )
     return files
+
+
+@dataclass(frozen=True)
+class ShardFiles:
+    """The files of one shard in the folder of a collection."""
+
+    folder: Path
+    shard: Shard
+
+    @property
+    def settings(self) -> Path:
+        """What decides the traces."""
+        return self.folder / self.shard.file(SETTINGS)
+
+    @property
+    def traces(self) -> Path:
+        """Every trace with its score, as they come."""
+        return self.folder / self.shard.file(TRACES)
+
+    @property
+    def pairs(self) -> Path:
+        """The pairs, when all traces are there."""
+        return self.folder / self.shard.file(PAIRS)
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Makes the folder, and keeps other processes from this shard until the block ends.
+
+        Raises:
+            InputError: another process has it, it cannot be written, or a link leads out of it.
+        """
+        with made(self.folder), claimed(self.traces):
+            for path in (self.settings, self.traces, self.pairs, self.folder / FOLDER):
+                if path.is_symlink():
+                    raise InputError(
+                        f"{path} is a link: collecting writes in its own folder alone; put there "
+                        "what it leads to, or choose another --output"
+                    )
+            yield
+
+    @contextlib.contextmanager
+    def undone_if_empty(self) -> Iterator[None]:
+        """Where the block fails before a trace is written, nothing is left of a new shard.
+
+        Raises:
+            RunError: it fails later.
+            Interrupted: it is interrupted.
+        """
+        before = self._size()
+        try:
+            yield
+        except (KeyboardInterrupt, InputError, RunError, OSError) as error:
+            if not self._size():
+                for path in (self.traces, self.settings):
+                    path.unlink(missing_ok=True)
+            if isinstance(error, InputError) and self._size() <= before:
+                raise
+            if isinstance(error, KeyboardInterrupt):
+                raise Interrupted(f"interrupted; {_AGAIN}") from None
+            raise RunError(f"{error}\n{_AGAIN}") from error
+
+    def _size(self) -> int:
+        return self.traces.stat().st_size if self.traces.is_file() else 0
+
+
+_AGAIN = "call `sysgraph collect` again as it was called: it goes on where it was"
+
+
+def clear(folder: Path) -> None:
+    """Removes the files of a collection, and no others."""
+    stems = [name.partition(".") for name in (PAIRS, TRACES, SETTINGS)]
+    for path in sorted(folder.iterdir()):
+        for stem, _, suffix in stems:
+            rest = path.name.removeprefix(stem).removesuffix(f".{suffix}")
+            whole = path.name in (f"{stem}.{suffix}", f"{stem}{rest}.{suffix}")
+            if whole and (not rest or _SUFFIX.fullmatch(rest)) and not path.is_dir():
+                path.unlink()
+    images = folder / FOLDER
+    if images.is_dir() and not images.is_symlink():
+        for path in images.iterdir():
+            if _DRAWN.fullmatch(path.name):
+                path.unlink()
+        with contextlib.suppress(OSError):  # something else is in it
+            images.rmdir()

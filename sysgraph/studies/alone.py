@@ -15,7 +15,7 @@ from sysgraph_schemas import Graph
 
 from ..data import load_pairs
 from ..errors import InputError, RunError
-from ..files import write_text
+from ..files import component, write_text
 from ..trace import input_names
 from .bench import Bench, with_fit
 from .results import Measurement
@@ -72,7 +72,7 @@ class Separate:
         settings: dict[str, Any] = {"seed": seed}
         if not graph.fit.rounds:
             settings["data"] = str(self._final_answers())
-        folder = self.bench.root / self.NAME.replace(" ", "-") / model / f"seed{seed}"
+        folder = self.bench.root / component(self.NAME) / component(model) / f"seed{seed}"
         return self.bench.run(with_fit(graph, settings), folder)
 
     def _final_answers(self) -> Path:

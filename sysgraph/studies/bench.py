@@ -3,18 +3,23 @@
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from sysgraph_compiler import Program
 from sysgraph_schemas import Fit, Graph
 
+from ..changes import changes, listed
 from ..data import load_inputs
 from ..engines.seeding import derive
 from ..errors import InputError
 from ..evaluation import summarize
-from ..files import is_free, write_text
+from ..files import claimed, component, damaged, is_free, made, read_json, write_text
 from ..judges import Judge
+from ..manifest import MANIFEST, digest
 from ..progress import Reporter
 from ..scored import Scored, sample_scored
 from ..scorers import Scorer, ScorerLike, as_scorer
@@ -23,7 +28,7 @@ from ..training.fitting import fit
 from ..training.folder import RunFolder
 from ..training.workers import Workers
 from ..winrate import WinRate, win_rate
-from .results import Measurement
+from .results import Measurement, Weights
 
 REFERENCE = "reference"
 """The field of an input row that holds an answer to compare with."""
@@ -48,7 +53,7 @@ class Bench:
 
     def folder(self, name: str, seed: int) -> Path:
         """Where one seed's training lies."""
-        return self.root / name.replace(" ", "-") / f"seed{seed}"
+        return self.root / component(name) / f"seed{seed}"
 
     def train(self, name: str, settings: Mapping[str, Any], seed: int) -> Measurement:
         """Trains with other `fit:` settings, or reads or resumes that run, and measures it."""
@@ -69,13 +74,13 @@ class Bench:
     ) -> Measurement:
         """Measures the system with the models of the runs `trained`, or reads what was measured.
 
-        Only another judge measures again.
+        Another judge measures again, and a training that was made again.
         """
         file = self.folder(name, seed).with_suffix(".json")
-        if file.is_file():
-            found = Measurement.model_validate_json(file.read_text(encoding="utf-8"))
-            if found.judge == self.judge.name:
-                return found
+        weights = self._weights(trained)
+        found = self._measured(file, weights)
+        if found is not None:
+            return found
         self.reporter.line(f"measure {file}")
         answers = self.answers(seed, best_of=best_of, trained=trained)
         prompted = best_of == 1 and not trained
@@ -83,6 +88,7 @@ class Bench:
             self._prompted[seed] = answers
         found = Measurement(
             judge=self.judge.name,
+            weights=weights,
             evaluation=summarize(
                 [answer.score for answer in answers],
                 self.scorer,
@@ -96,6 +102,43 @@ class Bench:
             file.parent.mkdir(exist_ok=True)
             write_text(file, found.model_dump_json(indent=2) + "\n")
         return found
+
+    @cached_property
+    def _bases(self) -> dict[str, str]:
+        return System(self.program, device=self.workers.device).digests()
+
+    def _weights(self, trained: Sequence[Path]) -> Weights:
+        manifests = {run: RunFolder(run).models / MANIFEST for run in trained}
+        return Weights(
+            bases=self._bases,
+            trained={
+                run.relative_to(self.root).as_posix(): digest(file) if file.is_file() else ""
+                for run, file in manifests.items()
+            },
+        )
+
+    def _measured(self, file: Path, weights: Weights) -> Measurement | None:
+        """What was measured of these weights; None where nothing was, or by another judge.
+
+        Raises:
+            InputError: the file is damaged, or is about other bases than the study's now.
+        """
+        if not file.is_file():
+            return None
+        remedy = "remove it, and start the study again"
+        try:
+            found = Measurement.model_validate(read_json(file, remedy))
+        except ValidationError as error:
+            raise damaged(file, f"{error.errors()[0]['msg']}", remedy) from None
+        changed = changes(found.weights.bases, weights.bases)
+        if changed:
+            raise InputError(
+                f"{file} was measured with other models: the digest of the weights of "
+                f"{listed(changed)}. Put back the checkpoints of then, or start anew in another "
+                "--output"
+            )
+        same = found.judge == self.judge.name and found.weights.trained == weights.trained
+        return found if same else None
 
     def answers(
         self,
@@ -178,17 +221,33 @@ def open_bench(
         raise InputError(f"a study measures on held-out inputs: {graph.fit.eval_inputs} has none")
     scorer.require(inputs, graph.fit.eval_inputs)
     folder = RunFolder(root)
-    if folder.program.is_file():
-        folder.require_same(program)
-    elif not is_free(root):
-        raise InputError(f"{root} exists and holds no study: choose another --output")
+    _require_study(folder, program)
     workers = Workers(program.fit.mixed_precision)
     reporter.only_if(workers.main)
     workers.wait()
-    with folder.claimed() if workers.main else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
         if workers.main:
+            stack.enter_context(made(root))
+            stack.enter_context(claimed(root))
+            _require_study(folder, program)
             folder.start(graph, program)
+        workers.wait()  # no process trains in a folder that is not claimed yet
         yield Bench(graph, program, root, inputs, scorer, judge or scorer, workers, reporter)
+
+
+def _require_study(folder: RunFolder, program: Program) -> None:
+    """Refuses a folder that holds anything but this study.
+
+    Raises:
+        InputError: it does.
+    """
+    if is_free(folder.root):
+        return
+    if not folder.program.is_file():
+        raise InputError(f"{folder.root} exists and holds no study: choose another --output")
+    if folder.state.exists() or folder.metrics.exists():
+        raise InputError(f"{folder.root} holds a run and no study: choose another --output")
+    folder.require_same(program)
 
 
 def with_fit(graph: Graph, settings: Mapping[str, Any]) -> Graph:

@@ -9,14 +9,13 @@ from sysgraph_compiler import Program
 from sysgraph_schemas import Graph, load
 
 from ..data import load_pairs
-from ..errors import InputError, RunError
+from ..errors import InputError, Interrupted, RunError
 from ..files import write_text
 from ..judges import Judge
 from ..progress import Reporter
 from ..scorers import Scorer, ScorerLike
 from ..training.folder import RunFolder
 from ..training.pairs import gaps_of
-from ..training.session import Interrupted
 from .bench import Bench, open_bench
 from .curves import write_curves
 from .metrics import draws

@@ -1,15 +1,17 @@
 """What the metrics files of run folders say about their training."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from ..data.jsonl import read_jsonl
 from ..evaluation import Estimate, estimate
+from ..files import damaged, read_json
 from ..training.folder import RunFolder
 from .results import Draws
 
+_REMEDY = "remove its folder, and start the study again"
 Point = tuple[int, int, float]
 """A round, the steps of the run until then, and a value."""
 
@@ -19,7 +21,7 @@ def held_out_losses(run: Path, steps: int) -> list[Point]:
 
     None of a run with `credit: node`: a sum of as many losses as nodes is no number to compare.
     """
-    fit = json.loads(RunFolder(run).program.read_text(encoding="utf-8"))["fit"]
+    fit = read_json(RunFolder(run).program, _REMEDY)["fit"]
     return [] if fit["credit"] == "node" else _evaluated(run, steps, "eval_loss")
 
 
@@ -81,6 +83,13 @@ def _evaluated(run: Path, steps: int, name: str) -> list[Point]:
 
 def _lines(run: Path) -> list[dict[str, Any]]:
     """What each line says; null stands for a number that was not finite."""
-    text = RunFolder(run).metrics.read_text(encoding="utf-8")
-    lines = (json.loads(line) for line in text.splitlines())
-    return [{name: v for name, v in line.items() if v is not None} for line in lines]
+    file = RunFolder(run).metrics
+    lines = [fields for _, fields in read_jsonl(file)]
+    broken = next((line for line in lines if isinstance(line, str)), None)
+    if broken is not None:
+        raise damaged(file, broken, _REMEDY)
+    return [
+        {name: v for name, v in line.items() if v is not None}
+        for line in lines
+        if not isinstance(line, str)
+    ]

@@ -8,6 +8,13 @@ from ..evaluation import Estimate, Evaluation, estimate
 from ..winrate import WinRate
 
 
+class Weights(BaseModel):
+    """What was measured: digests of the models before training, and of the trained ones by run."""
+
+    bases: dict[str, str]
+    trained: dict[str, str]
+
+
 class Measurement(BaseModel):
     """One seed's answers to the held-out inputs: their scores, and how often they are better.
 
@@ -16,6 +23,7 @@ class Measurement(BaseModel):
     """
 
     judge: str
+    weights: Weights
     evaluation: Evaluation
     against_reference: WinRate | None
     against_before: WinRate | None

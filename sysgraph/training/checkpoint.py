@@ -14,38 +14,67 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ..errors import InputError
-from ..files import flush
+from ..errors import RunError
+from ..files import damaged, flush, read_json
+from ..manifest import is_ours, remove, require_whole, write_manifest
 
-_STAGING = ".staging"
-_OLD = ".old"
 _TENSORS = "tensors.safetensors"
 _INFO = "info.json"
+_REMEDY = "put it back as it was, or start anew in another --output"
 
 
-def publish(folder: Path, write: Callable[[Path], None]) -> None:
-    """Fills `folder` by `write(staging folder)`; what was there is removed only afterwards."""
-    staged, old = folder.with_name(folder.name + _STAGING), folder.with_name(folder.name + _OLD)
-    shutil.rmtree(staged, ignore_errors=True)
+def publish(
+    folder: Path, write: Callable[[Path], None], about: Mapping[str, Any] | None = None
+) -> None:
+    """Fills `folder` by `write(staging folder)`; what was there is removed only afterwards.
+
+    Its manifest lists what was written. What others put into the folder before stays in it.
+
+    Args:
+        about: what else the manifest says.
+
+    Raises:
+        RunError: the folder is there and is not one that this function has filled.
+    """
+    staged, old = _staging(folder), former(folder)
+    recover(folder)
+    shutil.rmtree(staged, ignore_errors=True)  # what a crash left: the name is ours alone
     staged.mkdir(parents=True)
     write(staged)
+    write_manifest(staged, about)
     for file in staged.rglob("*"):
         flush(file)
     flush(staged)
-    if folder.exists():
-        shutil.rmtree(old, ignore_errors=True)
+    if folder.exists() or folder.is_symlink():
+        if not is_ours(folder):
+            raise RunError(f"{folder} is not what this run wrote: move it away")
+        if old.exists() and any(old.iterdir()):
+            raise RunError(f"{old} is in the way: move it away")
         folder.rename(old)
     staged.rename(folder)
     flush(folder.parent)
-    shutil.rmtree(old, ignore_errors=True)
+    recover(folder)
 
 
 def recover(folder: Path) -> None:
-    """Puts `folder` back if a crash came between the two renames of `publish`."""
-    old = folder.with_name(folder.name + _OLD)
-    if old.is_dir() and not folder.exists():
-        with contextlib.suppress(FileNotFoundError):  # another process was faster
+    """Ends what a crash in `publish` left between its renames: the old folder is back, or gone."""
+    old = former(folder)
+    if not old.is_dir() or old.is_symlink():
+        return
+    with contextlib.suppress(FileNotFoundError):  # another process was faster
+        if not folder.exists():
             old.rename(folder)
+        elif is_ours(old):
+            remove(old, foreign_to=folder)
+
+
+def _staging(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.staging")
+
+
+def former(folder: Path) -> Path:
+    """Where the former content of a folder is while `publish` replaces it."""
+    return folder.with_name(f".{folder.name}.old")
 
 
 @dataclass(frozen=True)
@@ -89,13 +118,14 @@ def load_state(folder: Path) -> State | None:
     """The state in `folder`, or None where no state was saved yet.
 
     Raises:
-        InputError: the files there cannot be read.
+        InputError: the files there are not those that were saved.
     """
     recover(folder)
     if not folder.is_dir():
         return None
+    require_whole(folder, _REMEDY)
+    info = read_json(folder / _INFO, _REMEDY)
     try:
-        info = json.loads((folder / _INFO).read_text(encoding="utf-8"))
         return State(load_file(folder / _TENSORS), info)
-    except Exception as error:  # safetensors raises its own type, json and the OS theirs
-        raise InputError(f"the state in {folder} cannot be read: {error}") from error
+    except Exception as error:  # safetensors raises its own type, the OS others
+        raise damaged(folder / _TENSORS, f"{error}", _REMEDY) from error

@@ -1,11 +1,11 @@
 """`sysgraph.fit`: from a graph and preferences to a trained system, in one resumable run folder."""
 
 import contextlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 
 import sysgraph_compiler
@@ -17,13 +17,15 @@ from ..data import load_inputs, load_pairs
 from ..data.rows import Row, Source, read_rows
 from ..errors import DataError, InputError, RunError
 from ..evaluation import Evaluation
-from ..files import write_text
+from ..files import damaged, read_json, write_text
 from ..progress import Reporter
 from ..scorers import Scorer, ScorerLike, as_scorer, find_scorer
 from ..system import System
 from .collecting import Material
-from .folder import RunFolder, choose_folder
+from .folder import RunFolder
+from .kept import Kept
 from .pairs import gaps_of, observed_requests
+from .place import Place
 from .session import Session
 from .workers import Workers
 
@@ -43,6 +45,7 @@ def fit(
     data: Source | None = None,
     output: str | Path | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     scorer: ScorerLike | None = None,
     reporter: Reporter | None = None,
 ) -> Run:
@@ -53,6 +56,7 @@ def fit(
         data: preference pairs (`fit.data`), trained on once instead of in rounds; or their rows.
         output: the run's folder; default `runs/NAME`.
         resume: go on with the run in `output`, or with the last one of that name.
+        overwrite: remove the run in `output` first, if one is there; other files stay.
         scorer: scores outputs: a scorer, a function of a trace, or a name; default: `fit.scorer`.
         reporter: shows progress; default: standard error.
 
@@ -68,11 +72,10 @@ def fit(
         settings = graph.fit.model_copy(update={"data": named, "rounds": 0})
         graph = graph.model_copy(update={"fit": settings})
     program = sysgraph_compiler.compile(graph)
-    folder = choose_folder(output, graph.name, resume=resume)
-    if resume:
-        folder.require_same(program)
-        if folder.result.is_file():
-            return _finished(folder)
+    place = Place(Path(output) if output is not None else None, graph.name, resume, overwrite)
+    folder = place.look(program)
+    if resume and folder.result.is_file():
+        return _finished(folder)
     material = _material(program, rows, as_scorer(scorer) if scorer is not None else None)
     workers = Workers(program.fit.mixed_precision)
     reporter = reporter or Reporter()
@@ -81,30 +84,55 @@ def fit(
     system.tell(reporter)
     _check(system, material)
     workers.wait()  # every process has seen the folder as it was
-    with folder.claimed() if workers.main else contextlib.nullcontext():
-        if workers.main:
-            folder.start(graph, program)
-        session = Session(system, material, workers=workers, folder=folder, reporter=reporter)
-        try:
-            session.run()
-            run = Run(folder.root, session.before, session.after)
-            if workers.main:
-                write_text(folder.result, json.dumps(_result(run), indent=2) + "\n")
-        except (OSError, SafetensorError) as error:
-            raise RunError(f"{error}; when that is mended: {folder.resume_command()}") from error
+    with contextlib.ExitStack() as stack:
+        claimed = stack.enter_context(place.claim(graph, program)) if workers.main else None
+        # One process claims it; the others read nothing there before that.
+        (root,) = workers.gather([claimed.root] if claimed else [])
+        run = _run(system, material, workers, RunFolder(root), reporter)
     workers.wait()
     return run
 
 
-def _result(run: Run) -> dict[str, object]:
-    sides = {"before": run.before, "after": run.after}
-    return {name: side.model_dump() if side else None for name, side in sides.items()}
+class Result(BaseModel):
+    """What `result.json` holds. `kept` and `best_round` say which weights are in `models`.
+
+    `kept`: of each round that held pairs out, what it ended with. `best_round`: the round after
+    which the weights did best on held-out inputs (0: before training); None: the last one's.
+    """
+
+    before: Evaluation | None
+    after: Evaluation | None
+    kept: list[Kept] = []
+    best_round: int | None = None
+
+
+def _run(
+    system: System, material: Material, workers: Workers, folder: RunFolder, reporter: Reporter
+) -> Run:
+    session = Session(system, material, workers=workers, folder=folder, reporter=reporter)
+    try:
+        session.run()
+        if workers.main:
+            result = Result(
+                before=session.before,
+                after=session.after,
+                kept=session.kept,
+                best_round=session.best_round,
+            )
+            write_text(folder.result, result.model_dump_json(indent=2) + "\n")
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"{error}; when that is mended: {folder.resume_command()}") from error
+    return Run(folder.root, session.before, session.after)
 
 
 def _finished(folder: RunFolder) -> Run:
-    saved = json.loads(folder.result.read_text(encoding="utf-8"))
-    before, after = (Evaluation(**saved[s]) if saved[s] else None for s in ("before", "after"))
-    return Run(folder.root, before, after)
+    remedy = "remove it, and resume the run"
+    found = read_json(folder.result, remedy)
+    try:
+        result = Result.model_validate(found)
+    except ValidationError as error:
+        raise damaged(folder.result, f"{error.errors()[0]['msg']}", remedy) from None
+    return Run(folder.root, result.before, result.after)
 
 
 def _material(program: Program, rows: Sequence[Row] | None, scorer: Scorer | None) -> Material:

@@ -1,23 +1,23 @@
-"""The folder of a run: what lies where, and whether it may be started, resumed or read."""
+"""The folder of a run: what lies where, and what is written and read there."""
 
 import contextlib
-import itertools
 import json
-import os
-import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sysgraph_compiler import Program
 from sysgraph_schemas import Graph, dump
 
+from ..changes import listed, program_changes
 from ..data import load_pairs, pair_row
 from ..errors import InputError
-from ..files import claimed, is_free, write_text
+from ..files import read_json, write_text
+from ..manifest import MANIFEST, digest, foreign, is_ours, remove, require_whole
 from ..system import System
-from .checkpoint import publish, recover
+from .checkpoint import former, publish, recover
 from .pairs import Pair
 
 
@@ -57,19 +57,17 @@ class RunFolder:
         """Scores before and after; there only when the run has finished."""
         return self.root / "result.json"
 
-    @contextlib.contextmanager
-    def claimed(self) -> Iterator[None]:
-        """Makes the folder, and keeps other processes from running in it until the block ends.
+    @property
+    def rounds(self) -> Path:
+        """A folder of pairs per round that collected its own."""
+        return self.root / "rounds"
 
-        Raises:
-            InputError: another process runs there, or nothing can be written there.
-        """
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"cannot write {self.root}: {error.strerror}") from error
-        with claimed(self.root):
-            yield
+    @property
+    def abandoned(self) -> bool:
+        """Whether a run started here and ended before it kept anything: nothing is lost with it."""
+        kept = {self.program.name, self.graph.name, self.metrics.name, self.rounds.name}
+        visible = {path.name for path in self.root.glob("[!.]*")}
+        return self.program.is_file() and visible <= kept and not _hidden(self.state)
 
     def start(self, graph: Graph, program: Program) -> None:
         """Writes what identifies the run, the program first: with it, the run can be resumed."""
@@ -85,30 +83,65 @@ class RunFolder:
         """Refuses to go on with a run of another program.
 
         Raises:
-            InputError: this is no run, or one of another program.
+            InputError: this is no run, or one of another program, or a link leads out of it.
         """
+        self.require_no_links()
         if not self.program.is_file():
             raise InputError(f"{self.root} holds no run to resume")
-        try:
-            then = json.loads(self.program.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{self.program} cannot be read: {error}") from error
-        changed = list(_changes("", then, json.loads(program.to_json())))
+        then = read_json(self.program, f"put it back, or compile {self.graph} again")
+        changed = program_changes(then, json.loads(program.to_json()))
         if changed:
-            more = f"; and {len(changed) - 5} more" if len(changed) > 5 else ""
             raise InputError(
-                f"{self.root} was run with other settings: {'; '.join(changed[:5])}{more}. Go on "
+                f"{self.root} was run with other settings: {listed(changed)}. Go on "
                 f"with its own ({self.graph}), or choose another --output"
             )
 
+    def require_no_links(self) -> None:
+        """Refuses a folder in which a name that a run writes leads elsewhere.
+
+        Raises:
+            InputError: it does.
+        """
+        own = (self.program, self.graph, self.metrics, self.result, self.state, self.models)
+        several = [*own, self.rounds, *(self.rounds.glob("*") if self.rounds.is_dir() else ())]
+        for path in several:
+            if path.is_symlink():
+                raise InputError(
+                    f"{path} is a link: a run writes in its own folder alone; put there what it "
+                    "leads to, or choose another --output"
+                )
+
+    def require_only_ours(self) -> None:
+        """Refuses a run to whose state or models others have added files: they are not removed.
+
+        Raises:
+            InputError: there are some.
+        """
+        several = [*self.rounds.glob("*")] if self.rounds.is_dir() else []
+        for folder in (self.models, self.state, *several):
+            for path in foreign(folder)[:1]:
+                raise InputError(f"{path} was not written by this run: move it away first")
+
+    def clear(self) -> None:
+        """Removes what a run wrote here, and nothing else."""
+        several = [*self.rounds.glob("*")] if self.rounds.is_dir() else []
+        # The program last: until then, this is known to be a run and can be done again.
+        for folder in (self.models, self.state, *several, _hidden(self.state)):
+            if folder is not None and is_ours(folder):
+                remove(folder)
+        with contextlib.suppress(OSError):  # none, or something else is in it
+            self.rounds.rmdir()
+        for file in (self.result, self.metrics, self.graph, self.program):
+            file.unlink(missing_ok=True)
+
     def save_models(self, system: System) -> None:
-        """Writes a folder per trained model."""
+        """Writes a folder per trained model, and of which program and bases they are."""
 
         def write(staged: Path) -> None:
             system.save(staged)
             (staged / "README.md").unlink(missing_ok=True)  # peft's card, which is about no model
 
-        publish(self.models, write)
+        publish(self.models, write, provenance(system))
 
     def save_pairs(
         self, number: int, program: Program, pairs: Mapping[str, Sequence[Pair]]
@@ -126,50 +159,44 @@ class RunFolder:
 
         publish(self._round(number), write)
 
-    def load_pairs(self, number: int, program: Program) -> dict[str, list[Pair]]:
-        """What `save_pairs` wrote."""
+    def pairs_digest(self, number: int) -> str | None:
+        """A digest of a round's pairs; None where it has none on disk."""
+        file = self._round(number) / MANIFEST
+        return digest(file) if file.is_file() else None
+
+    def load_pairs(
+        self, number: int, program: Program, expected: str | None
+    ) -> dict[str, list[Pair]]:
+        """What `save_pairs` wrote.
+
+        Args:
+            expected: what `pairs_digest` said of them.
+
+        Raises:
+            InputError: they are not what was written.
+        """
         recover(self._round(number))
+        remedy = "put it back as it was, or start anew in another --output"
+        require_whole(self._round(number), remedy)
+        if self.pairs_digest(number) != expected:
+            raise InputError(
+                f"{self._round(number)} holds other pairs than the run trained on; {remedy}"
+            )
         return {
             file.stem: load_pairs(program, file) if file.stat().st_size > 1 else []
             for file in sorted(self._round(number).glob("*.jsonl"))
         }
 
     def _round(self, number: int) -> Path:
-        return self.root / "rounds" / f"{number:03d}"
+        return self.rounds / f"{number:03d}"
 
 
-def _changes(path: str, then: object, now: object) -> Iterator[str]:
-    """What differs between two JSON values, each by its dotted path."""
-    if isinstance(then, dict) and isinstance(now, dict):
-        for key in dict.fromkeys([*now, *then]):
-            yield from _changes(f"{path}.{key}" if path else key, then.get(key), now.get(key))
-    elif then != now:
-        plain = all(not isinstance(value, dict | list) for value in (then, now))
-        yield f"{path} was {then!r}, now is {now!r}" if plain else f"{path} differs"
+def provenance(system: System) -> dict[str, Any]:
+    """What tells whose weights these are: the program, and the models' weights before training."""
+    return {"program": json.loads(system.program.to_json()), "bases": system.digests()}
 
 
-def choose_folder(output: Path | str | None, name: str, *, resume: bool) -> RunFolder:
-    """The folder to run in. Without `output`: runs/NAME, runs/NAME-2, ... (the last, to resume).
-
-    Raises:
-        InputError: `output` is in use or cannot be written, or there is nothing to resume.
-    """
-    if output is None:
-        number = next(i for i in itertools.count(1) if not _default(name, i).exists())
-        if resume and number == 1:
-            raise InputError(f"nothing to resume: there is no {_default(name, 1)}")
-        output = _default(name, number - 1 if resume else number)
-    root = Path(output)
-    if not resume and not is_free(root):
-        raise InputError(
-            f"{root} exists: add --resume to go on with it, or choose another --output"
-        )
-    there = next(parent for parent in (root, *root.absolute().parents) if parent.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise InputError(f"cannot write {root}: {there} is no folder that you may write to")
-    return RunFolder(root)
-
-
-def _default(name: str, number: int) -> Path:
-    safe = re.sub(r"[^\w.-]+", "-", name)
-    return Path("runs") / (safe if number == 1 else f"{safe}-{number}")
+def _hidden(folder: Path) -> Path | None:
+    """The folder's last content, where a crash left that under another name."""
+    old = former(folder)
+    return old if old.is_dir() and not old.is_symlink() else None

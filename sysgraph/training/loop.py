@@ -16,6 +16,7 @@ from .adjoint import Adjoint
 from .batches import batch_visits, chunks, visits_drawn
 from .checkpoint import State, flatten
 from .evidence import Evidence
+from .kept import Kept
 from .metrics import MetricsFile
 from .objective import Objective
 from .optimization import Optimization
@@ -80,6 +81,8 @@ class Loop:
             for name, table in (("train", train), ("held out", held_out))
         )
         self._best = Best()
+        self.kept: Kept | None = None
+        """The weights that the round ended with, where held-out pairs chose them."""
         self._step = 0
         self._window: Totals | None = None  # since the last line of metrics
         self._learnt = False  # from some pair, as far as lines of metrics tell
@@ -222,10 +225,13 @@ class Loop:
     def _restore_best(self) -> None:
         if self._best.weights:
             put(self._weights, self._best.weights)
-            self._reporter.line(
-                f"kept the weights after step {self._best.step} of {self._fit.steps}: lowest "
-                f"held-out loss, {self._best.loss:.4f}"
+            self.kept = Kept(
+                round=self._number + 1 if self._fit.rounds else 0,
+                step=self._best.step,
+                steps=self._fit.steps,
+                loss=self._best.loss,
             )
+            self._reporter.line(f"{self.kept}")
 
     # ---- state
 

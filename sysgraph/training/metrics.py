@@ -3,6 +3,7 @@
 What is not finite is null: JSON has no such numbers.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -24,6 +25,16 @@ class MetricsFile:
     def size(self) -> int:
         """Bytes written so far."""
         return self._path.stat().st_size if self._path is not None and self._path.exists() else 0
+
+    def digest(self, size: int) -> str | None:
+        """A digest of the first `size` bytes; None where there are fewer."""
+        if self._path is None or not self._path.exists():
+            return None if size else hashlib.blake2b(digest_size=16).hexdigest()
+        with self._path.open("rb") as file:
+            content = file.read(size)
+        return (
+            hashlib.blake2b(content, digest_size=16).hexdigest() if len(content) == size else None
+        )
 
     def write(self, line: Mapping[str, object]) -> None:
         """Appends one line."""

@@ -1,32 +1,32 @@
 """The rounds of one run: collect from the current policy, fit, keep the best, never lose any."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sysgraph_compiler import Program
 
+from ..changes import changes, listed, program_changes
 from ..engines.seeding import derive
-from ..errors import InputError, RunError
+from ..errors import InputError, Interrupted
 from ..evaluation import Evaluation, evaluate
 from ..progress import Reporter
 from ..system import System
 from .checkpoint import State, flatten, load_state, save_state
 from .collecting import Collector, Material
 from .evidence import Evidence
-from .folder import RunFolder
+from .folder import RunFolder, provenance
 from .interrupts import stop_between_steps
+from .kept import Kept, learned_nothing
 from .loop import Loop
 from .metrics import MetricsFile
 from .optimization import Optimization
 from .pairs import Pair, PairTable, split_pairs, tabulate
 from .snapshots import Snapshot, copy_of, put
+from .surroundings import surroundings
 from .workers import Workers
 
 _WARNINGS = 5
 """Most pairs that a round warns of one by one."""
-
-
-class Interrupted(RunError):
-    """The run was asked to stop, and did so where it can be resumed."""
 
 
 class Session:
@@ -53,10 +53,16 @@ class Session:
         self._optimization = Optimization(system.program, self._weights, workers)
         self._evidence = Evidence(system.program, self._weights, workers.device)
         self._digest = material.digest()
+        self._pairs_digest: str | None = None  # of the round that is worked on, on disk
         self._reference: Snapshot = {}  # this round's; empty: the models before training
         self._best: Snapshot = {}  # of the rounds so far, by the score of held-out inputs
         self._best_score: float | None = None
         self._best_round = 0
+        self._identity: dict[str, Any] = {}  # what the state belongs to; when it is first asked for
+        self.kept: list[Kept] = []
+        """What each round ended with, of those that held pairs out."""
+        self.best_round: int | None = None
+        """The round after which the weights were best and kept; None: no held-out inputs chose."""
         self.before: Evaluation | None = None
         self.after: Evaluation | None = None
 
@@ -90,6 +96,11 @@ class Session:
         if self._fit.rounds:
             self._consider(self._collector.held_out_score(), self._fit.rounds)
             self._restore_best_round()
+        if learned_nothing(self.kept, self._fit.rounds, self.best_round):
+            self._reporter.line(
+                "warning: nothing was learned: the weights are those from before training. Try "
+                "another `learning_rate`, more `steps`, or more pairs"
+            )
         self.after = self._evaluate("after")
         if self._workers.main:
             self._folder.save_models(self._system)
@@ -126,6 +137,8 @@ class Session:
         with stop_between_steps(enabled=self._workers.alone) as stop:
             if not loop.run(self._save, stop):
                 raise self._interrupted()
+        if loop.kept is not None:
+            self.kept.append(loop.kept)
 
     def _warn(self, table: PairTable) -> None:
         """Tells what is odd about the pairs, each row once."""
@@ -140,11 +153,12 @@ class Session:
         if not self._fit.rounds:
             return split_pairs(self._material.pairs, self._fit.eval_fraction, self._fit.seed)
         if resumed:
-            return self._folder.load_pairs(number, self._program)
+            return self._folder.load_pairs(number, self._program, self._pairs_digest)
         collected = self._collector.collect(number)
         self._consider(collected.held_out_score, number)
         if self._workers.main:
             self._folder.save_pairs(number, self._program, collected.pairs)
+            self._pairs_digest = self._folder.pairs_digest(number)
         self._workers.wait()
         if number:
             self._reference = copy_of(self._weights)
@@ -185,9 +199,17 @@ class Session:
     def _restore_best_round(self) -> None:
         if self._best:
             put(self._weights, self._best)
+            self.best_round = self._best_round
+            which = (
+                f"went back to the weights after round {self._best_round} of {self._fit.rounds}"
+                if 0 < self._best_round < self._fit.rounds
+                else "the last round's weights are kept"
+                if self._best_round
+                else "went back to the weights from before training"
+            )
             self._reporter.line(
-                f"kept the weights after round {self._best_round} of {self._fit.rounds}: best "
-                f"held-out score, {self._best_score:.3f}"
+                f"{which}: their samples have the best score on held-out inputs, "
+                f"{self._best_score:.3f}"
             )
 
     def _set_reference(self) -> None:
@@ -205,12 +227,18 @@ class Session:
                 **flatten("best_round", self._best),
                 **state.tensors,
             }
+            size = self._metrics.size()
             info = {
+                **self._own_identity(),
+                "surroundings": surroundings(self._workers),
                 "data": self._digest,
+                "pairs": self._pairs_digest,
+                "kept": [one.model_dump() for one in self.kept],
                 "best_round": self._best_round,
                 "best_round_score": self._best_score,
                 "before": self.before.model_dump() if self.before else None,
-                "metrics_size": self._metrics.size(),
+                "metrics_size": size,
+                "metrics_digest": self._metrics.digest(size),
                 "evidence": self._evidence.state(),
                 "optimization": optimization,
                 **state.info,
@@ -221,6 +249,7 @@ class Session:
     def _load(self, state: State) -> int:
         """Goes on from `state`; the round to go on with."""
         info = state.info
+        self._require_same(info)
         if info["data"] != self._digest:
             raise InputError(
                 f"the data of {self._folder.root} changed since the run was stopped: put them back "
@@ -234,8 +263,62 @@ class Session:
         self._optimization.load(state.under("optimizer"), info["optimization"])
         self._set_reference()
         self._metrics.truncate(info["metrics_size"])
+        self._pairs_digest = info["pairs"]
+        self.kept = [Kept(**one) for one in info["kept"]]
+        changed = changes(info["surroundings"], surroundings(self._workers))
+        if changed:
+            self._reporter.line(
+                f"warning: {listed(changed)}: the run goes on, but will not end to the bit as it "
+                "would have"
+            )
         number = int(info["round"])
         self._reporter.line(
             f"resuming {self._folder.root} at round {number + 1}, step {info.get('step', 0)}"
         )
         return number
+
+    def _own_identity(self) -> dict[str, Any]:
+        if not self._identity:
+            self._identity = provenance(self._system)
+        return self._identity
+
+    def _require_same(self, info: Mapping[str, Any]) -> None:
+        """Refuses a state of another program or of other bases, or whose metrics have gone.
+
+        Raises:
+            InputError: it is one.
+        """
+        own, where = self._own_identity(), self._folder
+        if "program" not in info or "bases" not in info:
+            raise InputError(
+                f"{where.state} was written by another version of sysgraph: start anew in another "
+                "--output"
+            )
+        changed = program_changes(info["program"], own["program"])
+        if changed:
+            raise InputError(
+                f"{where.state} is the state of a run with other settings: {listed(changed)}. Put "
+                "back its own state, or start anew in another --output"
+            )
+        for model, base in own["bases"].items():
+            then = info["bases"].get(model)
+            if then != base:
+                raise InputError(
+                    f"{where.root} was started with other weights of model {model!r} "
+                    f"({self._program.models[model].kind}{_named(self._program, model)}): their "
+                    f"digest was {then}, now is {base}. Put back the checkpoint of then, or start "
+                    "anew in another --output"
+                )
+        if self._workers.main and info["metrics_digest"] != self._metrics.digest(
+            info["metrics_size"]
+        ):
+            raise InputError(
+                f"{where.metrics} is damaged: its first {info['metrics_size']} bytes are not those "
+                "that the run wrote; put it back as it was, or start anew in another --output"
+            )
+
+
+def _named(program: Program, model: str) -> str:
+    """Where a model's weights come from."""
+    source = getattr(program.models[model], "id", None)
+    return "" if source is None else f", id {source}"

@@ -35,7 +35,7 @@ def test_a_folder_that_is_not_there(command: str) -> None:
     target = f"/nowhere/{OUTPUTS[command]}"
     done = sysgraph(command, MOA, "-o", target)
     assert done.returncode == 2
-    assert done.stderr == f"error: cannot write {target}: No such file or directory\n"
+    assert done.stderr == f"error: cannot write {target}: there is no folder /nowhere\n"
 
 
 @each_command

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import sysgraph
-from sysgraph import DataError, Scorer, Trace, collect, load_pairs
+from sysgraph import DataError, RunError, Scorer, Trace, collect, load_pairs
 from sysgraph.pictures import Picture
 from sysgraph.progress import Reporter
 
@@ -184,7 +184,7 @@ def test_large_pipelines_are_saved_sooner(
         seen.extend(traces)
         return brightness(traces)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(RunError, match="interrupted; call `sysgraph collect` again"):
         run("c", scorer=Scorer("brightness", stops))
     assert {trace.extra["id"] for trace in seen} == {0, 1}
     traces = tmp_path / "c" / "traces.jsonl"

@@ -65,7 +65,7 @@ def test_a_wrong_scorer(run: Callable[..., Any], tmp_path: Path) -> None:
         ({"seed": 1}, "seed"),
         ({"samples": 3}, "samples"),
         ({"scorer": Scorer("other", digits)}, "scorer"),
-        ({"graph": GRAPH.replace("name: g", "name: h")}, "program"),
+        ({"graph": GRAPH.replace("name: g", "name: h")}, "name"),
     ],
 )
 def test_other_settings_are_refused(
@@ -73,7 +73,7 @@ def test_other_settings_are_refused(
 ) -> None:
     run(tmp_path / "c")
     before = {file: file.read_bytes() for file in (tmp_path / "c").iterdir()}
-    with pytest.raises(InputError, match=rf"other settings \({named} differ\)"):
+    with pytest.raises(InputError, match=rf"other settings: {named} was"):
         run(tmp_path / "c", **changes)
     assert {file: file.read_bytes() for file in (tmp_path / "c").iterdir()} == before
 
@@ -81,5 +81,5 @@ def test_other_settings_are_refused(
 def test_changed_inputs_are_refused(run: Callable[..., Any], tmp_path: Path, inputs: Path) -> None:
     run(tmp_path / "c")
     inputs.write_text(json.dumps({"question": "new"}) + "\n" + inputs.read_text())
-    with pytest.raises(InputError, match=r"other settings \(rows differ\)"):
+    with pytest.raises(InputError, match=r"other settings: rows was"):
         run(tmp_path / "c")

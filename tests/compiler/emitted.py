@@ -8,7 +8,7 @@ from .drawing.samples import KINDS, ODD_GATES
 from .test_objective import moa, parsed
 
 ODD = """\
-name: "50% & more\\n_x"
+name: odd
 models: {a_1: {kind: table, values: [x]}, b: {kind: table, values: [x], train: frozen}}
 nodes:
   q_1: {kind: input}
@@ -43,11 +43,13 @@ SAMPLING = Observation(None, "sampling")
 
 
 def programs() -> list[Program]:
+    """Programs say what they are called as they like: it comes from no graph file of ours."""
+    named = {"name": "50% & more\n_x"}
     odd = [load(ODD, [f"fit.{fit}"]) for fit in ("loss=hinge", "credit=node", "loss=ipo")]
     return [
         *(moa(Observation()), moa(SAMPLING), moa(Observation(("draft", "answer")))),
         moa(Observation(), "fit.label_smoothing=0.1", "fit.anchor=0"),
-        *(sysgraph_compiler.compile(graph) for graph in odd),
+        *(sysgraph_compiler.compile(graph).model_copy(update=named) for graph in odd),
         sysgraph_compiler.compile(odd[0], SAMPLING),
         sysgraph_compiler.compile(odd[0], Observation(("e", "f"))),
         sysgraph_compiler.compile(parsed(["last"])),

@@ -169,7 +169,7 @@ parsers = st.one_of(
 )
 graphs = st.builds(
     Graph,
-    name=full.filter(lambda text: len(text) <= 100),
+    name=st.from_regex(r"\A\w([\w .-]{0,20}[\w-])?\Z"),
     description=texts,
     models=st.dictionaries(names, models, max_size=3),
     parsers=st.dictionaries(names, parsers, max_size=3),

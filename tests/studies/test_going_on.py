@@ -51,3 +51,32 @@ def test_an_interrupted_study_goes_on(
     assert json.loads((root / "study.json").read_text()) == whole.model_dump()
     curves = [(folder / "curves.json").read_text() for folder in (root, tmp_path / "whole")]
     assert curves[0] == curves[1]
+
+
+def test_measurements_are_of_the_models_that_are_there(twins: Build, tmp_path: Path) -> None:
+    """Of other bases they are refused; what was trained again is measured again."""
+    root = tmp_path / "study"
+    first = run(twins(), root, seeds=1)
+    file = root / "joint" / "seed0.json"
+    written = json.loads(file.read_text())
+    assert set(written["weights"]["bases"]) == {"m", "n"}
+    assert list(written["weights"]["trained"]) == ["joint/seed0"]
+
+    file.write_text(json.dumps({**written, "weights": {**written["weights"], "trained": {}}}))
+    assert run(twins(), root, seeds=1) == first
+    assert json.loads(file.read_text()) == written
+
+    bases = {**written["weights"]["bases"], "m": "0"}
+    other = {**written, "weights": {**written["weights"], "bases": bases}}
+    file.write_text(json.dumps(other))
+    with pytest.raises(InputError, match=r"joint/seed0\.json was measured with other models: .*m"):
+        run(twins(), root, seeds=1)
+
+
+@pytest.mark.parametrize("content", ["", "{", "{}", "[" * 10**5, '{"judge": 3}'])
+def test_a_damaged_measurement_is_named(twins: Build, tmp_path: Path, content: str) -> None:
+    root = tmp_path / "study"
+    run(twins(), root, seeds=1)
+    (root / "joint" / "seed0.json").write_text(content)
+    with pytest.raises(InputError, match=r"seed0\.json is damaged: .*; remove it, and start"):
+        run(twins(), root, seeds=1)

@@ -54,7 +54,7 @@ def test_rows_are_the_means_of_what_they_say(twins: Build, tmp_path: Path) -> No
     assert score["separate"] > max(score["m alone"], score["n alone"])
     assert json.loads((root / "study.json").read_text()) == result.model_dump()
     for model, other in ("mn", "nm"):
-        trained = {f.name for f in (alone[model](0) / "models").iterdir()}
+        trained = {f.name for f in (alone[model](0) / "models").glob("*/")}
         assert trained == {model}, f"{other} was to stay as it was"
     per_node = sysgraph.load(root / "per-node" / "seed1" / "graph.yaml").fit
     assert (per_node.credit, per_node.seed) == ("node", 1)

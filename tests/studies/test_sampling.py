@@ -51,7 +51,7 @@ def test_separate_dpo_is_each_model_answering_alone(trainings: Finished) -> None
         assert program.objective.method == "direct"
         own = trainings.graph.fit
         assert (graph.fit.beta, graph.fit.rounds) == (own.beta, own.rounds)
-        assert {f.name for f in (root / model / "seed0" / "models").iterdir()} == {model}
+        assert {f.name for f in (root / model / "seed0" / "models").glob("*/")} == {model}
     scores = []
     for seed in range(2):
         folders = [root / model / f"seed{seed}" for model in "mn"]

@@ -257,7 +257,7 @@ def process_environment(plugin: Path) -> dict[str, str]:
     """As many threads as here: sums in another order differ in their last bits."""
     return {
         "OMP_NUM_THREADS": str(torch.get_num_threads()),
-        "PYTHONPATH": str(plugin),
+        "PYTHONPATH": os.pathsep.join([str(plugin), *filter(None, sys.path)]),
         "HF_HUB_OFFLINE": "1",
     }
 

@@ -1,6 +1,8 @@
 """Files and folders on disk: whole or not there, whenever a crash comes; no pickle among them."""
 
+import contextlib
 import io
+import json
 import os
 import pickletools
 import shutil
@@ -14,8 +16,9 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 import sysgraph
-from sysgraph import InputError, Scorer
+from sysgraph import InputError, RunError, Scorer
 from sysgraph.files import write_text
+from sysgraph.manifest import MANIFEST, digest, remove
 from sysgraph.progress import Reporter
 from sysgraph.training.checkpoint import State, load_state, publish, save_state
 
@@ -138,12 +141,68 @@ def test_a_text_is_the_old_or_the_new_one(tmp_path: Path) -> None:
                 return
 
 
-@pytest.mark.parametrize("broken", ["info.json", "tensors.safetensors"])
-def test_an_unreadable_state_is_named(tmp_path: Path, broken: str) -> None:
+def damage(file: Path, how: str) -> None:
+    content = file.read_bytes()
+    middle = len(content) // 2
+    flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    file.write_bytes({"flipped": flipped, "cut": content[:middle], "empty": b"", "{": b"{"}[how])
+
+
+@pytest.mark.parametrize("how", ["flipped", "cut", "empty", "{", "gone"])
+@pytest.mark.parametrize("broken", ["info.json", "tensors.safetensors", "manifest.json"])
+def test_a_damaged_state_is_named(tmp_path: Path, broken: str, how: str) -> None:
     save_state(tmp_path / "state", state(1))
-    (tmp_path / "state" / broken).write_bytes(b"{")
-    with pytest.raises(InputError, match="cannot be read"):
+    file = tmp_path / "state" / broken
+    if how == "gone":
+        file.unlink()
+    else:
+        damage(file, how)
+    said = r"(is damaged|cannot read).*; put it back as it was, or start anew"
+    with pytest.raises(InputError, match=said) as raised:
         load_state(tmp_path / "state")
+    assert broken in str(raised.value)
+    assert len(str(raised.value)) < 1000
+
+
+def test_what_others_put_into_a_folder_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    publish(folder, lambda staged: write_text(staged / "a", "old"))
+    (folder / "notes").mkdir()
+    write_text(folder / "notes" / "mine", "mine")
+    publish(folder, lambda staged: write_text(staged / "b", "new"))
+    files = {f.relative_to(tmp_path).as_posix() for f in tmp_path.rglob("*") if f.is_file()}
+    assert files == {"models/b", "models/manifest.json", "models/notes/mine"}
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_folder_that_is_not_ours_is_left_alone(tmp_path: Path, link: bool) -> None:
+    """Neither what was there before, nor what a link leads to."""
+    precious = tmp_path / "precious"
+    publish(precious, lambda staged: write_text(staged / "a", "mine"))
+    folder = tmp_path / "models"
+    if link:
+        folder.symlink_to(precious)
+    else:
+        folder.mkdir()
+        write_text(folder / "a", "mine")
+    with pytest.raises(RunError, match="models is not what this run wrote: move it away"):
+        publish(folder, lambda staged: write_text(staged / "a", "new"))
+    assert (folder / "a").read_text() == (precious / "a").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["../precious", "{}/precious", "linked/precious"])
+def test_a_manifest_leads_nowhere_else(tmp_path: Path, name: str) -> None:
+    """A run folder may come from a stranger."""
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    folder = tmp_path / "models"
+    publish(folder, lambda staged: write_text(staged / "a", "a"))
+    (folder / "linked").symlink_to(tmp_path)
+    entry = {"size": 4, "blake2b": digest(precious)}
+    (folder / MANIFEST).write_text(json.dumps({"files": {name.format(tmp_path): entry}}))
+    with contextlib.suppress(InputError):
+        remove(folder)
+    assert precious.read_text() == "mine"
 
 
 def holds_pickle(data: bytes) -> bool:
@@ -190,7 +249,8 @@ def test_a_run_folder(
         "state",
         "result.json",
     }
-    assert {entry.name for entry in (run / "models").iterdir()} == {"first", "second"}
+    names = {entry.name for entry in (run / "models").iterdir()}
+    assert names == {"first", "second", "manifest.json"}
     assert sysgraph.load(run / "graph.yaml") == graph
     assert sysgraph.Program.from_json((run / "program.json").read_text()) == sysgraph.compile(graph)
 

@@ -9,6 +9,7 @@ from . import (
     clashing_keys,
     duplicate_key,
     file_version,
+    graph_name,
     missing_key,
     not_one_document,
     table_probs,
@@ -37,5 +38,6 @@ CODES: tuple[Code, ...] = (
     clashing_keys.CODE,
     table_probs.CODE,
     file_version.CODE,
+    graph_name.CODE,
 )
 """Every kind of problem that reading a file can find, by number."""

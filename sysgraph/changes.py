@@ -1,0 +1,60 @@
+"""What differs between what was and what is, for people: each setting with both its values."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+_SHOWN = 5
+_WIDTH = 80
+_DERIVED = ("terms", "groups", "objective", "residents", "calls", "ir_version")
+"""Parts of a program that follow from the others."""
+
+
+def program_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two programs as JSON; what only follows is left out."""
+    found = {key: list(_changes(key, then.get(key), now.get(key))) for key in {**now, **then}}
+    written = [text for key, several in found.items() if key not in _DERIVED for text in several]
+    return written or [text for several in found.values() for text in several]
+
+
+def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two JSON objects, each by its dotted path.
+
+    >>> changes({"fit": {"beta": 0.5, "seed": 0}}, {"fit": {"beta": 5, "seed": 0}})
+    ['fit.beta was 0.5, now is 5']
+    """
+    return [text for key in {**now, **then} for text in _changes(key, then.get(key), now.get(key))]
+
+
+def listed(found: Sequence[str]) -> str:
+    """The first few of what differs."""
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return "; ".join(found[:_SHOWN]) + more
+
+
+def _changes(path: str, then: object, now: object) -> Iterator[str]:
+    if then == now:
+        return
+    sides = [_named(then), _named(now)]
+    old, new = sides
+    if old is None or new is None:
+        yield f"{path} was {_short(then)}, now is {_short(now)}"
+        return
+    for key in dict.fromkeys([*new, *old]):
+        yield from _changes(f"{path}.{key}", old.get(key), new.get(key))
+
+
+def _named(value: object) -> Mapping[str, object] | None:
+    """The parts of a value by name: of an object, or of a list of objects that have names."""
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, list) or not value:
+        return None
+    names = [item.get("name", item.get("variable")) for item in value if isinstance(item, dict)]
+    if len(names) < len(value) or len(set(map(str, names))) < len(value):
+        return None
+    return dict(zip(map(str, names), value, strict=True))
+
+
+def _short(value: object) -> str:
+    text = "absent" if value is None else repr(value)
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 4]} ..."
