@@ -31,7 +31,7 @@ from transformers import (
 from trl import DPOConfig, DPOTrainer
 
 import sysgraph
-from sysgraph.training.forward import pair_losses
+from sysgraph.training.direct import pair_losses
 from sysgraph.training.optimization import Optimization
 from sysgraph.training.pairs import tabulate
 from sysgraph.training.workers import Workers

@@ -23,8 +23,8 @@ from torch import Tensor
 
 import sysgraph
 from sysgraph import Completion, Fit, Program, System, Trace
-from sysgraph.charts import Series, line_chart
 from sysgraph.objectives import marginal_log_prob, sampling_loss
+from sysgraph.reports.charts import Series, line_chart
 from sysgraph_compiler.drawing.raster import MissingExtraError, png
 
 DRAFTS = [f"d{i}" for i in range(8)]

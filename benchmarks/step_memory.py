@@ -23,11 +23,12 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 import sysgraph
 from sysgraph import Completion, System, Trace
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
+from sysgraph.traces.pair import Pair
 from sysgraph.training.adjoint import Adjoint
 from sysgraph.training.objective import Objective
-from sysgraph.training.pairs import Pair, tabulate
-from sysgraph.training.remembered import Remembered
+from sysgraph.training.pairs import tabulate
+from sysgraph.training.reference_cache import ReferenceCache
 from sysgraph.training.workers import Workers
 
 ROWS = [  # (pairs, samples, nodes)
@@ -115,7 +116,7 @@ def peak(folder: Path, pairs: int, samples: int, nodes: int) -> float:
         Workers("no"),
         tabulate(system, [Pair(side(i, "yes"), side(i, "no"), str(i)) for i in range(pairs)]),
         seed=0,
-        remembered=Remembered(system),
+        remembered=ReferenceCache(system),
         reporter=Reporter(shown=False),
     )
     visits = range(pairs)

@@ -43,40 +43,40 @@ from sysgraph_schemas import (
 )
 
 if TYPE_CHECKING:
-    from .collection import collect
     from .data import load_inputs, load_pairs
-    from .errors import DataError, InputError, RunError
-    from .evaluation import evaluate
-    from .judges import find_judge
-    from .scorers import Scorer, find_scorer
+    from .measuring.evaluation import evaluate
+    from .measuring.judges import find_judge
+    from .measuring.scorers import Scorer, find_scorer
+    from .measuring.winrate import win_rate
     from .studies import study
+    from .support.errors import DataError, InputError, RunError
     from .system import System
     from .tools import Tool, ToolError
-    from .trace import Completion, Trace
+    from .traces.trace import Completion, Trace
+    from .training.collection import collect
     from .training.fitting import fit
-    from .winrate import win_rate
 
 __version__ = "0.1.0"
 
 _LAZY = {  # name: (module, attribute); these import torch
-    "Completion": ("sysgraph.trace", "Completion"),
-    "DataError": ("sysgraph.errors", "DataError"),
-    "InputError": ("sysgraph.errors", "InputError"),
-    "RunError": ("sysgraph.errors", "RunError"),
-    "Scorer": ("sysgraph.scorers", "Scorer"),
+    "Completion": ("sysgraph.traces.trace", "Completion"),
+    "DataError": ("sysgraph.support.errors", "DataError"),
+    "InputError": ("sysgraph.support.errors", "InputError"),
+    "RunError": ("sysgraph.support.errors", "RunError"),
+    "Scorer": ("sysgraph.measuring.scorers", "Scorer"),
     "System": ("sysgraph.system", "System"),
     "Tool": ("sysgraph.tools", "Tool"),
     "ToolError": ("sysgraph.tools", "ToolError"),
-    "Trace": ("sysgraph.trace", "Trace"),
-    "collect": ("sysgraph.collection", "collect"),
-    "evaluate": ("sysgraph.evaluation", "evaluate"),
-    "find_judge": ("sysgraph.judges", "find_judge"),
-    "find_scorer": ("sysgraph.scorers", "find_scorer"),
+    "Trace": ("sysgraph.traces.trace", "Trace"),
+    "collect": ("sysgraph.training.collection", "collect"),
+    "evaluate": ("sysgraph.measuring.evaluation", "evaluate"),
+    "find_judge": ("sysgraph.measuring.judges", "find_judge"),
+    "find_scorer": ("sysgraph.measuring.scorers", "find_scorer"),
     "fit": ("sysgraph.training.fitting", "fit"),
     "load_inputs": ("sysgraph.data", "load_inputs"),
     "load_pairs": ("sysgraph.data", "load_pairs"),
     "study": ("sysgraph.studies", "study"),
-    "win_rate": ("sysgraph.winrate", "win_rate"),
+    "win_rate": ("sysgraph.measuring.winrate", "win_rate"),
 }
 
 __all__ = [

@@ -1,6 +1,7 @@
 """The graph file as data: what YAML loads into and what Python code writes directly."""
 
 import re
+import sys
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr
@@ -100,10 +101,11 @@ class Graph(Spec):
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """The picture of its program, in a notebook; what is wrong with it, where it has none."""
-        # The one look upwards: importing this package never imports the compiler.
-        from sysgraph_compiler import compile
-
+        # Who shows graphs has the compiler loaded; this package does not know it.
+        compiler: Any = sys.modules.get("sysgraph_compiler")
+        if compiler is None:
+            return {"text/plain": repr(self)}
         try:
-            return compile(self)._repr_mimebundle_() | {"text/plain": repr(self)}
+            return {**compiler.compile(self)._repr_mimebundle_(), "text/plain": repr(self)}
         except GraphError as error:
             return {"text/plain": render(error.diagnostics)}

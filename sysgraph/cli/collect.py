@@ -11,7 +11,7 @@ from .options import GraphFile, ModelDir, Settings
 from .terminal import say
 
 if TYPE_CHECKING:
-    from ..collection import Collection
+    from ..training.collection import Collection
 
 
 def collect(
@@ -48,7 +48,7 @@ def collect(
     """Samples every input, scores the traces and writes pairs for `sysgraph fit --data DIR`."""
     compiled(graph, settings or [])
 
-    from ..collection import collect as run
+    from ..training.collection import collect as run
 
     found = run(
         load(graph, settings or ()),

@@ -14,8 +14,8 @@ from sysgraph_schemas import Diagnostic, GraphError, read, render
 from sysgraph_schemas.diagnostics import in_order
 from sysgraph_schemas.suggest import quoted, suggestion
 
-from ..errors import InputError
-from ..files import write_text
+from ..support.errors import InputError
+from ..support.files import write_text
 from .options import GraphFile, MethodName, ObservedNodes, Settings, require_writable
 from .terminal import has_colors, say, say_json, show
 

@@ -7,8 +7,8 @@ import typer
 
 from sysgraph_compiler.drawing import FORMATS, MissingExtraError, drawn
 
-from ..errors import InputError
-from ..files import write_bytes
+from ..support.errors import InputError
+from ..support.files import write_bytes
 from .compile import compiled
 from .options import GraphFile, Settings, require_writable
 from .terminal import say

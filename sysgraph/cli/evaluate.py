@@ -8,7 +8,7 @@ import typer
 
 from sysgraph_compiler import Program
 
-from ..errors import DataError, InputError
+from ..support.errors import DataError, InputError
 from .compile import compiled
 from .options import Format, GraphFile, ModelDir, Settings
 from .terminal import say, say_json
@@ -16,10 +16,10 @@ from .terminal import say, say_json
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from ..evaluation import Evaluation
-    from ..progress import Reporter
-    from ..trace import Trace
-    from ..winrate import WinRate
+    from ..measuring.evaluation import Evaluation
+    from ..measuring.winrate import WinRate
+    from ..support.progress import Reporter
+    from ..traces.trace import Trace
 
 _REFERENCE = "reference:"
 
@@ -86,9 +86,9 @@ def _score(
     program: Program, source: str, name: str, best_of: int, model_dir: str | None, seed: int
 ) -> "Evaluation":
     from ..data import load_inputs
-    from ..evaluation import evaluate as run
-    from ..progress import Reporter
-    from ..scorers import find_scorer
+    from ..measuring.evaluation import evaluate as run
+    from ..measuring.scorers import find_scorer
+    from ..support.progress import Reporter
     from ..system import System
 
     scorer, rows = find_scorer(name), load_inputs(program, source)
@@ -129,9 +129,9 @@ def _win_rate(
     seed: int,
 ) -> "WinRate":
     from ..data import load_inputs
-    from ..judges import find_judge
-    from ..progress import Reporter
-    from ..winrate import win_rate
+    from ..measuring.judges import find_judge
+    from ..measuring.winrate import win_rate
+    from ..support.progress import Reporter
 
     reporter = Reporter()
     rows = load_inputs(program, source)
@@ -173,8 +173,8 @@ def _answers(
     reporter: "Reporter",
 ) -> "list[Trace]":
     """One answer an input by the system with a run's models, or untrained (None)."""
-    from ..answerable import require_answerable
     from ..system import System
+    from ..system.answerable import require_answerable
 
     system = System(program, model_dir=model_dir)
     system.tell(reporter)

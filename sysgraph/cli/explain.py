@@ -9,7 +9,7 @@ from sysgraph_compiler.pipeline import CODES
 from sysgraph_schemas import Code
 from sysgraph_schemas.suggest import closest, quoted
 
-from ..errors import InputError
+from ..support.errors import InputError
 from .terminal import say
 
 

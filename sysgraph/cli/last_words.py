@@ -10,7 +10,7 @@ import typer
 
 from sysgraph_schemas import GraphError, render
 
-from ..errors import InputError, RunError
+from ..support.errors import InputError, RunError
 from .terminal import give_up, has_colors, show, tell
 
 _NO_PATHS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ)

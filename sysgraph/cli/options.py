@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..errors import InputError
+from ..support.errors import InputError
 
 GraphFile = Annotated[str, typer.Argument(metavar="GRAPH", help="A graph file.")]
 Settings = Annotated[

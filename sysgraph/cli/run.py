@@ -10,10 +10,10 @@ import typer
 from sysgraph_compiler import Program, Variable
 from sysgraph_schemas.suggest import suggestion
 
-from ..errors import InputError
-from ..files import component
-from ..presence import why_skipped
-from ..trace import Trace, by_node, input_names, is_broken
+from ..support.errors import InputError
+from ..support.files import component
+from ..traces.presence import why_skipped
+from ..traces.trace import Trace, by_node, input_names, is_broken
 from .compile import compiled
 from .options import Format, GraphFile, ModelDir, Settings
 from .terminal import say, say_json
@@ -76,10 +76,10 @@ def _run_all(
         why = "it is a folder" if file.is_dir() else f"there is no folder {file.parent}"
         raise InputError(f"cannot write {file}: {why}")
 
-    from ..answers import write_answers
     from ..data import load_inputs
-    from ..progress import Reporter
+    from ..support.progress import Reporter
     from ..system import System
+    from .answers import write_answers
 
     rows = load_inputs(program, source)
     system = System(program, model_dir=model_dir)
@@ -101,7 +101,7 @@ def _run_one(
     if output is not None and all(variable.type != "image" for variable in program.variables):
         raise InputError("--output is for images, and this system draws none")
 
-    from ..progress import Reporter
+    from ..support.progress import Reporter
     from ..system import System
 
     system = System(program, model_dir=model_dir)
@@ -144,7 +144,7 @@ def _inputs(program: Program, given: list[str]) -> dict[str, str]:
 
 def _with_files(trace: Trace, folder: Path) -> Trace:
     """The trace with its images written to `folder`."""
-    from ..pictures import Picture
+    from ..traces.pictures import Picture
 
     values = {
         name: Picture.read(value.write(folder)) if isinstance(value, Picture) else value
@@ -163,7 +163,7 @@ def _shown(program: Program, trace: Trace, variable: Variable) -> str:
     elif name in trace.abstained:
         text, is_long = "(nothing: a parser or tool abstained, `on_failure: abstain`)", False
     elif name in trace.rejected:
-        from ..forward import why_rejected
+        from ..traces.course import why_rejected
 
         text, is_long = f"(nothing: {why_rejected(program, variable, trace)})", False
     else:

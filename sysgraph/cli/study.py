@@ -8,8 +8,8 @@ from .options import Format, GraphFile, Settings
 from .terminal import say, say_json
 
 if TYPE_CHECKING:
-    from ..evaluation import Estimate
-    from ..studies import Row, Study
+    from ..measuring.evaluation import Estimate
+    from ..studies import Study, StudyRow
 
 _NONE = "–"
 
@@ -46,10 +46,10 @@ def study(
 
     from accelerate import PartialState
 
-    from ..errors import RunError
-    from ..files import component
-    from ..judges import find_judge
+    from ..measuring.judges import find_judge
     from ..studies import study as run
+    from ..support.errors import RunError
+    from ..support.files import component
 
     folder = output or f"runs/{component(loaded.name)}-study"
     found = find_judge(judge) if judge is not None else None
@@ -100,7 +100,7 @@ def _print(result: "Study", seeds: int) -> None:
         say(f"{row.name}: {row.meaning}")
 
 
-def _cells(row: "Row") -> "dict[str, Estimate | int | None]":
+def _cells(row: "StudyRow") -> "dict[str, Estimate | int | None]":
     """The row's columns; None where there is nothing to say."""
     draws = row.draws
     return {

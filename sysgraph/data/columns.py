@@ -8,8 +8,8 @@ from typing import Any
 
 from sysgraph_schemas.suggest import listed
 
-from ..brief import brief
-from ..errors import InputError
+from ..support.brief import brief
+from ..support.errors import InputError
 from .dataset_names import DatasetName, no_file
 
 MAX_BYTES = 1 << 32

@@ -7,7 +7,7 @@ from typing import Self
 
 from sysgraph_schemas.suggest import closest, listed
 
-from ..errors import InputError
+from ..support.errors import InputError
 
 _HEAD = 100_000
 """Characters of a README that may declare configurations."""

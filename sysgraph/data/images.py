@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
-from ..pictures import Picture
+from ..support.errors import DataError
+from ..traces.pictures import Picture
 from .shown import BadValue, kind
 
 FOLDER = "images"

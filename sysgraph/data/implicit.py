@@ -12,7 +12,7 @@ from typing import Any
 from sysgraph_compiler import Program
 from sysgraph_schemas.suggest import closest
 
-from ..trace import input_names
+from ..traces.trace import input_names
 from .shown import BadValue, kind
 
 _TURN = "\n\nAssistant:"

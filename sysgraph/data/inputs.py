@@ -8,8 +8,8 @@ from sysgraph_compiler import Program
 from sysgraph_schemas.suggest import closest, suggestion
 
 from .. import toys
-from ..errors import InputError
-from ..trace import input_names, is_broken
+from ..support.errors import InputError
+from ..traces.trace import input_names, is_broken
 from .columns import as_json
 from .images import ImageFiles
 from .implicit import with_prompt

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from sysgraph_schemas.bounded import read_bounded
 
-from ..errors import InputError
+from ..support.errors import InputError
 from .shown import kind
 
 MAX_BYTES = 1 << 30

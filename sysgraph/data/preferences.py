@@ -10,8 +10,8 @@ from sysgraph_schemas.suggest import closest
 
 from ..latent import Gaps, find_gaps, unfounded
 from ..tools import toolbox_of
-from ..trace import Trace, by_node, ids_by_node, input_names
-from ..training.pairs import Pair
+from ..traces.pair import Pair
+from ..traces.trace import Trace, by_node, ids_by_node, input_names
 from .columns import as_json
 from .images import written
 from .implicit import with_prompt

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import DataError, InputError, RunError
+from ..support.errors import DataError, InputError, RunError
 from .columns import read_dataset, read_parquet, rows_of
 from .dataset_names import DatasetName, is_slice, no_file
 from .images import ImageFiles

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from ..errors import InputError, Interrupted, RunError
-from ..files import claimed, made
+from ..support.errors import InputError, Interrupted, RunError
+from ..support.files import claimed, made
 from .images import FOLDER
 
 SETTINGS, TRACES, PAIRS = "collect.json", "traces.jsonl", "pairs.jsonl"

@@ -8,7 +8,7 @@ from typing import Any
 
 from sysgraph_compiler import Program
 
-from ..trace import Trace, by_node, ids_by_node
+from ..traces.trace import Trace, by_node, ids_by_node
 from .images import written
 from .inputs import read_inputs
 from .rows import Row

@@ -4,7 +4,7 @@ from typing import Any
 
 from sysgraph_compiler import Program, Variable
 
-from ..trace import input_names
+from ..traces.trace import input_names
 from .images import is_image_column
 from .shown import BadValue, kind
 from .values import example

@@ -8,11 +8,11 @@ from sysgraph_compiler import Program, Variable
 from sysgraph_schemas.suggest import closest
 from sysgraph_schemas.suggest import listed as enumerated
 
-from ..errors import InputError, RunError
-from ..forward import complete
-from ..pictures import Picture
-from ..presence import why_skipped
-from ..trace import (
+from ..support.errors import InputError, RunError
+from ..traces.course import complete
+from ..traces.pictures import Picture
+from ..traces.presence import why_skipped
+from ..traces.trace import (
     Completion,
     Trace,
     Value,

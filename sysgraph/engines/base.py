@@ -8,24 +8,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError
-from ..pictures import Picture
-from ..trace import Completion
-
-
-class ChatTurn(NamedTuple):
-    """One message of a chat prompt, rendered."""
-
-    role: str
-    content: str
-
-
-Context = str | tuple[ChatTurn, ...]
+from ..support.errors import InputError
+from ..traces.pictures import Picture
+from ..traces.prompt import Context
+from ..traces.trace import Completion
 
 
 @dataclass(frozen=True, slots=True)

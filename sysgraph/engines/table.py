@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from sysgraph_schemas import Table
 from sysgraph_schemas.suggest import suggestion
 
-from ..errors import InputError, RunError
-from ..trace import Completion
-from .base import Context, Draw, Pass, Request, Search
+from ..support.errors import InputError, RunError
+from ..support.seeding import uniforms
+from ..traces.prompt import Context
+from ..traces.trace import Completion
+from .base import Draw, Pass, Request, Search
 from .digest import digest_of
 from .picking import pick
-from .seeding import uniforms
 
 _FILE = "table.safetensors"
 

@@ -1,19 +1,19 @@
 """Values that data does not hold: which ones a pair lacks, and the trajectories drawn for them."""
 
-from .draw import Drawn, Job, Sampler
 from .gaps import Gaps, Side, find_gaps
-from .refused import unfounded
+from .sampler import Drawn, Job, TrajectorySampler
 from .terms import Summand, inside, outside
 from .trajectory import Trajectory
+from .unfounded import unfounded
 
 __all__ = [
     "Drawn",
     "Gaps",
     "Job",
-    "Sampler",
     "Side",
     "Summand",
     "Trajectory",
+    "TrajectorySampler",
     "find_gaps",
     "inside",
     "outside",

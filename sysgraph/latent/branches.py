@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from sysgraph_compiler import Program, Variable
 
-from ..forward import Course
-from ..trace import Completion, Trace, Value, plain
+from ..traces.course import Course
+from ..traces.trace import Completion, Trace, Value, plain
 
 Chain = tuple[Variable, ...]
 """Selections from an observed one to the one that reads a branch."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sysgraph_compiler import Program
 
 from ..engines import Request
-from ..trace import Completion
+from ..traces.trace import Completion
 from .gaps import Gaps
 from .paths import Layers, Path
 

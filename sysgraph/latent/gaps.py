@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from sysgraph_compiler import Program
 from sysgraph_compiler.unknowns import unknowns
 
-from ..forward import complete
-from ..trace import Completion, Trace, Value
+from ..traces.course import complete
+from ..traces.trace import Completion, Trace, Value
 from .branches import Answers, Selections, fill
 
 

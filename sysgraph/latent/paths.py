@@ -8,12 +8,12 @@ from itertools import cycle
 from sysgraph_compiler import Program, Variable
 
 from ..engines import Draw, Search
-from ..engines.base import Context
-from ..engines.seeding import derive
-from ..errors import InputError, RunError
-from ..forward import Unobserved, complete, context
+from ..support.errors import InputError, RunError
+from ..support.seeding import derive
 from ..system import System
-from ..trace import Completion, Trace, Value
+from ..traces.course import Unobserved, complete, context
+from ..traces.prompt import Context
+from ..traces.trace import Completion, Trace, Value
 from .branches import doubtful
 from .gaps import Gaps
 from .trajectory import Trajectory

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from sysgraph_compiler import Program
 
 from ..engines import Request
-from ..forward import requests
-from ..trace import Completion, Trace
+from ..engines.requests import requests
+from ..traces.trace import Completion, Trace
 from .branches import fill
 from .gaps import Gaps, ancestors
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from ..trace import Completion
+from ..traces.trace import Completion
 
 
 @dataclass(frozen=True)

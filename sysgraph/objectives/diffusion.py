@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sysgraph_schemas.models.diffusion_objective import Reduction, Weight
 
-from ..engines.seeding import derive, uniforms
+from ..support.seeding import derive, uniforms
 
 Prediction = Literal["epsilon", "v_prediction", "sample"]
 

@@ -1,6 +1,6 @@
 """`sysgraph.study`: is joint training worth it? Ways of training, in one table."""
 
 from .comparison import study
-from .results import Draws, Measurement, Row, Study
+from .results import Draws, Measurement, Study, StudyRow
 
-__all__ = ["Draws", "Measurement", "Row", "Study", "study"]
+__all__ = ["Draws", "Measurement", "Study", "StudyRow", "study"]

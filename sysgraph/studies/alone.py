@@ -14,9 +14,9 @@ from sysgraph_compiler import Program, Variable
 from sysgraph_schemas import Graph
 
 from ..data import load_pairs
-from ..errors import InputError, RunError
-from ..files import component, write_text
-from ..trace import input_names
+from ..support.errors import InputError, RunError
+from ..support.files import component, write_text
+from ..traces.trace import input_names
 from .bench import Bench, with_fit
 from .results import Measurement
 

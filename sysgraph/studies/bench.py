@@ -12,22 +12,22 @@ from pydantic import ValidationError
 from sysgraph_compiler import Program
 from sysgraph_schemas import Fit, Graph
 
-from ..changes import changes, listed
 from ..data import load_inputs
-from ..engines.seeding import derive
-from ..errors import InputError
-from ..evaluation import summarize
-from ..files import claimed, component, damaged, is_free, made, read_json, write_text
-from ..judges import Judge
-from ..manifest import MANIFEST, digest
-from ..progress import Reporter
-from ..scored import Scored, sample_scored
-from ..scorers import Scorer, ScorerLike, as_scorer
+from ..measuring.evaluation import summarize
+from ..measuring.judges import Judge
+from ..measuring.samples import Scored, sample_scored
+from ..measuring.scorers import Scorer, ScorerLike, as_scorer
+from ..measuring.winrate import WinRate, win_rate
+from ..support.changes import changes, listed
+from ..support.errors import InputError
+from ..support.files import claimed, component, damaged, is_free, made, read_json, write_text
+from ..support.manifest import MANIFEST, digest
+from ..support.progress import Reporter
+from ..support.seeding import derive
 from ..system import System, occurrences_of
 from ..training.fitting import fit
 from ..training.folder import RunFolder
 from ..training.workers import Workers
-from ..winrate import WinRate, win_rate
 from .results import Measurement, Weights
 
 REFERENCE = "reference"

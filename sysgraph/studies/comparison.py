@@ -9,17 +9,17 @@ from sysgraph_compiler import Program
 from sysgraph_schemas import Graph, load
 
 from ..data import load_pairs
-from ..errors import InputError, Interrupted, RunError
-from ..files import write_text
-from ..judges import Judge
-from ..progress import Reporter
-from ..scorers import Scorer, ScorerLike
+from ..measuring.judges import Judge
+from ..measuring.scorers import Scorer, ScorerLike
+from ..support.errors import InputError, Interrupted, RunError
+from ..support.files import write_text
+from ..support.progress import Reporter
 from ..training.folder import RunFolder
 from ..training.pairs import gaps_of
 from .bench import Bench, open_bench
 from .curves import write_curves
 from .metrics import draws
-from .results import Measurement, Row, Study, mean_row
+from .results import Measurement, Study, StudyRow, mean_row
 from .rows import Entry, training_rows
 from .samplers import sampler_rows
 
@@ -35,7 +35,7 @@ def study(
     scorer: ScorerLike | None = None,
     judge: Scorer | Judge | None = None,
     reporter: Reporter | None = None,
-    on_row: Callable[[Row], None] = lambda row: None,
+    on_row: Callable[[StudyRow], None] = lambda row: None,
 ) -> Study:
     """Measures the system untrained and trained in several ways, on held-out inputs.
 
@@ -96,7 +96,7 @@ def _compared(
     entries: Iterable[Entry],
     seeds: int,
     table: Path,
-    on_row: Callable[[Row], None],
+    on_row: Callable[[StudyRow], None],
 ) -> tuple[Study, dict[str, list[Path]]]:
     """The rows, each in `table` as soon as it is done, and the run folders of those that train."""
     result = Study(
@@ -139,7 +139,7 @@ def _lacks_values(program: Program) -> bool:
     return any(gaps_of(program, pair) for pair in load_pairs(program, program.fit.data))
 
 
-def _row(entry: Entry, seeds: int, scorer: Scorer) -> Row:
+def _row(entry: Entry, seeds: int, scorer: Scorer) -> StudyRow:
     """One row over all seeds, without those that fail."""
     found: list[Measurement] = []
     failures: list[str] = []

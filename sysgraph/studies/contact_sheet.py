@@ -8,12 +8,12 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from ..engines.seeding import derive
-from ..files import write_bytes
-from ..forward import context
-from ..pictures import Picture
-from ..scored import Scored
-from ..trace import Trace
+from ..measuring.samples import Scored
+from ..support.files import write_bytes
+from ..support.seeding import derive
+from ..traces.course import context
+from ..traces.pictures import Picture
+from ..traces.trace import Trace
 from ..training.batches import shuffled
 from .bench import Bench
 

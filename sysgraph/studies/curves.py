@@ -13,10 +13,10 @@ from pydantic import BaseModel
 
 from sysgraph_compiler.drawing.raster import MissingExtraError, png
 
-from ..charts import Series, line_chart
-from ..evaluation import estimate
-from ..files import write_bytes, write_text
-from ..scorers import Scorer
+from ..measuring.evaluation import estimate
+from ..measuring.scorers import Scorer
+from ..reports.charts import Series, line_chart
+from ..support.files import write_bytes, write_text
 from .bench import Bench
 from .metrics import Point, held_out_accuracies, held_out_losses, sampled
 

@@ -6,8 +6,8 @@ from statistics import fmean
 from typing import Any
 
 from ..data.jsonl import read_jsonl
-from ..evaluation import Estimate, estimate
-from ..files import damaged, read_json
+from ..measuring.evaluation import Estimate, estimate
+from ..support.files import damaged, read_json
 from ..training.folder import RunFolder
 from .results import Draws
 

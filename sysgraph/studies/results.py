@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from ..evaluation import Estimate, Evaluation, estimate
-from ..winrate import WinRate
+from ..measuring.evaluation import Estimate, Evaluation, estimate
+from ..measuring.winrate import WinRate
 
 
 class Weights(BaseModel):
@@ -43,7 +43,7 @@ class Draws(BaseModel):
     covered: Estimate
 
 
-class Row(BaseModel):
+class StudyRow(BaseModel):
     """One way of using or training the system: means over seeds with 95 % intervals.
 
     `meaning` says which. `shares` are of what else the scorer asks, by its name. `draws` is there
@@ -72,7 +72,7 @@ class Study(BaseModel):
     scorer: str
     judge: str
     inputs: str
-    rows: list[Row]
+    rows: list[StudyRow]
 
 
 def mean_row(
@@ -83,14 +83,14 @@ def mean_row(
     *,
     has_perfect: bool,
     draws: Draws | None,
-) -> Row:
+) -> StudyRow:
     """The row of these measurements.
 
     Args:
         has_perfect: whether the scorer has a highest score.
     """
     found = [seed.evaluation for seed in seeds]
-    return Row(
+    return StudyRow(
         name=name,
         meaning=meaning,
         score=estimate([e.score.mean for e in found if e.score.mean is not None]),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import RunError
+from ..support.errors import RunError
 from ..training.folder import RunFolder
 from .alone import Separate
 from .bench import Bench

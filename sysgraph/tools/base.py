@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 
 from sysgraph_schemas.suggest import suggestion
 
-from ..errors import InputError
+from ..support.errors import InputError
 
 GROUP = "sysgraph.tools"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sysgraph_compiler import Program, Variable
 
-from ..errors import InputError, RunError
+from ..support.errors import InputError, RunError
 from .base import Tool, ToolError, find_tool
 
 # Calls whose values are kept.

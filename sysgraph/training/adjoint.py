@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .. import choices
-from ..engines import Pass, Request
+from ..engines import Pass, Request, choices
 from ..system import System
 
 

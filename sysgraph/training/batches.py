@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import torch
 
-from ..engines.seeding import derive
+from ..support.seeding import derive
 
 
 def batch_visits(count: int, size: int, step: int, seed: int) -> list[int]:

@@ -14,9 +14,9 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ..errors import RunError
-from ..files import damaged, flush, read_json
-from ..manifest import is_ours, remove, require_whole, write_manifest
+from ..support.errors import RunError
+from ..support.files import damaged, flush, read_json
+from ..support.manifest import is_ours, remove, require_whole, write_manifest
 
 _TENSORS = "tensors.safetensors"
 _INFO = "info.json"

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from ..engines.seeding import derive
-from ..progress import Reporter
-from ..scored import Scored, mean_score, ordered_pairs, sample_scored, why_no_pairs
-from ..scorers import Scorer
+from ..measuring.samples import Scored, mean_score, ordered_pairs, sample_scored, why_no_pairs
+from ..measuring.scorers import Scorer
+from ..support.progress import Reporter
+from ..support.seeding import derive
 from ..system import System, occurrences_of
-from ..trace import input_names
+from ..traces.pair import Pair
+from ..traces.trace import input_names
 from .batches import hold_out, shuffled
 from .metrics import MetricsFile
-from .pairs import Pair, input_key
+from .pairs import input_key
 from .workers import Workers
 
 

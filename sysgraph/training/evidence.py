@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sysgraph_compiler import Program
 
-from ..errors import RunError
+from ..support.errors import RunError
 from .lessons import lessons, surest, untaught, why_nothing
 from .pairs import PairTable
 from .snapshots import Weights, fingerprint

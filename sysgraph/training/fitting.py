@@ -12,20 +12,20 @@ import sysgraph_compiler
 from sysgraph_compiler import Program
 from sysgraph_schemas import Graph, load
 
-from ..answerable import require_answerable
 from ..data import load_inputs, load_pairs
 from ..data.rows import Row, Source, read_rows
-from ..errors import DataError, InputError, RunError
-from ..evaluation import Evaluation
-from ..files import damaged, read_json, write_text
-from ..progress import Reporter
-from ..scorers import Scorer, ScorerLike, as_scorer, find_scorer
+from ..measuring.evaluation import Evaluation
+from ..measuring.scorers import Scorer, ScorerLike, as_scorer, find_scorer
+from ..support.errors import DataError, InputError, RunError
+from ..support.files import damaged, read_json, write_text
+from ..support.progress import Reporter
 from ..system import System
+from ..system.answerable import require_answerable
+from .claims import Place
 from .collecting import Material
 from .folder import RunFolder
 from .kept import Kept
 from .pairs import gaps_of, observed_requests
-from .place import Place
 from .session import Session
 from .workers import Workers
 

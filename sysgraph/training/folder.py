@@ -11,14 +11,14 @@ from typing import Any
 from sysgraph_compiler import Program
 from sysgraph_schemas import Graph, dump
 
-from ..changes import listed, program_changes
 from ..data import load_pairs, pair_row
-from ..errors import InputError
-from ..files import read_json, write_text
-from ..manifest import MANIFEST, digest, foreign, is_ours, remove, require_whole
+from ..support.changes import listed, program_changes
+from ..support.errors import InputError
+from ..support.files import read_json, write_text
+from ..support.manifest import MANIFEST, digest, foreign, is_ours, remove, require_whole
 from ..system import System
+from ..traces.pair import Pair
 from .checkpoint import former, publish, recover
-from .pairs import Pair
 
 
 @dataclass(frozen=True)

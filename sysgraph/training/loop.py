@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..engines.seeding import derive
-from ..errors import RunError
-from ..progress import Reporter
+from ..support.errors import RunError
+from ..support.progress import Reporter
+from ..support.seeding import derive
 from ..system import System
 from .adjoint import Adjoint
 from .batches import batch_visits, chunks, visits_drawn
@@ -21,7 +21,7 @@ from .metrics import MetricsFile
 from .objective import Objective
 from .optimization import Optimization
 from .pairs import PairTable
-from .remembered import Remembered
+from .reference_cache import ReferenceCache
 from .snapshots import Snapshot, copy_of, put
 from .totals import Totals
 from .workers import Workers
@@ -68,7 +68,7 @@ class Loop:
         self._metrics, self._reporter = metrics, reporter
         self._weights = {model: system.parameters(model) for model in system.trained()}
         self._order = derive(self._fit.seed, number)  # seed of the order of pairs
-        self._remembered = Remembered(system)
+        self._remembered = ReferenceCache(system)
         self._train, self._held_out = (
             Objective(
                 system,

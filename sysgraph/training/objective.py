@@ -6,17 +6,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..choices import Score
-from ..engines.seeding import derive
-from ..latent import Drawn, Job, Sampler, Trajectory
-from ..progress import Reporter
+from ..engines.choices import Score
+from ..latent import Drawn, Job, Trajectory, TrajectorySampler
+from ..support.progress import Reporter
+from ..support.seeding import derive
 from ..system import System
 from .batches import chunks
-from .culprits import bad_gradient, bad_value, unexplained
-from .forward import pair_losses
-from .marginal import marginal_losses
+from .direct import pair_losses
+from .not_finite import bad_gradient, bad_value, unexplained
 from .pairs import PairTable
-from .remembered import Remembered
+from .reference_cache import ReferenceCache
+from .sampling import marginal_losses
 from .totals import Totals
 from .workers import Workers
 
@@ -39,13 +39,13 @@ class Objective:
         table: PairTable,
         *,
         seed: int,
-        remembered: Remembered,
+        remembered: ReferenceCache,
         reporter: Reporter,
     ) -> None:
         self.table = table
         self._system, self._workers, self._reporter = system, workers, reporter
         self._seed, self._remembered = seed, remembered
-        self._sampler = Sampler(system)
+        self._sampler = TrajectorySampler(system)
         self._reference = torch.zeros(len(table.requests) + 1, device=workers.device)
         self._fixed: dict[int, Drawn] = {}  # pools that no step changes
         self._drawn: dict[int, Drawn] = {}

@@ -9,7 +9,7 @@ from transformers import get_scheduler
 
 from sysgraph_compiler import Program
 
-from ..errors import RunError
+from ..support.errors import RunError
 from .workers import Workers
 
 Weights = dict[str, dict[str, nn.Parameter]]

@@ -11,21 +11,13 @@ from torch import Tensor
 from sysgraph_compiler import Program
 
 from ..engines import Request
-from ..forward import complete, requests
+from ..engines.requests import requests
 from ..latent import Gaps, find_gaps, outside
 from ..system import System
-from ..trace import Trace
+from ..traces.course import complete
+from ..traces.pair import Pair
 from .batches import hold_out
 from .noise import Noises
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One preference. `source` says where it came from, for messages."""
-
-    chosen: Trace
-    rejected: Trace
-    source: str
 
 
 @dataclass(frozen=True)

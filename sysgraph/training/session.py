@@ -5,14 +5,16 @@ from typing import Any
 
 from sysgraph_compiler import Program
 
-from ..changes import changes, listed, program_changes
-from ..engines.seeding import derive
-from ..errors import InputError, Interrupted
-from ..evaluation import Evaluation, evaluate
-from ..progress import Reporter
+from ..measuring.evaluation import Evaluation, evaluate
+from ..support.changes import changes, listed, program_changes
+from ..support.errors import InputError, Interrupted
+from ..support.progress import Reporter
+from ..support.seeding import derive
 from ..system import System
+from ..traces.pair import Pair
 from .checkpoint import State, flatten, load_state, save_state
 from .collecting import Collector, Material
+from .environment import surroundings
 from .evidence import Evidence
 from .folder import RunFolder, provenance
 from .interrupts import stop_between_steps
@@ -20,9 +22,8 @@ from .kept import Kept, learned_nothing
 from .loop import Loop
 from .metrics import MetricsFile
 from .optimization import Optimization
-from .pairs import Pair, PairTable, split_pairs, tabulate
+from .pairs import PairTable, split_pairs, tabulate
 from .snapshots import Snapshot, copy_of, put
-from .surroundings import surroundings
 from .workers import Workers
 
 _WARNINGS = 5

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ..errors import RunError
 from ..latent import Drawn, Gaps, Summand, inside
+from ..support.errors import RunError
 from ..system import System
 from .pairs import PairTable
 

@@ -13,8 +13,8 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedType, gather_object
 from torch import Tensor, nn
 
-from ..device import default_device
-from ..errors import InputError
+from ..support.device import default_device
+from ..support.errors import InputError
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
 from sysgraph_schemas.visible import visible, visible_json, visible_lines
 
 from .test_run import Done, here

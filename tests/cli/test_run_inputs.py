@@ -8,7 +8,7 @@ import pytest
 
 import sysgraph
 from sysgraph import System, load_inputs
-from sysgraph.answers import write_answers
+from sysgraph.cli.answers import write_answers
 
 from .test_run import here
 

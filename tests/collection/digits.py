@@ -7,7 +7,7 @@ from typing import Any
 
 import sysgraph
 from sysgraph import Scorer, Trace
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
 
 GRAPH = """
 sysgraph: 1

@@ -9,8 +9,8 @@ import pytest
 
 import sysgraph
 from sysgraph import Scorer, System, Trace
-from sysgraph.progress import Reporter
-from sysgraph.scorers.progression import LOWEST, progression
+from sysgraph.measuring.scorers.progression import LOWEST, progression
+from sysgraph.support.progress import Reporter
 from sysgraph.training.fitting import Run
 
 RIGHT = "4"

@@ -21,7 +21,7 @@ from sysgraph import (
     fit,
     load_inputs,
 )
-from sysgraph.answerable import require_answerable
+from sysgraph.system.system.answerable import require_answerable
 
 from .digits import QUIET, lines
 
@@ -131,7 +131,7 @@ def test_a_scorer_that_raises_names_the_row(rows: Callable[..., Path], tmp_path:
 
 def test_functions_score_wherever_scorers_do() -> None:
     trace = Trace({"question": "q"}, {"answer": Completion("2")}, ("answer",))
-    as_scorer = sysgraph.scorers.as_scorer
+    as_scorer = sysgraph.measuring.scorers.as_scorer
     assert as_scorer(score)([trace]) == [2.0]
     assert as_scorer(score).name == "score"
     same = Scorer("mine", lambda traces: [1.0])

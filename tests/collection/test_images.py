@@ -11,8 +11,8 @@ from PIL import Image
 
 import sysgraph
 from sysgraph import DataError, RunError, Scorer, Trace, collect, load_pairs
-from sysgraph.pictures import Picture
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
+from sysgraph.traces.pictures import Picture
 
 from ..engines.diffusion.folders import save_sd
 

@@ -10,7 +10,7 @@ import pytest
 
 import sysgraph
 from sysgraph import Trace, load_pairs
-from sysgraph.scored import Scored, mean_score, ordered_pairs, sample_scored
+from sysgraph.measuring.samples import Scored, mean_score, ordered_pairs, sample_scored
 
 from .digits import PROGRAM, ROWS, SCORER, lines
 

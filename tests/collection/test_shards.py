@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sysgraph import InputError, Scorer, Trace, collect, load_pairs
-from sysgraph.files import claimed
+from sysgraph.support.files import claimed
 
 from .digits import GRAPH, GRAPH_OBJECT, PROGRAM, QUIET, ROWS, SCORER, digits, lines
 

@@ -10,7 +10,7 @@ import pytest
 import sysgraph
 from sysgraph import DataError, Program, System
 from sysgraph.data import load_pairs, pair_row
-from sysgraph.training.pairs import Pair
+from sysgraph.traces.pair import Pair
 
 GRAPH = """
 sysgraph: 1

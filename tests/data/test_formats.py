@@ -13,7 +13,7 @@ import pytest
 import sysgraph
 from sysgraph import Completion, Program
 from sysgraph.data import load_inputs, load_pairs
-from sysgraph.training.pairs import Pair
+from sysgraph.traces.pair import Pair
 
 from .conftest import GRAPHS, HEAD
 

@@ -20,10 +20,10 @@ from sysgraph.data import load_pairs, pair_row
 from sysgraph.data.images import ImageFiles
 from sysgraph.data.rows import Row
 from sysgraph.data.traces import read_trace_row, trace_row
-from sysgraph.forward import complete
-from sysgraph.pictures import Picture
+from sysgraph.traces.course import complete
+from sysgraph.traces.pair import Pair
+from sysgraph.traces.pictures import Picture
 from sysgraph.training.folder import RunFolder
-from sysgraph.training.pairs import Pair
 
 Files = Callable[..., Path]
 

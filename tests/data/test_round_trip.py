@@ -13,8 +13,8 @@ from sysgraph.data import load_pairs, pair_row
 from sysgraph.data.images import ImageFiles
 from sysgraph.data.rows import Row
 from sysgraph.data.traces import read_trace_row, trace_row
-from sysgraph.forward import complete
-from sysgraph.training.pairs import Pair
+from sysgraph.traces.course import complete
+from sysgraph.traces.pair import Pair
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 DRAFT = st.one_of(TEXT, st.integers(0, 99).map(str))  # digits parse, most other texts do not

@@ -16,7 +16,7 @@ from sysgraph.engines.causal_lm import engine
 from sysgraph.engines.causal_lm.beam import beam_search
 from sysgraph.engines.causal_lm.beam_settings import BeamSettings
 from sysgraph.engines.picking import pick
-from sysgraph.errors import RunError
+from sysgraph.support.errors import RunError
 
 MakeProgram = Callable[..., Program]
 

@@ -11,10 +11,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from sysgraph import Completion, InputError, Program, System
 from sysgraph.engines import Request
-from sysgraph.engines.base import ChatTurn
 from sysgraph.engines.causal_lm.tokens import decode, encode, encode_prompt
 from sysgraph.engines.checkpoints.prompt_check import changed_turns, prompt_oddities
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
+from sysgraph.traces.prompt import ChatTurn
 
 from .chat_templates import STYLES
 

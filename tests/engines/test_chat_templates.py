@@ -7,9 +7,9 @@ import pytest
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
-from sysgraph.engines.base import ChatTurn
 from sysgraph.engines.checkpoints.chat import chat_text
-from sysgraph.errors import InputError
+from sysgraph.support.errors import InputError
+from sysgraph.traces.prompt import ChatTurn
 
 from .chat_templates import STYLES
 

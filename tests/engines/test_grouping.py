@@ -2,7 +2,7 @@
 
 import doctest
 
-from sysgraph.engines import grouping
+from sysgraph.support import grouping
 
 
 def test_the_examples_hold() -> None:

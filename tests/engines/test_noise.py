@@ -5,7 +5,7 @@ import torch
 from scipy import stats
 
 from sysgraph.engines.causal_lm.generation import gumbel_max
-from sysgraph.engines.seeding import gumbels
+from sysgraph.support.seeding import gumbels
 
 CPU = torch.device("cpu")
 

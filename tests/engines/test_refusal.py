@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sysgraph import DataError, InputError, System
-from sysgraph.answerable import require_answerable
+from sysgraph.system.system.answerable import require_answerable
 
 from .conftest import MakeProgram
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from sysgraph import Completion, InputError, Program, System, Trace
-from sysgraph.engines.seeding import uniforms
+from sysgraph.support.seeding import uniforms
 
 MakeProgram = Callable[..., Program]
 

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import DPOConfig, DPOTrainer
 
 from sysgraph import Program, System, load_pairs
-from sysgraph.training.forward import pair_losses
+from sysgraph.training.direct import pair_losses
 from sysgraph.training.pairs import PairTable, tabulate
 
 GSM8K = Path(__file__).parents[3] / "shared" / "data" / "gsm8k_pairs.jsonl"

@@ -16,9 +16,9 @@ from transformers import (
 from sysgraph import Completion, Program, System
 from sysgraph.engines import Request
 from sysgraph.engines.checkpoints.window import window
-from sysgraph.judges.reward import RewardModel
-from sysgraph.progress import Reporter
-from sysgraph.trace import Trace
+from sysgraph.measuring.judges.reward import RewardModel
+from sysgraph.support.progress import Reporter
+from sysgraph.traces.trace import Trace
 
 SIZE = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1}
 HEADS = {"num_attention_heads": 4, "bos_token_id": 2, "eos_token_id": 3}

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import sysgraph
 from sysgraph import Completion, System, Trace
-from sysgraph.forward import requests
+from sysgraph.engines.requests import requests
 
 SIZES = {"a": 3, "b": 3, "z": 3}
 """Equal, so that no shape is a bottleneck: every p(z | x) is within every system's reach."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sysgraph import Completion, Program, System
-from sysgraph.forward import complete
 from sysgraph.latent import Gaps
 from sysgraph.latent.paths import Asked, Path, walk
-from sysgraph.training.pairs import Pair
+from sysgraph.traces.course import complete
+from sysgraph.traces.pair import Pair
 
 from .gated import World
 from .gated_oracle import Outcome

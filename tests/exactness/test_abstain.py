@@ -8,8 +8,8 @@ import torch
 
 import sysgraph
 from sysgraph import Completion, Program, System, Trace
-from sysgraph.forward import complete
-from sysgraph.training.pairs import Pair
+from sysgraph.traces.course import complete
+from sysgraph.traces.pair import Pair
 
 from .gated import World
 from .test_sampling_gates import BETA, assert_is_the_marginal, moved, shown

@@ -15,8 +15,9 @@ from torch import Tensor
 import sysgraph
 from sysgraph import Completion, Fit, System, Trace
 from sysgraph.objectives import direct_loss, log_ratios, node_losses
-from sysgraph.training.forward import pair_losses
-from sysgraph.training.pairs import Pair, tabulate
+from sysgraph.traces.pair import Pair
+from sysgraph.training.direct import pair_losses
+from sysgraph.training.pairs import tabulate
 
 # Log-probabilities leave the engine as float32, so the minimum is found to rounding (5e-8 here),
 # not closer; on another machine that may be a few times more.

@@ -9,7 +9,7 @@ import torch
 
 import sysgraph
 from sysgraph import Program, Trace
-from sysgraph.forward import complete
+from sysgraph.traces.course import complete
 
 SEEDS = range(24)
 ROUNDING = 2e-6  # float32 log-probs, a handful of terms

@@ -13,8 +13,8 @@ from scipy.stats import chisquare
 
 import sysgraph
 from sysgraph import Completion, Fit, System
-from sysgraph.forward import complete
 from sysgraph.objectives import direct_loss, log_ratios
+from sysgraph.traces.course import complete
 
 from .gated import World
 from .gated_oracle import Outcome

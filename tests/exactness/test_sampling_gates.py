@@ -17,13 +17,14 @@ from torch import Tensor
 
 import sysgraph
 from sysgraph import Completion, System, Trace
-from sysgraph.forward import complete
 from sysgraph.latent import Gaps, Trajectory
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
+from sysgraph.traces.course import complete
+from sysgraph.traces.pair import Pair
 from sysgraph.training.lessons import untaught
 from sysgraph.training.objective import Objective
-from sysgraph.training.pairs import Pair, tabulate
-from sysgraph.training.remembered import Remembered
+from sysgraph.training.pairs import tabulate
+from sysgraph.training.reference_cache import ReferenceCache
 from sysgraph.training.workers import Workers
 
 from .gated import World
@@ -57,7 +58,7 @@ def objective(system: System, pair: Pair) -> Objective:
         Workers("no"),
         tabulate(system, [pair]),
         seed=0,
-        remembered=Remembered(system),
+        remembered=ReferenceCache(system),
         reporter=Reporter(shown=False),
     )
     made.prepare([0], "")

@@ -14,9 +14,9 @@ import pytest
 from sysgraph import Program
 from sysgraph.latent import Gaps, Trajectory
 from sysgraph.latent.chances import way
-from sysgraph.latent.draw import Job
 from sysgraph.latent.gaps import starts
 from sysgraph.latent.paths import Layers
+from sysgraph.latent.sampler import Job
 
 from .gated import World
 from .gated_builder import Refining

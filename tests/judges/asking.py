@@ -1,7 +1,7 @@
 """Comparisons of numbers: the true verdicts, and those of a judge."""
 
-from sysgraph.judges import Comparison, Verdict
-from sysgraph.judges.endpoint import Endpoint
+from sysgraph.measuring.judges import Comparison, Verdict
+from sysgraph.measuring.judges.endpoint import Endpoint
 
 
 def some(count: int) -> list[Comparison]:

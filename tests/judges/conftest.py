@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sysgraph.judges.endpoint import Endpoint
+from sysgraph.measuring.judges.endpoint import Endpoint
 
 from .server import KEY, Server
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sysgraph import InputError
-from sysgraph.judges import find_judge
-from sysgraph.judges.endpoint import Endpoint
+from sysgraph.measuring.judges import find_judge
+from sysgraph.measuring.judges.endpoint import Endpoint
 
 from .asking import ask, some, truth
 from .server import KEY, better, serving

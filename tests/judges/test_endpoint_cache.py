@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from sysgraph import InputError, RunError
-from sysgraph.judges import Comparison, find_judge
-from sysgraph.judges.endpoint import Endpoint
+from sysgraph.measuring.judges import Comparison, find_judge
+from sysgraph.measuring.judges.endpoint import Endpoint
 
 from .asking import ask, some, truth
 from .server import KEY, Asked, Server, better, serving
@@ -149,8 +149,8 @@ def test_torn_lines_lose_nothing_else(at: Callable[..., Endpoint], tmp_path: Pat
 
 SCRIPT = """
 import pathlib, sys
-from sysgraph.judges import Comparison
-from sysgraph.judges.endpoint import Endpoint
+from sysgraph.measuring.judges import Comparison
+from sysgraph.measuring.judges.endpoint import Endpoint
 
 some = range(*map(int, sys.argv[2:]))
 comparisons = [Comparison({"question": f"q{i}"}, str(i % 7), str(i % 5)) for i in some]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from sysgraph import RunError
-from sysgraph.judges.endpoint import Endpoint
+from sysgraph.measuring.judges.endpoint import Endpoint
 
 from .asking import ask, some, truth
 from .server import KEY, Answer, Asked, better, serving

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sysgraph.judges import Comparison, Verdict, question
-from sysgraph.judges.rubric import prompt, read_reply
+from sysgraph.measuring.judges import Comparison, Verdict, question
+from sysgraph.measuring.judges.rubric import prompt, read_reply
 
 
 @pytest.mark.parametrize(

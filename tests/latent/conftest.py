@@ -11,10 +11,11 @@ from torch import Tensor
 
 import sysgraph
 from sysgraph import Completion, System, Trace
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
+from sysgraph.traces.pair import Pair
 from sysgraph.training.objective import Objective
-from sysgraph.training.pairs import Pair, tabulate
-from sysgraph.training.remembered import Remembered
+from sysgraph.training.pairs import tabulate
+from sysgraph.training.reference_cache import ReferenceCache
 from sysgraph.training.totals import Totals
 from sysgraph.training.workers import Workers
 
@@ -45,7 +46,7 @@ class World:
             Workers("no"),
             tabulate(self.system, pairs),
             seed=0,
-            remembered=Remembered(self.system),
+            remembered=ReferenceCache(self.system),
             reporter=Reporter(shown=False),
         )
         objective.prepare(range(len(pairs)), "")

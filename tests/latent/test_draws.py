@@ -9,7 +9,7 @@ import torch
 
 from sysgraph import Completion
 from sysgraph.latent import Trajectory
-from sysgraph.training.pairs import Pair
+from sysgraph.traces.pair import Pair
 
 from .conftest import World
 

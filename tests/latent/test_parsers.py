@@ -8,10 +8,10 @@ import pytest
 import torch
 
 import sysgraph
-import sysgraph.forward
+import sysgraph.traces.course
 from sysgraph import Completion, RunError, System, Trace
-from sysgraph.progress import Reporter
-from sysgraph.training.pairs import Pair
+from sysgraph.support.progress import Reporter
+from sysgraph.traces.pair import Pair
 
 from .conftest import World
 
@@ -83,7 +83,7 @@ def test_an_answer_that_was_never_given_is_what_the_rejected_drafts_sum_to() -> 
     found = world(sampling={"k": 3}, observed=["answer"])
     inputs, outputs = {"x": "x"}, ("answer",)
     sides = [
-        sysgraph.forward.complete(found.program, Trace(inputs, values, outputs))
+        sysgraph.traces.course.complete(found.program, Trace(inputs, values, outputs))
         for values in (
             {"draft": Completion("ok u"), "answer": Completion("yes")},
             {"draft": Completion("bad")},

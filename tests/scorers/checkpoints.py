@@ -21,7 +21,7 @@ from transformers import (
     ViTImageProcessor,
 )
 
-from sysgraph.pictures import Picture
+from sysgraph.traces.pictures import Picture
 
 LABELS = ("bright", "red", "foggy")
 TOKENS = 40

@@ -16,8 +16,8 @@ from transformers import (
 )
 
 from sysgraph import InputError
-from sysgraph.pictures import Picture
-from sysgraph.scorers.meters import Classifier, Clip, Meter, Texts
+from sysgraph.measuring.scorers.meters import Classifier, Clip, Meter, Texts
+from sysgraph.traces.pictures import Picture
 
 from .checkpoints import LABELS, noise, save_classifier, save_clip
 

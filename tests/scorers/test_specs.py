@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from sysgraph import DataError, InputError, Scorer, Trace, find_scorer
-from sysgraph.pictures import Picture
-from sysgraph.scorers.images import image_by, progression_by
-from sysgraph.scorers.meters import Classifier, Clip, Texts
-from sysgraph.scorers.spec import parse
+from sysgraph.measuring.scorers.images import image_by, progression_by
+from sysgraph.measuring.scorers.meters import Classifier, Clip, Texts
+from sysgraph.measuring.scorers.spec import parse
+from sysgraph.traces.pictures import Picture
 
 from .checkpoints import LABELS, noise, save_classifier, save_clip
 

@@ -13,9 +13,9 @@ import scipy.stats
 
 import sysgraph
 from sysgraph import Scorer, Trace
-from sysgraph.engines.seeding import derive
-from sysgraph.progress import Reporter
-from sysgraph.studies import Row, Study
+from sysgraph.studies import Study, StudyRow
+from sysgraph.support.progress import Reporter
+from sysgraph.support.seeding import derive
 
 INPUTS = [f"x{i}" for i in range(6)]
 T_975 = {2: 12.706204736, 3: 4.302652730}  # Student's t, by number of values
@@ -108,7 +108,7 @@ class Finished:
     root: Path
     study: Study
 
-    def row(self, name: str) -> Row:
+    def row(self, name: str) -> StudyRow:
         return next(row for row in self.study.rows if row.name == name)
 
 

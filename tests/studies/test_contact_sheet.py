@@ -11,10 +11,10 @@ from PIL import Image, ImageFont
 
 import sysgraph
 from sysgraph import Scorer, Trace
-from sysgraph.engines.seeding import derive
-from sysgraph.pictures import Picture
-from sysgraph.scorers.base import Success
+from sysgraph.measuring.scorers.base import Success
 from sysgraph.studies.contact_sheet import Panel, Strip, contact_sheet, wrapped
+from sysgraph.support.seeding import derive
+from sysgraph.traces.pictures import Picture
 
 from ..engines.diffusion.folders import save_sd
 from .conftest import Build, run

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sysgraph import Scorer, Trace
-from sysgraph.scorers.base import Success
+from sysgraph.measuring.scorers.base import Success
 from sysgraph.studies.curves import mean_curve
 
 from .conftest import Build, Finished, mean, run

@@ -3,7 +3,7 @@
 import pytest
 import scipy.stats
 
-from sysgraph.evaluation import share
+from sysgraph.measuring.evaluation import share
 from sysgraph.studies.results import mean_share
 
 

@@ -12,7 +12,7 @@ import pytest
 import sysgraph
 from sysgraph import Completion, DataError, InputError, Program, RunError, System, Trace
 from sysgraph.data import load_pairs
-from sysgraph.forward import complete
+from sysgraph.traces.course import complete
 
 MODULE = """
 from sysgraph import Tool, ToolError
@@ -192,6 +192,6 @@ def test_what_is_told_before_models_are_loaded(
     def never(kind: str) -> Callable[..., Any]:
         raise AssertionError(f"an engine for {kind} was made")
 
-    monkeypatch.setattr("sysgraph.models.engine_of", never)
+    monkeypatch.setattr("sysgraph.system.models.engine_of", never)
     with pytest.raises(InputError, match=said):
         System(program(**tool), device="cpu")

@@ -20,7 +20,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 import sysgraph
 from sysgraph import Scorer
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
 
 QUESTIONS = ("what", "who", "when", "where", "why", "how", "which", "whose")
 SCORER = """

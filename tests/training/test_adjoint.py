@@ -18,12 +18,13 @@ import sysgraph
 from sysgraph import InputError, System
 from sysgraph.data import load_inputs, load_pairs
 from sysgraph.engines.checkpoints import engine as checkpoints
-from sysgraph.forward import complete
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
+from sysgraph.traces.course import complete
+from sysgraph.traces.pair import Pair
 from sysgraph.training.adjoint import Adjoint
 from sysgraph.training.objective import Objective
-from sysgraph.training.pairs import Pair, tabulate
-from sysgraph.training.remembered import Remembered
+from sysgraph.training.pairs import tabulate
+from sysgraph.training.reference_cache import ReferenceCache
 from sysgraph.training.workers import Workers
 
 from ..exactness.gated import World
@@ -40,7 +41,7 @@ def objective(system: System, pairs: list[Pair]) -> Objective:
         Workers("no"),
         tabulate(system, pairs),
         seed=0,
-        remembered=Remembered(system),
+        remembered=ReferenceCache(system),
         reporter=Reporter(shown=False),
     )
     made.prepare(range(len(pairs)), "")

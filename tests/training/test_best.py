@@ -11,7 +11,7 @@ from torch import Tensor
 
 import sysgraph
 from sysgraph import RunError, Scorer, Trace
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
 from sysgraph.training.batches import batch_visits, hold_out, visits_drawn
 from sysgraph.training.pairs import split_pairs
 

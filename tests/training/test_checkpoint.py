@@ -17,9 +17,9 @@ from transformers import AutoModelForCausalLM
 
 import sysgraph
 from sysgraph import InputError, RunError, Scorer
-from sysgraph.files import write_text
-from sysgraph.manifest import MANIFEST, digest, remove
-from sysgraph.progress import Reporter
+from sysgraph.support.files import write_text
+from sysgraph.support.manifest import MANIFEST, digest, remove
+from sysgraph.support.progress import Reporter
 from sysgraph.training.checkpoint import State, load_state, publish, save_state
 
 

@@ -13,8 +13,8 @@ import pytest
 
 import sysgraph
 from sysgraph import InputError
-from sysgraph.files import claimed
-from sysgraph.progress import Reporter
+from sysgraph.support.files import claimed
+from sysgraph.support.progress import Reporter
 
 from .test_failures import row, tables
 
@@ -55,7 +55,7 @@ def test_a_study_that_goes_on(
 
 RACE = """
 import sys, json, sysgraph
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
 graph = sysgraph.load(sys.argv[1])
 output = sys.argv[2] if len(sys.argv) > 2 else None
 print("ready", flush=True)

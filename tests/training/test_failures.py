@@ -11,10 +11,10 @@ from torch import Tensor
 
 import sysgraph
 from sysgraph import InputError, RunError
-from sysgraph.engines.seeding import derive
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
+from sysgraph.support.seeding import derive
 from sysgraph.training.batches import batch_visits
-from sysgraph.training.forward import pair_losses
+from sysgraph.training.direct import pair_losses
 from sysgraph.training.optimization import Optimization
 from sysgraph.training.pairs import tabulate
 from sysgraph.training.workers import Workers

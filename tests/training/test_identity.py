@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 import sysgraph
 from sysgraph import InputError, Scorer, System
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
 
 from .test_checkpoint import damage
 from .test_resume import Interrupting

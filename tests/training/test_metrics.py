@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import sysgraph
-from sysgraph.engines.seeding import derive
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
+from sysgraph.support.seeding import derive
 from sysgraph.training.batches import batch_visits
 
 NODES = ("draft[ada]", "draft[bo]", "answer")

@@ -11,11 +11,11 @@ import torch
 
 import sysgraph
 from sysgraph import RunError, System
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
 from sysgraph.training.metrics import MetricsFile
 from sysgraph.training.objective import Objective
 from sysgraph.training.pairs import tabulate
-from sysgraph.training.remembered import Remembered
+from sysgraph.training.reference_cache import ReferenceCache
 from sysgraph.training.workers import Workers
 
 from .test_failures import row, tables
@@ -31,7 +31,7 @@ def objective(system: System, data: Path) -> Objective:
         Workers("no"),
         tabulate(system, sysgraph.load_pairs(system.program, data)),
         seed=0,
-        remembered=Remembered(system),
+        remembered=ReferenceCache(system),
         reporter=Reporter(shown=False),
     )
     made.prepare(range(len(made.table)), "")

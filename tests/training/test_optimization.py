@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, get_scheduler
 
 import sysgraph
-from sysgraph.engines.seeding import derive
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
+from sysgraph.support.seeding import derive
 from sysgraph.training.batches import batch_visits
 
 Weights = Callable[[Path], dict[str, Tensor]]

@@ -9,7 +9,7 @@ import pytest
 
 import sysgraph
 from sysgraph import InputError, Scorer, Trace
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
 from sysgraph.training.kept import Kept, learned_nothing
 
 from .test_failures import row, tables

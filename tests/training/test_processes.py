@@ -13,7 +13,7 @@ from torch import Tensor
 
 import sysgraph
 from sysgraph import Scorer
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
 
 # What `-m sysgraph` runs, once for every graph: to start Python, torch and all takes much longer.
 DRIVER = """

@@ -11,7 +11,7 @@ import pytest
 
 import sysgraph
 from sysgraph import InputError, RunError, Scorer
-from sysgraph.progress import Reporter, Task
+from sysgraph.support.progress import Reporter, Task
 
 
 def assert_same(one: Path, other: Path) -> None:

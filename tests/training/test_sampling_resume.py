@@ -9,7 +9,7 @@ import pytest
 
 import sysgraph
 from sysgraph import RunError
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
 
 from .test_resume import Interrupting, assert_same
 

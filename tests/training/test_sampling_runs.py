@@ -12,11 +12,12 @@ from torch import Tensor
 import sysgraph
 from sysgraph import Completion, DataError, GraphError, RunError, System, Trace
 from sysgraph.engines import Request, Search
-from sysgraph.progress import Reporter
-from sysgraph.training.forward import pair_losses
-from sysgraph.training.marginal import marginal_losses
-from sysgraph.training.pairs import Pair, tabulate
-from sysgraph.training.remembered import Remembered
+from sysgraph.support.progress import Reporter
+from sysgraph.traces.pair import Pair
+from sysgraph.training.direct import pair_losses
+from sysgraph.training.pairs import tabulate
+from sysgraph.training.reference_cache import ReferenceCache
+from sysgraph.training.sampling import marginal_losses
 
 Build = Callable[..., sysgraph.Graph]
 
@@ -130,7 +131,7 @@ def test_pairs_without_gaps_are_direct_to_the_bit(two_stage: Build, pairs: Path)
         if direct:
             losses, totals = pair_losses(system, table, range(8), reference, program.fit)
         else:
-            remembered = Remembered(system)
+            remembered = ReferenceCache(system)
             losses, totals = marginal_losses(system, mixed, range(8), longer, {}, remembered)
         gradients = torch.autograd.grad(losses.sum(), weights)
         found.append((losses, totals.means(), gradients))

@@ -10,8 +10,8 @@ import torch
 
 import sysgraph
 from sysgraph import RunError, Scorer
-from sysgraph.engines.seeding import derive
-from sysgraph.progress import Reporter
+from sysgraph.support.progress import Reporter
+from sysgraph.support.seeding import derive
 from sysgraph.training.batches import batch_visits
 from sysgraph.training.fitting import Run
 

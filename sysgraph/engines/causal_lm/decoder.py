@@ -9,7 +9,7 @@ import torch
 from peft import PeftModel
 from torch import Tensor, nn
 
-from ...errors import RunError
+from ...support.errors import RunError
 from ..checkpoints.batching import Ids, padded
 from .head import head_only_at
 

@@ -11,15 +11,16 @@ from torch import Tensor, nn
 
 from sysgraph_schemas import CausalLM
 
-from ...errors import InputError, RunError
-from ...trace import Completion
-from ..base import Context, Draw, Request, Search
+from ...support.errors import InputError, RunError
+from ...support.grouping import in_groups
+from ...traces.prompt import Context
+from ...traces.trace import Completion
+from ..base import Draw, Request, Search
 from ..checkpoints.batching import TOKENS_PER_PASS, Ids, batches
 from ..checkpoints.engine import ENCODED, CheckpointEngine, Part, Values
 from ..checkpoints.prompt_check import changed_turns, prompt_oddities
 from ..checkpoints.vocabulary import require_known
 from ..checkpoints.weights import Weights
-from ..grouping import in_groups
 from ..picking import pick
 from .beam import beam_search
 from .beam_settings import BeamSettings

@@ -8,8 +8,8 @@ from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 
 from sysgraph_schemas import CausalLM
 
+from ...support.seeding import derive, gumbels
 from ..checkpoints.batching import Ids
-from ..seeding import derive, gumbels
 from .decoder import Decoder, Way
 
 _NUMBERS = 2**24

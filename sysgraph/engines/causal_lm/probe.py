@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from ...errors import InputError
+from ...support.errors import InputError
 from ..checkpoints.batching import Ids, padded
 from ..checkpoints.probing import FAILURES, LENGTH, few_rows, holds, is_close
 from .decoder import FASTEST, Decoder, Way

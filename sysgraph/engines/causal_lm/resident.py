@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
 from sysgraph_schemas import CausalLM
 
-from ...errors import InputError
+from ...support.errors import InputError
 from ..checkpoints.loading import Loaded
 from ..checkpoints.resident import Resident
 from ..checkpoints.turns import finished_turn

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from transformers import PreTrainedTokenizerBase
 
-from ...errors import InputError
-from ...trace import Completion
-from ..base import ChatTurn, Context
+from ...support.errors import InputError
+from ...traces.prompt import ChatTurn, Context
+from ...traces.trace import Completion
 from ..checkpoints.chat import chat_text, encode_rendered
 from ..checkpoints.turns import finished_turn
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from sysgraph_schemas import LoRA
 
-from ...errors import InputError
-from .quiet import quiet
+from ...support.errors import InputError
+from ...support.quiet import quiet
 from .targets import beside, targets
 
 

@@ -6,8 +6,8 @@ from transformers import PreTrainedTokenizerBase
 
 from sysgraph_compiler import TemplateError
 
-from ...errors import InputError
-from ..base import ChatTurn
+from ...support.errors import InputError
+from ...traces.prompt import ChatTurn
 from .chat_template import Refused, Rendered, render_chat
 
 

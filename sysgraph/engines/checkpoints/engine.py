@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from sysgraph_schemas import Checkpoint
 
-from ...errors import InputError
+from ...support.errors import InputError
+from ...support.grouping import grouped
 from ..base import Pass, Request, total
-from ..grouping import grouped
 from .memory import can_recompute, graph_bytes, pass_bytes, recomputed
 from .weights import Trainable, Weights, weights_of
 

@@ -14,10 +14,10 @@ from safetensors import SafetensorError
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from ...errors import InputError
-from ...progress import Reporter
+from ...support.errors import InputError
+from ...support.progress import Reporter
+from ...support.quiet import quiet
 from .completeness import flaw, listed, report_of, unused
-from .quiet import quiet
 from .reasons import foreign_kernels, reason
 from .sources import Source
 

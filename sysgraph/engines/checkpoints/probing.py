@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ...errors import RunError
+from ...support.errors import RunError
 from .batching import Ids
 
 LENGTH = 10

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from transformers import PreTrainedTokenizerBase
 
-from ..base import ChatTurn
+from ...traces.prompt import ChatTurn
 from .chat import chat_template, chat_text, rendered_chat
 from .turns import MARK, finished_turn
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
-from ...brief import brief
+from ...support.brief import brief
 from .sources import Source, pickled
 
 _OTHER_KIND = re.compile(r"Unrecognized configuration class .*?(\w+)'> .*: (\w+)\.")

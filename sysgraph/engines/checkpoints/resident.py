@@ -10,12 +10,12 @@ from transformers import AutoTokenizer, PreTrainedModel
 
 from sysgraph_schemas import Checkpoint
 
-from ...errors import InputError
+from ...support.errors import InputError
+from ...support.quiet import quiet
 from ..digest import digest_of, weights_in
 from .adapters import Adapters
 from .loading import Loaded, load_model, load_part, read_model, tell_unused
 from .peft_adapters import PeftAdapters
-from .quiet import quiet
 from .sources import source
 from .window import window
 

@@ -11,7 +11,7 @@ from transformers.utils.peft_utils import find_adapter_config_file
 from sysgraph_schemas.suggest import closest
 
 from ... import toys
-from ...errors import InputError
+from ...support.errors import InputError
 
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 

@@ -10,7 +10,7 @@ from transformers.pytorch_utils import Conv1D
 
 from sysgraph_schemas.suggest import listed, suggestion
 
-from ...errors import InputError
+from ...support.errors import InputError
 
 LINEAR = (nn.Linear, Conv1D)
 """What `all-linear` means: Conv1D is GPT-2's linear layer."""

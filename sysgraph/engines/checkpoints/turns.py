@@ -5,8 +5,8 @@ from functools import lru_cache
 
 from transformers import PreTrainedTokenizerBase
 
-from ...errors import InputError
-from ..base import ChatTurn
+from ...support.errors import InputError
+from ...traces.prompt import ChatTurn
 from .chat import chat_template, chat_text, encode_rendered
 
 MARK = "Sysgraph"

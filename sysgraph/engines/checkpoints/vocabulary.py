@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ...errors import InputError
+from ...support.errors import InputError
 
 
 def vocabulary(module: PreTrainedModel) -> int:

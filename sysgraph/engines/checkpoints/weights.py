@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from sysgraph_schemas import Checkpoint
 
-from ...errors import InputError
-from ..seeding import derive
+from ...support.errors import InputError
+from ...support.seeding import derive
 from .adapters import Adapters
 from .loading import UNREADABLE
 from .masters import Masters

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from sysgraph_schemas import Classifier
 
-from ...errors import InputError
-from ...progress import Reporter
-from ..base import Context, Request
+from ...support.errors import InputError
+from ...support.progress import Reporter
+from ...traces.prompt import Context
+from ..base import Request
 from ..checkpoints.batching import TOKENS_PER_PASS, Ids, batches
 from ..checkpoints.chat import encode_chat
 from ..checkpoints.completeness import listed

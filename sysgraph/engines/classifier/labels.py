@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sysgraph_schemas.suggest import listed, suggestion
 
-from ...errors import InputError
+from ...support.errors import InputError
 
 
 def label_of(option: str, options: Sequence[str], labels: Sequence[str], model: str) -> int:

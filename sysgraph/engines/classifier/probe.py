@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from ...errors import InputError
+from ...support.errors import InputError
 from ..checkpoints.batching import Ids, padded
 from ..checkpoints.probing import FAILURES, few_rows, holds, is_close
 

@@ -6,7 +6,7 @@ from transformers import AutoModelForSequenceClassification
 
 from sysgraph_schemas import Classifier
 
-from ...errors import InputError
+from ...support.errors import InputError
 from ..checkpoints.loading import Loaded, load_model
 from ..checkpoints.resident import Resident
 from ..checkpoints.vocabulary import vocabulary

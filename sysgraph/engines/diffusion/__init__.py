@@ -1,9 +1,9 @@
 """Text-to-image diffusion models on diffusers and peft."""
 
-from ...errors import InputError
+from ...support.errors import InputError
 
 try:
-    from .quiet import quiet
+    from ...support.quiet_diffusers import quiet
 
     with quiet():  # importing pipelines makes transformers tell of image processors nobody uses
         from .engine import DiffusionEngine

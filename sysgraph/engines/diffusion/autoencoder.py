@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ...errors import RunError
+from ...support.errors import RunError
 from ..digest import digest_of, weights_in
 
 # Pixels in one pass: eight images of 512 x 512.

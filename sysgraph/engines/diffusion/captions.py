@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ...support.quiet_diffusers import quiet
 from .cache import TensorCache
-from .quiet import quiet
 
 _CACHED_BYTES = 2**30
 _CAPTIONS_PER_PASS = 32

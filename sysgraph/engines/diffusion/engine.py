@@ -11,16 +11,16 @@ from torch import Tensor, nn
 from sysgraph_schemas import Diffusion
 from sysgraph_schemas.models.diffusion_objective import Reduction
 
-from ...errors import InputError
 from ...objectives.diffusion import error_weights, log_likelihoods, noise_seeds
-from ...pictures import Picture
+from ...support.errors import InputError
+from ...support.grouping import grouped, in_groups
+from ...traces.pictures import Picture
 from ..base import Draw, Request
 from ..checkpoints.engine import CheckpointEngine, Part, Values
 from ..checkpoints.weights import Weights
-from ..grouping import grouped, in_groups
 from .generation import generate
 from .resident import Resident
-from .scoring import Row, blank_error, errors, rows_of
+from .scoring import NoisedImage, blank_error, errors, rows_of
 
 # Latent pixels in one forward pass: 16 images of Stable Diffusion 1.5, 4 of XL.
 _PIXELS_PER_PASS = 16 * 64 * 64
@@ -219,7 +219,7 @@ def _bounds_of(
     module: nn.Module,
     *,
     resident: Resident,
-    rows: Sequence[Row],
+    rows: Sequence[NoisedImage],
     reduction: Reduction,
     weights: Tensor,
     multiplier: float,

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from sysgraph_schemas import Diffusion
 
-from ...errors import RunError
-from ...pictures import Picture
+from ...support.errors import RunError
+from ...support.quiet_diffusers import quiet
+from ...traces.pictures import Picture
 from .pipelines import bare
-from .quiet import quiet
 from .resident import Resident
 from .schedule import sampler
 

@@ -23,11 +23,11 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 
 from sysgraph_schemas import Diffusion
 
-from ...errors import InputError
+from ...support.errors import InputError
+from ...support.quiet_diffusers import quiet
 from ..checkpoints.loading import explained, read_model, read_part
 from ..checkpoints.reasons import NotSafetensors
 from ..checkpoints.sources import Source, pickled, source
-from .quiet import quiet
 
 # Never loaded: they look at images after the fact, and are no part of the likelihood.
 _LEFT_OUT = {

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from sysgraph_schemas import Diffusion
 
-from ...errors import InputError
-from ...pictures import Picture
+from ...support.errors import InputError
+from ...support.quiet_diffusers import quiet
+from ...traces.pictures import Picture
 from ..checkpoints.adapters import Adapters
 from ..checkpoints.loading import read_model
 from ..digest import digest_of, weights_in
@@ -20,7 +21,6 @@ from .autoencoder import Autoencoder
 from .cache import TensorCache
 from .captions import TextEncoder
 from .pipelines import find, load_pipeline, load_unet
-from .quiet import quiet
 from .schedule import noise_schedule
 from .unet_adapters import UNetAdapters
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from sysgraph_schemas import Diffusion
 
-from ...errors import InputError
 from ...objectives.diffusion import Prediction
+from ...support.errors import InputError
 
 
 @dataclass(frozen=True)

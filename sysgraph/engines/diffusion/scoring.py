@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from sysgraph_schemas.models.diffusion_objective import Reduction
 
 from ...objectives.diffusion import noised, squared_errors, target, timesteps_of
-from ...pictures import Picture
+from ...traces.pictures import Picture
 from .noise import normals
 from .resident import Resident
 
 
-class Row(NamedTuple):
+class NoisedImage(NamedTuple):
     """One (t, eps) draw of an image and its caption."""
 
     caption: str
@@ -23,14 +23,16 @@ class Row(NamedTuple):
     seed: int
 
 
-def rows_of(caption: str, picture: Picture, noise: Sequence[int], steps: int) -> list[Row]:
+def rows_of(caption: str, picture: Picture, noise: Sequence[int], steps: int) -> list[NoisedImage]:
     """The draws of one image: `noise` has a seed each, `steps` is T."""
     timesteps = timesteps_of(noise, steps)
-    return [Row(caption, picture, t, seed) for t, seed in zip(timesteps, noise, strict=True)]
+    return [
+        NoisedImage(caption, picture, t, seed) for t, seed in zip(timesteps, noise, strict=True)
+    ]
 
 
 def errors(
-    module: nn.Module, resident: Resident, rows: Sequence[Row], reduction: Reduction
+    module: nn.Module, resident: Resident, rows: Sequence[NoisedImage], reduction: Reduction
 ) -> Tensor:
     """The squared error of what `module` predicts for each row: [B], float32.
 

@@ -11,8 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ...support.quiet_diffusers import quiet
 from ..checkpoints.adapters import Adapters, SavedAdapter
-from .quiet import quiet
 
 _FILE = "pytorch_lora_weights.safetensors"
 _PART = "unet."

@@ -92,7 +92,7 @@ class PainterRecipe(Recipe):
         Raises:
             InputError: diffusers is not installed.
         """
-        from ...engines.diffusion.quiet import quiet  # first: it says what to install
+        from ...support.quiet_diffusers import quiet  # first: it says what to install
 
         with quiet():
             from .painter import build

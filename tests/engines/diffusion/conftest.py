@@ -13,7 +13,7 @@ from torch import Tensor
 from sysgraph.engines import Request
 from sysgraph.engines.diffusion import DiffusionEngine
 from sysgraph.objectives.diffusion import noise_seeds
-from sysgraph.pictures import Picture
+from sysgraph.traces.pictures import Picture
 from sysgraph_schemas import Diffusion
 
 from .folders import save_sd, save_sdxl

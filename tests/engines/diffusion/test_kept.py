@@ -10,7 +10,7 @@ from sysgraph.engines import Request
 from sysgraph.engines.diffusion import DiffusionEngine
 from sysgraph.engines.diffusion.cache import TensorCache
 from sysgraph.objectives.diffusion import noise_seeds
-from sysgraph.pictures import Picture
+from sysgraph.traces.pictures import Picture
 
 MakeEngine = Callable[..., DiffusionEngine]
 

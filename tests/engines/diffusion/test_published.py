@@ -21,7 +21,7 @@ from sysgraph.engines.diffusion import DiffusionEngine
 from sysgraph.engines.diffusion.noise import normals
 from sysgraph.objectives.diffusion import noise_seeds, timesteps_of
 from sysgraph.objectives.direct import direct_loss, log_ratios
-from sysgraph.pictures import Picture
+from sysgraph.traces.pictures import Picture
 from sysgraph_schemas import Fit
 
 MakeEngine = Callable[..., DiffusionEngine]

@@ -15,7 +15,7 @@ import sysgraph
 from sysgraph import InputError, RunError, System
 from sysgraph.engines import Draw, Search
 from sysgraph.engines.diffusion import DiffusionEngine, generation
-from sysgraph.pictures import Picture
+from sysgraph.traces.pictures import Picture
 
 from .folders import ddim
 

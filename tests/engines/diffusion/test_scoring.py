@@ -11,12 +11,12 @@ from torch import nn
 
 from sysgraph import Completion
 from sysgraph.engines import Draw, Request
-from sysgraph.engines.base import ChatTurn
 from sysgraph.engines.diffusion import DiffusionEngine, scoring
 from sysgraph.engines.diffusion import engine as diffusion_engine
-from sysgraph.engines.seeding import uniforms
 from sysgraph.objectives.diffusion import noise_seeds
-from sysgraph.pictures import Picture
+from sysgraph.support.seeding import uniforms
+from sysgraph.traces.pictures import Picture
+from sysgraph.traces.prompt import ChatTurn
 
 MakeEngine = Callable[..., DiffusionEngine]
 

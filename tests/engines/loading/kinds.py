@@ -24,8 +24,8 @@ from transformers import (
 )
 
 import sysgraph
-from sysgraph.judges.reward import RewardModel
-from sysgraph.scorers.meters import Classifier, Clip
+from sysgraph.measuring.judges.reward import RewardModel
+from sysgraph.measuring.scorers.meters import Classifier, Clip
 
 CPU = torch.device("cpu")
 SMALL: dict[str, Any] = {

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from sysgraph import InputError, System
 from sysgraph.engines import Request
-from sysgraph.pictures import Picture
+from sysgraph.traces.pictures import Picture
 
 from ..diffusion.folders import LIMIT, save_sd, save_sdxl, tokenizer
 from .kinds import edit, system

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import sysgraph
-from sysgraph.pictures import Picture
+from sysgraph.traces.pictures import Picture
 
 from ...engines.diffusion.folders import save_sd
 

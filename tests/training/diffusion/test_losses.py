@@ -16,12 +16,13 @@ from sysgraph.engines import Request
 from sysgraph.engines.diffusion.noise import normals
 from sysgraph.latent import Trajectory
 from sysgraph.objectives.diffusion import noise_seeds, timesteps_of
-from sysgraph.pictures import Picture
-from sysgraph.trace import Completion
-from sysgraph.training.forward import Batch, Terms, pair_losses
-from sysgraph.training.marginal import marginal_losses
-from sysgraph.training.pairs import Pair, PairTable, tabulate
-from sysgraph.training.remembered import Remembered
+from sysgraph.traces.pair import Pair
+from sysgraph.traces.pictures import Picture
+from sysgraph.traces.trace import Completion
+from sysgraph.training.direct import Batch, Terms, pair_losses
+from sysgraph.training.pairs import PairTable, tabulate
+from sysgraph.training.reference_cache import ReferenceCache
+from sysgraph.training.sampling import marginal_losses
 
 Build = Callable[..., sysgraph.Graph]
 Jitter = Callable[..., None]
@@ -222,7 +223,7 @@ def test_an_image_beside_a_sum_over_texts(
     sides = [{"answer": "yes", "image": str(images[0])}, {"answer": "no", "image": str(images[1])}]
     pairs = sysgraph.load_pairs(program, write_pairs([({"prompt": "fox"}, *sides)]))
     table = tabulate(system, pairs, seed=7)
-    remembered = Remembered(system)
+    remembered = ReferenceCache(system)
     drawn = {0: (Trajectory({"draft": Completion("hm")}),)}
     with torch.no_grad():
         losses, totals = marginal_losses(

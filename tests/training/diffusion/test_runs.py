@@ -16,7 +16,7 @@ import sysgraph
 from sysgraph import RunError
 from sysgraph.engines.diffusion import engine as engines
 from sysgraph.engines.diffusion.resident import Resident
-from sysgraph.progress import Reporter, Task
+from sysgraph.support.progress import Reporter, Task
 from sysgraph_schemas import Diffusion
 
 from ..test_processes import launch

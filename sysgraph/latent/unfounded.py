@@ -1,0 +1,52 @@
+"""Observed values that no sum over the unobserved ones can stand under."""
+
+from collections.abc import Iterator
+
+from sysgraph_compiler import Program
+
+from ..traces.trace import plain
+from .gaps import Gaps
+
+
+def unfounded(program: Program, gaps: Gaps, side: int) -> Iterator[str]:
+    """What of one side's observed values does not say enough, or contradicts the rest.
+
+    A value that is computed within the system does not say which of many texts it was, and hardly
+    any that is drawn would give it. An output is taken as it is: preferences are about it.
+    """
+    variables = {variable.name: variable for variable in program.variables}
+    known = gaps.sides[side]
+    for name in sorted(known.read.keys() & gaps.summed - {*program.outputs}):
+        variable = variables[name]
+        texts = _texts(program, name) & {*gaps.latent}
+        if not variable.selects and texts:
+            shown = ", ".join(v for v in variables if v in texts)
+            yield f"{name} follows from {shown}, which is missing; expected that too, or no {name}"
+    for selection in gaps.selections.names:
+        value, reads = known.read.get(selection), variables[selection].reads
+        for index, branch in enumerate(reads):
+            has = known.given.values.get(branch) or known.answers.written.get(branch)
+            is_first = all(_excludes(program, branch, other) for other in reads[:index])
+            if value is not None and has is not None and is_first and plain(has) != plain(value):
+                yield (
+                    f"{selection} has {plain(value)!r}, but {branch} ran and has {plain(has)!r}; "
+                    "expected that, or nothing (it is computed)"
+                )
+
+
+def _texts(program: Program, name: str) -> set[str]:
+    """What models wrote that a computed variable follows from."""
+    found = {name}
+    for variable in reversed(program.variables):
+        if variable.name in found and variable.name in program.deterministic:
+            found.update(variable.reads)
+    return found
+
+
+def _excludes(program: Program, branch: str, other: str) -> bool:
+    """Whether one choice lets only one of the two run."""
+    gates = {v.name: {g.choice: g.options for g in v.gates} for v in program.variables}
+    return any(
+        {*options}.isdisjoint(gates[other].get(choice, options))
+        for choice, options in gates[branch].items()
+    )

@@ -1,0 +1,1 @@
+"""Measuring systems: scorers, judges, evaluation, win rates."""

@@ -1,0 +1,59 @@
+"""Judges of answers: scorers, reward models, and models behind an OpenAI-compatible endpoint."""
+
+from collections.abc import Callable
+
+from sysgraph_schemas.suggest import suggestion
+
+from ...support.errors import InputError
+from ...support.progress import Reporter
+from ..scorers import Scorer, find_scorer
+from .base import Comparison, Judge, Verdict, question
+
+
+def find_judge(spec: str, *, reporter: Reporter | None = None) -> Scorer | Judge:
+    """The judge that `KIND:NAME` names.
+
+    `scorer:NAME` is a registered scorer; `reward:ID` a sequence classifier with one output, from
+    the Hub or a folder; `openai:MODEL` a model behind the endpoint that OPENAI_BASE_URL and
+    OPENAI_API_KEY name.
+
+    Args:
+        reporter: where judges tell what does not stop them; default: standard error.
+
+    Raises:
+        InputError: there is no such judge, or it cannot be loaded.
+    """
+    kind, _, name = spec.partition(":")
+    if kind not in _KINDS:
+        known = [f"{kind}:" for kind in _KINDS]
+        near = suggestion(f"{kind}:", known, "a judge is KIND:NAME, KIND one of")
+        raise InputError(f"no kind of judge {spec!r}; {near}")
+    if not name:
+        raise InputError(f"judge {spec!r}: expected {kind}:NAME")
+    return _KINDS[kind](name, reporter or Reporter())
+
+
+def _scorer(name: str, reporter: Reporter) -> Scorer:
+    return find_scorer(name)
+
+
+def _reward(name: str, reporter: Reporter) -> Scorer:
+    from .reward import RewardModel
+
+    return Scorer(f"reward:{name}", RewardModel(name, reporter=reporter).score)
+
+
+def _openai(name: str, reporter: Reporter) -> Judge:
+    from ...toys.cache import cache_root
+    from .endpoint import Endpoint
+
+    return Endpoint(name, cache=cache_root() / "judges", reporter=reporter)
+
+
+_KINDS: dict[str, Callable[[str, Reporter], Scorer | Judge]] = {
+    "scorer": _scorer,
+    "reward": _reward,
+    "openai": _openai,
+}
+
+__all__ = ["Comparison", "Judge", "Verdict", "find_judge", "question"]

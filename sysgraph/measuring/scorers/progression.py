@@ -1,0 +1,79 @@
+"""How well a sequence of images progresses (the toy world `progression`).
+
+The score is that of SysDPO, section 5.1 and appendix E: of three images in whose order an attribute
+is to grow, it rewards the distance from the first to the last and penalizes an uneven middle.
+
+>>> preference(0, 0.5, 1)
+1.0
+>>> preference(1, 0.5, 0)
+-1.0
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...support.errors import InputError
+from ...toys.progression import attribute_named, measured
+from ...toys.progression.world import Attribute
+from ...traces.pictures import Picture
+from ...traces.trace import Trace
+from .base import Scorer, Success
+
+LOWEST = -1.5
+"""The lowest score there is."""
+
+
+def preference(first: float, middle: float, last: float) -> float:
+    """The score: q = -(a1 - a3 + |a2 - (a1 + a3) / 2|), -1.5 to 1 for attributes of 0 to 1."""
+    return -(first - last + abs(middle - (first + last) / 2))
+
+
+def consistent(first: float, middle: float, last: float) -> bool:
+    """Order consistency: a1 < a2 < a3."""
+    return first < middle < last
+
+
+def _asked(fields: Mapping[str, Any]) -> Attribute:
+    name = fields.get("attribute")
+    if not isinstance(name, str):
+        raise InputError(
+            "scorer 'progression' needs inputs with a field `attribute`, "
+            "as the rows of toy:progression/train have"
+        )
+    try:
+        return attribute_named(name)
+    except ValueError as error:
+        raise InputError(f"scorer 'progression': {error}") from None
+
+
+def _problem(fields: Mapping[str, Any]) -> str | None:
+    try:
+        _asked(fields)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def _attribute_scores(trace: Trace) -> tuple[float, float, float]:
+    attribute = _asked(trace.extra)
+    images = [trace.values[output] for output in trace.outputs if output in trace.values]
+    found = [measured(attribute, i.open()) for i in images if isinstance(i, Picture)]
+    if len(found) != 3 or len(images) != 3:
+        raise InputError(
+            f"scorer 'progression' needs three images as outputs, got {len(images)} values, "
+            f"{len(found)} of them images"
+        )
+    return found[0], found[1], found[2]
+
+
+progression = Scorer(
+    "progression",
+    lambda traces: [preference(*_attribute_scores(trace)) for trace in traces],
+    success=Success(
+        "order consistent",
+        lambda trace: not trace.abstains and consistent(*_attribute_scores(trace)),
+    ),
+    problem=_problem,
+    abstained=LOWEST,
+)
+"""How far and how evenly an attribute grows over three images."""

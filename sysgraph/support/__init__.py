@@ -1,0 +1,1 @@
+"""What every room needs: files, progress, devices, seeds, errors."""

@@ -1,0 +1,63 @@
+"""Rows that no model can be asked about, found before anything is sampled or written."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sysgraph_compiler import Variable
+
+from ..engines import Draw
+from ..support.errors import DataError, InputError, RunError
+from ..traces.course import Course, context
+from ..traces.trace import input_names, place_of
+from .models import Models
+
+
+def require_answerable(models: Models, rows: Sequence[Mapping[str, Any]], source: str) -> None:
+    """Refuses input rows of which a prompt is empty, too long or cannot be rendered.
+
+    Only prompts that see nothing but inputs, and what follows from them, are known by now. One that
+    depends on sampled values is found when it is reached, and stops its own trace alone.
+
+    Args:
+        rows: as `load_inputs` gives them.
+        source: where they are from, for messages.
+
+    Raises:
+        DataError: there are such rows, all of them.
+    """
+    known: dict[Draw, str | None] = {}
+    problems = []
+    for number, row in enumerate(rows, start=1):
+        where = place_of(row, source, number)
+        problems += [f"{where}: {problem}" for problem in _problems(models, row, known)]
+    if problems:
+        raise DataError(problems)
+
+
+def _problems(models: Models, row: Mapping[str, Any], known: dict[Draw, str | None]) -> list[str]:
+    program = models.program
+    asked = {term.variable: term.model for term in program.terms}
+    course = Course(program, {name: row[name] for name in input_names(program)})
+    found = []
+    for variable in program.variables:
+        if variable.is_given or not _is_settled(variable, course):
+            continue
+        model = asked.get(variable.name)
+        try:
+            if not course.settle(variable) or model is None:
+                continue
+            draw = Draw(model, context(variable, course), 0, variable.options)
+        except (InputError, RunError) as error:  # a template, or a tool without a policy
+            found.append(str(error))
+            continue
+        if draw not in known:
+            known[draw] = models.refusal(draw)
+        if known[draw] is not None:
+            found.append(f"{variable.name}: {known[draw]}")
+    return found
+
+
+def _is_settled(variable: Variable, course: Course) -> bool:
+    """Whether all that it sees and hangs on follows from the inputs."""
+    there = course.inputs.keys() | course.values.keys() | course.nonexistent
+    return there.issuperset(variable.parents)

@@ -1,0 +1,282 @@
+"""The models of a program, resident: they score requests, draw and search, and are saved."""
+
+import json
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from sysgraph_compiler import Program
+
+from ..engines import (
+    Draw,
+    Engine,
+    Pass,
+    Prompted,
+    Request,
+    Sampler,
+    Search,
+    Searcher,
+    choices,
+    engine_of,
+)
+from ..engines.base import total
+from ..support.device import default_device
+from ..support.errors import InputError
+from ..support.files import component
+from ..support.grouping import grouped, in_groups
+from ..support.manifest import MANIFEST, require_whole
+from ..support.progress import Reporter
+from ..tools import toolbox_of
+from ..traces.pictures import Picture
+from ..traces.trace import Completion
+from .identity import Identity, differences, identity_of, program_of, require_all, require_own
+
+E = TypeVar("E")
+
+
+class Models:
+    """Every model that a program's terms name, each with the engine of its kind.
+
+    See `System` for the arguments.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        *,
+        device: torch.device | str | None,
+        seed: int | None,
+        model_dir: Path | str | None,
+    ) -> None:
+        # What is wrong with tools or a folder is told before models are loaded.
+        toolbox_of(program)
+        if model_dir is not None:
+            _saved_models(program, model_dir)
+        self.program = program
+        self.device = torch.device(device) if device else default_device()
+        used = {term.model for term in program.terms}
+        by_kind: dict[str, dict[str, Any]] = defaultdict(dict)
+        for name, spec in program.models.items():
+            if name in used:
+                by_kind[spec.kind][name] = spec
+        self._engines: dict[str, Engine] = {}
+        for kind, specs in by_kind.items():
+            engine = engine_of(kind)(
+                specs, device=self.device, seed=program.fit.seed if seed is None else seed
+            )
+            self._engines.update(dict.fromkeys(specs, engine))
+        engines = self._engines.items()
+        self._samplers: dict[str, Sampler] = {m: e for m, e in engines if isinstance(e, Sampler)}
+        self._searchers: dict[str, Searcher] = {m: e for m, e in engines if isinstance(e, Searcher)}
+        self.warnings = tuple(_oddities(program, self._engines))
+        if model_dir is not None:
+            self.load(model_dir)
+
+    def tell(self, reporter: Reporter) -> None:
+        """Shows `warnings`: what chat templates do to nodes' messages."""
+        for text in self.warnings:
+            reporter.warning(text)
+
+    # ---- asking
+
+    def score(self, flat: Sequence[Request], *, reference: bool = False) -> Tensor:
+        """Log p(value | context) of each request: [len(flat)], nats, float32."""
+        return choices.scored(flat, lambda each: self._score(each, reference=reference))
+
+    def passes(
+        self, flat: Sequence[Request], *, reference: bool = False, gradients: bool = False
+    ) -> list[Pass]:
+        """What gives the log p of requests, options as they are: see `Engine.passes`."""
+        out = []
+        for indices in grouped(flat, lambda request: id(self._engines[request.model])):
+            engine = self._engines[flat[indices[0]].model]
+            found = engine.passes(
+                [flat[i] for i in indices], reference=reference, gradients=gradients
+            )
+            out += [replace(one, rows=tuple(indices[r] for r in one.rows)) for one in found]
+        return out
+
+    def _score(self, flat: Sequence[Request], *, reference: bool) -> Tensor:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not reference):
+            return total(self.passes(flat, reference=reference), len(flat), self.device)
+
+    def search(self, searches: Sequence[Search]) -> list[list[Completion]]:
+        """The texts that (diverse) beam searches find under the policy: see `Searcher.search`.
+
+        Of a choice, its likeliest options.
+
+        Raises:
+            InputError: a prompt does not fit its model, or a model has no beam search.
+            RunError: as for `draw`, or a model gives logits that are not finite.
+        """
+
+        def found(several: Sequence[Search]) -> Sequence[list[Completion]]:
+            if several[0].options:
+                return choices.likeliest(several, self._score_options)
+            return self._able(self._searchers, several[0].model).search(several)
+
+        return in_groups(searches, self._answerer, found)
+
+    def draw(
+        self, draws: Sequence[Draw], *, batch_size: int | None = None
+    ) -> list[Completion | Picture]:
+        """One value per draw from the policy: see `Sampler.sample`; of a choice, an option.
+
+        Raises:
+            InputError: a prompt does not fit its model, or a model cannot score an option.
+            RunError: a model gives no distribution: its weights are NaN, or no option of a choice
+                has any probability.
+        """
+
+        def drawn(several: Sequence[Draw]) -> Sequence[Completion | Picture]:
+            if several[0].options:
+                return choices.drawn(several, self.program.models, self._score_options)
+            sampler = self._able(self._samplers, several[0].model)
+            return sampler.sample(several, batch_size=batch_size)
+
+        return in_groups(draws, self._answerer, drawn)
+
+    def refusal(self, draw: Draw) -> str | None:
+        """Why `draw` would refuse it (an empty prompt, one beyond the window), or None."""
+        if not draw.options:
+            return self._able(self._samplers, draw.model).refusal(draw)
+        engine = self._engines[draw.model]
+        return next(filter(None, map(engine.problem, choices.option_requests(draw))), None)
+
+    def room(self, model: str) -> int | None:
+        """Values that one call of a model draws at once; None: that depends on the values."""
+        sampler = self._samplers.get(model)
+        return sampler.room(model) if sampler is not None else None
+
+    def _answerer(self, asked: Draw | Search) -> Hashable:
+        """Equal for what one engine answers in one call, and for choices, which none does."""
+        return None if asked.options else id(self._engines[asked.model])
+
+    def _able(self, engines: Mapping[str, E], model: str) -> E:
+        """The model's engine, of those that can do what is asked."""
+        if model in engines:
+            return engines[model]
+        why = "has no beam search: sample it" if model in self._samplers else "gives choices alone"
+        raise InputError(f"{self.program.models[model].kind} model {model!r} {why}")
+
+    @torch.no_grad()
+    def _score_options(self, flat: Sequence[Request]) -> Tensor:
+        for request in flat:
+            problem = self._engines[request.model].problem(request)
+            if problem is not None:
+                raise InputError(problem)
+        return self._score(flat, reference=False)
+
+    def problem(self, request: Request) -> str | None:
+        """Why a request cannot be scored, or None."""
+        engine = self._engines[request.model]
+        if not request.options:
+            return engine.problem(request)
+        found = (engine.problem(option) for option in choices.option_requests(request))
+        return choices.problem(request) or next(filter(None, found), None)
+
+    def warning(self, request: Request) -> str | None:
+        """What is odd about a request that can be scored, or None."""
+        return self._engines[request.model].warning(request)
+
+    def length(self, request: Request) -> int:
+        """Number of tokens that `score` sums over; 1 for a choice."""
+        return 1 if request.options else self._engines[request.model].length(request)
+
+    # ---- weights
+
+    def digests(self) -> dict[str, str]:
+        """A digest of each model's weights before training: equal where those are."""
+        return {model: self.digest(model) for model in self._engines}
+
+    def trained(self) -> tuple[str, ...]:
+        """Models that have something to train and whose terms are trained, in the graph's order."""
+        trained = {term.model for term in self.program.terms if term.status == "trained"}
+        return tuple(name for name in self.program.models if name in trained)
+
+    def parameters(self, model: str) -> dict[str, nn.Parameter]:
+        """The trainable parameters of one model by stable names."""
+        return self._engines[model].parameters(model)
+
+    def set_reference(self, model: str, weights: dict[str, Tensor] | None) -> None:
+        """Makes `weights` the reference of one model; None: the model as it was before training."""
+        self._engines[model].set_reference(model, weights)
+
+    def digest(self, model: str) -> str:
+        """Tells what one model was before training from any other weights."""
+        return self._engines[model].digest(model)
+
+    def save(self, folder: Path) -> None:
+        """Writes one folder per trained model: a peft adapter, or a whole checkpoint."""
+        for model in self.trained():
+            path = folder / component(model)
+            self._engines[model].save(model, path)
+            self._identity(model).write(path)
+
+    def load(self, folder: Path | str) -> None:
+        """Reads what `save` wrote, or the `models` folder of a run.
+
+        Raises:
+            InputError: the folder lacks the weights of one of the models, or they do not fit, or
+                are another model's or on another base.
+        """
+        found = _saved_models(self.program, folder)
+        for model, saved in found.items():
+            require_own(self._identity(model), saved)
+        for model, saved in found.items():
+            self._engines[model].load(model, saved)
+        run = program_of(Path(folder))
+        changed = run and differences(run, json.loads(self.program.to_json()))
+        if changed:
+            Reporter().line(f"warning: the system in {folder} was another when trained: {changed}")
+
+    def _identity(self, model: str) -> Identity:
+        return identity_of(self.program, model, self.digest(model))
+
+
+def _oddities(program: Program, engines: Mapping[str, Engine]) -> Iterator[str]:
+    """What chat templates do to the messages of nodes, each model and kind of prompt once.
+
+    Raises:
+        InputError: a template does not take a node's messages.
+    """
+    models = {term.variable: term.model for term in program.terms}
+    nodes: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for variable in program.variables:
+        model = models.get(variable.name)
+        if model is not None and variable.messages:
+            nodes[model, tuple(m.role for m in variable.messages)].append(variable.node)
+    for (model, roles), several in nodes.items():
+        where = f"{', '.join(dict.fromkeys(several))}: model {model!r}"
+        engine = engines[model]
+        if isinstance(engine, Prompted):
+            try:
+                yield from (f"{where}: {odd}" for odd in engine.oddities(model, roles))
+            except InputError as error:
+                raise InputError(f"{where}: {error}") from error
+
+
+_REMEDY = "put it back as it was, or train again"
+
+
+def _saved_models(program: Program, folder: Path | str) -> dict[str, Path]:
+    """The folders of a program's models in a run, or in the `models` folder of one."""
+    root = Path(folder)
+    root = root / "models" if (root / "models").is_dir() else root
+    trainable = [name for name, spec in program.models.items() if spec.train != "frozen"]
+    found = {name: root / component(name) for name in trainable}
+    found = {name: path for name, path in found.items() if path.is_dir()}
+    if (root / MANIFEST).is_file():
+        require_whole(root, _REMEDY)
+    if not found:
+        raise InputError(
+            f"{folder} holds no trained models of this system (a folder for one of "
+            f"{', '.join(trainable) or 'none: every model is frozen'}, or `models` with them)"
+        )
+    require_all(program, found, program_of(Path(folder)), folder)
+    return found

@@ -1,0 +1,260 @@
+"""A compiled system: sample traces, score traces."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sysgraph_compiler import Program, Variable
+
+from ..engines import Draw, Request
+from ..engines.requests import requests
+from ..support.errors import InputError, RunError
+from ..support.seeding import derive
+from ..traces.course import Course, Unobserved, complete, context
+from ..traces.trace import Trace, input_names, is_broken
+from .models import Models
+
+_INPUTS = 64
+"""Most inputs at once: enough to fill a language model's batch, few enough to show progress."""
+_CALLS = 4
+"""Most calls of a model for the inputs at once, where a call has room for few of its values."""
+
+
+class System(Models):
+    """A program and its models, loaded once and shared by everything that runs it.
+
+    Args:
+        program: what `sysgraph.compile` gave.
+        device: where the models live; default: an accelerator if there is one.
+        seed: initial adapters depend on it; default: the program's `fit.seed`.
+        model_dir: a run whose trained models to use, as `load` does.
+
+    Raises:
+        InputError: a tool or a model cannot be loaded, or `model_dir` holds no models.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        *,
+        device: torch.device | str | None = None,
+        seed: int | None = None,
+        model_dir: Path | str | None = None,
+    ) -> None:
+        super().__init__(program, device=device, seed=seed, model_dir=model_dir)
+        self._of = {term.variable: term.model for term in program.terms}
+        self._generations = _generations(program)
+
+    # ---- scoring
+
+    def log_prob(self, traces: Sequence[Trace], *, reference: bool = False) -> dict[str, Tensor]:
+        """Each node's log p(value | parents): {node name: [len(traces)]}.
+
+        Nats, summed over tokens, float32. Deterministic nodes, and what never came to be (a gate
+        was off, a text was rejected), give 0. Gradients reach the policy's trained parameters only.
+
+        Raises:
+            InputError: a trace has a node that was not observed, or a value no model can score.
+        """
+        where: list[tuple[str, int]] = []
+        flat: list[Request] = []
+        for index, trace in enumerate(traces):
+            try:
+                for variable, request in requests(self.program, complete(self.program, trace)):
+                    where.append((variable, index))
+                    flat.append(request)
+            except Unobserved as error:
+                raise InputError(
+                    f"trace {index}: {error} was not observed; its log-probability is a sum over "
+                    "all its values, which this method does not compute"
+                ) from error
+        for (variable, index), request in zip(where, flat, strict=True):
+            problem = self.problem(request)
+            if problem is not None:
+                raise InputError(f"trace {index}: {variable}: {problem}")
+        return self._by_term(where, self.score(flat, reference=reference), len(traces))
+
+    def _by_term(
+        self, where: list[tuple[str, int]], values: Tensor, count: int
+    ) -> dict[str, Tensor]:
+        rows = {term.variable: i for i, term in enumerate(self.program.terms)}
+        flat = torch.zeros(len(rows) * count, device=self.device)
+        if where:
+            index = torch.tensor([rows[v] * count + i for v, i in where], device=self.device)
+            flat = flat.index_copy(0, index, values)
+        return dict(zip(rows, flat.view(len(rows), count), strict=True))
+
+    # ---- sampling
+
+    def sample(
+        self,
+        inputs: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        n: int = 1,
+        seed: int = 0,
+        *,
+        batch_size: int | None = None,
+        occurrences: Sequence[int] | None = None,
+    ) -> list[Trace]:
+        """Draws `n` traces per input from the current policy, input by input.
+
+        A trace depends on `seed`, its input and its number among that input's traces, never on what
+        is drawn beside it or on `batch_size` (rows per call of a model; default: by memory), but
+        for rounding: what is computed beside a row moves its logits by some 1e-5 in float32, which
+        draws another token once in some ten thousand, in half precision more often.
+
+        Args:
+            occurrences: how many rows equal to each come before it, where `inputs` are a part of
+                more rows (see `occurrences_of`); equal rows are told apart by it.
+
+        Raises:
+            InputError: an input is missing or no text, or a prompt does not fit its model.
+        """
+        rows = [inputs] if isinstance(inputs, Mapping) else list(inputs)
+        if occurrences is None:
+            occurrences = occurrences_of(self.program, rows)
+        traces = self._sampled(rows, n, seed, batch_size, occurrences)
+        for trace in traces:
+            if trace.stopped is not None:
+                raise InputError(trace.stopped)
+        return traces
+
+    def _sampled(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        n: int,
+        seed: int,
+        batch_size: int | None,
+        occurrences: Sequence[int],
+    ) -> list[Trace]:
+        traces, keys = [], []
+        for row, before in zip(rows, occurrences, strict=True):
+            trace = self._start(row)
+            text = repr(sorted(trace.inputs.items()))
+            traces += [trace] * n
+            keys += [derive(seed, text, before * n + k) for k in range(n)]
+        courses = [Course(self.program, trace.inputs) for trace in traces]
+        for generation in self._generations:
+            self._advance(generation, courses, keys, batch_size)
+        return [course.trace(trace) for course, trace in zip(courses, traces, strict=True)]
+
+    def inputs_at_once(self, n: int) -> int:
+        """Inputs that `stream` draws `n` traces each of before it gives them."""
+        values = Counter(model for model in self._of.values() if model is not None)
+        rooms = {model: self.room(model) for model in values}
+        fitting = [_CALLS * room // (n * values[m]) for m, room in rooms.items() if room]
+        return max(1, min([_INPUTS, *fitting]))
+
+    def stream(
+        self,
+        inputs: Sequence[Mapping[str, Any]],
+        n: int = 1,
+        seed: int = 0,
+        *,
+        start: int = 0,
+        occurrences: Sequence[int] | None = None,
+    ) -> Iterator[list[Trace]]:
+        """`sample`, a few inputs at a time, so that progress shows and little is lost.
+
+        A trace with a prompt that its model cannot take has `stopped`: it keeps no other from going
+        on.
+
+        Args:
+            start: inputs to leave out at the front; it changes no other trace.
+        """
+        if occurrences is None:
+            occurrences = occurrences_of(self.program, inputs)
+        size = self.inputs_at_once(n)
+        for first in range(start, len(inputs), size):
+            part = slice(first, first + size)
+            yield self._sampled(inputs[part], n, seed, None, occurrences[part])
+
+    def _advance(
+        self,
+        generation: tuple[Variable, ...],
+        courses: Sequence[Course],
+        keys: Sequence[int],
+        batch_size: int | None,
+    ) -> None:
+        """Fills in the variables of one generation, whose parents are all settled."""
+        where: list[tuple[Course, str]] = []
+        draws: list[Draw] = []
+        refusals: dict[Draw, str | None] = {}
+        for course, key in zip(courses, keys, strict=True):
+            for variable in generation:
+                model = self._of[variable.name]
+                if course.stopped is not None or not course.settle(variable) or model is None:
+                    continue
+                try:
+                    asked = Draw(model, context(variable, course), 0, variable.options)
+                except InputError as error:  # its template, on these values
+                    course.stopped = str(error)
+                    continue
+                if asked not in refusals:
+                    refusals[asked] = self.refusal(asked)
+                if refusals[asked] is not None:
+                    course.stopped = f"{variable.name}: {refusals[asked]}"
+                    continue
+                where.append((course, variable.name))
+                draws.append(replace(asked, seed=derive(key, variable.name)))
+        try:
+            drawn = self.draw(draws, batch_size=batch_size)
+        except RunError as error:
+            raise self._blamed(where, draws, error) from error
+        for (course, name), completion in zip(where, drawn, strict=True):
+            course.values[name] = completion
+
+    def _blamed(
+        self, where: Sequence[tuple[Course, str]], draws: Sequence[Draw], error: RunError
+    ) -> RunError:
+        """The error with the variable and the inputs of the first draw that fails alone."""
+        for (course, name), draw in zip(where, draws, strict=True):
+            try:
+                self.draw([draw])
+            except RunError as found:
+                inputs = ", ".join(f"{key}={text!r:.60}" for key, text in course.inputs.items())
+                return RunError(f"{name}: {found}; the inputs were {inputs}")
+        return error
+
+    def _start(self, row: Mapping[str, Any]) -> Trace:
+        names = input_names(self.program)
+        for name in names:
+            if is_broken(str(row.get(name))):
+                raise InputError(f"input {name!r}: {row[name]!r:.60} holds half of a character")
+            if not isinstance(row.get(name), str):
+                raise InputError(
+                    f"input {name!r} is {'missing' if name not in row else 'no text'}: the system "
+                    f"takes {', '.join(names)}"
+                )
+        extra = {key: value for key, value in row.items() if key not in names}
+        inputs = {name: row[name] for name in names}
+        place = getattr(row, "place", "")
+        return Trace(inputs, {}, self.program.outputs, extra=extra, place=place)
+
+
+def occurrences_of(program: Program, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """How many earlier rows have the same inputs as each row."""
+    names = input_names(program)
+    seen = Counter[tuple[str, ...]]()
+    out = []
+    for row in rows:
+        key = tuple(str(row.get(name)) for name in names)
+        out.append(seen[key])
+        seen[key] += 1
+    return out
+
+
+def _generations(program: Program) -> list[tuple[Variable, ...]]:
+    """The variables that are no inputs, in layers: a layer needs values of earlier layers only."""
+    depth: dict[str, int] = {}
+    for variable in program.variables:  # topological order
+        depth[variable.name] = max((depth[p] + 1 for p in variable.parents), default=0)
+    layers: dict[int, list[Variable]] = defaultdict(list)
+    for variable in program.variables:
+        if variable.kind != "input":
+            layers[depth[variable.name]].append(variable)
+    return [tuple(layers[d]) for d in sorted(layers)]

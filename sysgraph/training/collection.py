@@ -1,0 +1,266 @@
+"""`sysgraph.collect`: preference pairs from the system itself, as files. A stopped one goes on.
+
+The files of shards lie side by side in one folder and share its images. A trace is the same whether
+its input is collected in a shard or among all.
+"""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sysgraph_compiler
+from sysgraph_compiler import Program
+from sysgraph_schemas import Graph, load
+
+from ..data import load_inputs, pair_row
+from ..data.rows import Row, Source, called, convert, read_rows
+from ..data.shards import Shard, ShardFiles, clear, settings_files
+from ..data.traces import read_trace_row, trace_row
+from ..engines.digest import digest_of
+from ..measuring.samples import Scored, ordered, scored_chunks
+from ..measuring.scorers import Scorer, ScorerLike, as_scorer
+from ..support.changes import changes, listed, program_changes
+from ..support.errors import InputError
+from ..support.files import claimed, is_free, read_json, write_text
+from ..support.progress import Reporter
+from ..system import System, occurrences_of
+from ..system.answerable import require_answerable
+from ..traces.pair import Pair
+
+MAX_SAMPLES = 1024
+"""Traces per input: their pairs grow with the square."""
+_WAIT = 60.0
+"""Seconds for another shard to write its settings."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What was collected: `file` holds the pairs, for `fit`; beside it are the scored traces.
+
+    `failed` traces have no output; of those, `stopped` could not be sampled, the first because of
+    `why`. They make no pair.
+    """
+
+    file: Path
+    traces: int
+    pairs: int
+    failed: int
+    stopped: int = 0
+    why: str = ""
+
+
+def collect(
+    graph: Graph | str | Path,
+    inputs: Source,
+    *,
+    output: str | Path,
+    scorer: ScorerLike,
+    samples: int = 4,
+    seed: int = 0,
+    model_dir: str | Path | None = None,
+    shard: str | None = None,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+) -> Collection:
+    """Samples every input, scores the traces and writes all ordered pairs (section 5.1).
+
+    Traces are written as they come; called again with the same arguments, it goes on where it was
+    stopped. Images lie in `images`, each once.
+
+    Args:
+        inputs: a JSONL or Parquet file, a `datasets` name, `toy:WORLD/SPLIT`, or rows.
+        output: the folder to write.
+        scorer: a scorer, a function of a trace, or what `find_scorer` takes.
+        samples: traces per input; 4 give up to 6 pairs, ties none.
+        model_dir: a run whose trained models to use.
+        shard: "i/n", the i-th of n parts of the inputs, alone; the others may be worked on at the
+            same time, into the same folder.
+        overwrite: remove the collection in `output` first, if one is there; other files stay.
+
+    Raises:
+        GraphError, InputError: what was given is wrong, or another process collects it; nothing was
+            written.
+        RunError: it failed, or was interrupted, after traces were written; called again, it goes
+            on.
+    """
+    graph = graph if isinstance(graph, Graph) else load(graph)
+    program = sysgraph_compiler.compile(graph)
+    scorer = as_scorer(scorer)
+    if not 2 <= samples <= MAX_SAMPLES:
+        raise InputError(f"collecting compares samples: take 2 to {MAX_SAMPLES} per input")
+    part = Shard.parse(shard) if shard is not None else Shard()
+    rows = load_inputs(program, inputs)
+    scorer.require(rows, called(inputs))
+    if part.count > len(rows):
+        raise InputError(f"{part.count} shards of {len(rows)} inputs: take at most one an input")
+    if overwrite and part.count > 1:
+        raise InputError("--overwrite removes every shard: remove the folder before the first one")
+    folder = Path(output)
+    settings = _settings(program, inputs, rows, scorer, samples, seed, model_dir)
+    settings["shards"] = part.count
+    _require_free(folder, settings, overwrite)
+    system = System(program, model_dir=model_dir)
+    reporter = reporter or Reporter()
+    system.tell(reporter)
+    require_answerable(system, rows, called(inputs))
+    settings["weights"] = _weights(system, trained=model_dir is not None)
+    files = ShardFiles(folder, part)
+    with files.claimed():
+        with claimed(folder, wait=_WAIT):  # shards that start together see each other's settings
+            _require_free(folder, settings, overwrite)
+            if overwrite:
+                clear(folder)
+            write_text(files.settings, json.dumps(settings, indent=2) + "\n")
+        with files.undone_if_empty():
+            _sample(system, rows, part, scorer, samples, seed, files.traces, reporter)
+            return _pair(program, files.traces, files.pairs, samples)
+
+
+def _settings(
+    program: Program,
+    inputs: Source,
+    rows: Sequence[Mapping[str, Any]],
+    scorer: Scorer,
+    samples: int,
+    seed: int,
+    model_dir: str | Path | None,
+) -> dict[str, Any]:
+    """What decides the traces. A file of inputs may change while its name stays: hence its rows."""
+    return {
+        "program": json.loads(program.to_json()),
+        "inputs": called(inputs),
+        "rows": hashlib.blake2b(json.dumps(rows).encode(), digest_size=16).hexdigest(),
+        "scorer": scorer.name,
+        "samples": samples,
+        "seed": seed,
+        "model_dir": str(model_dir) if model_dir else None,
+    }
+
+
+def _weights(system: System, *, trained: bool) -> dict[str, dict[str, str]]:
+    """Digests of what samples: the models as they were before training, and what was trained."""
+    bases = system.digests()
+    return {
+        model: {
+            "base": base,
+            **({"trained": digest_of(system.parameters(model))} if trained else {}),
+        }
+        for model, base in bases.items()
+    }
+
+
+def _require_free(folder: Path, settings: Mapping[str, Any], overwrite: bool) -> None:
+    """Refuses a folder that is in use by anything but calls with these settings.
+
+    Raises:
+        InputError: it is, and by no collection that may be overwritten.
+    """
+    if is_free(folder):
+        return
+    files = settings_files(folder)
+    if not files:
+        raise InputError(
+            f"{folder} exists and holds no collection to go on with: choose another --output"
+        )
+    if overwrite:
+        return
+    for file in files:
+        found = read_json(file, "add --overwrite to start anew, or choose another --output")
+        then = {name: found.get(name) for name in settings}
+        now = dict(settings)
+        program, own = then.pop("program"), now.pop("program")
+        changed = changes(then, now)
+        changed[:0] = program_changes(program if isinstance(program, dict) else {}, own)
+        # The weights count, wherever they lie.
+        if any(not text.startswith("model_dir ") for text in changed):
+            raise InputError(
+                f"{folder} holds a collection with other settings: {listed(changed)}. Add "
+                "--overwrite to remove it, or choose another --output"
+            )
+
+
+def _sample(
+    system: System,
+    rows: Sequence[Mapping[str, Any]],
+    shard: Shard,
+    scorer: Scorer,
+    samples: int,
+    seed: int,
+    traces: Path,
+    reporter: Reporter,
+) -> None:
+    """Appends what `traces` lacks of the shard, a few inputs at a time."""
+    mine, numbers = rows[shard.places], range(1, len(rows) + 1)[shard.places]
+    done = _finished(traces, samples, len(mine), system.inputs_at_once(samples))
+    chunks = scored_chunks(
+        system,
+        mine,
+        scorer,
+        samples=samples,
+        seed=seed,
+        start=done,
+        occurrences=occurrences_of(system.program, rows)[shard.places],
+    )
+    with (
+        reporter.task("collect", len(mine), done) as task,
+        traces.open("a", encoding="utf-8", newline="\n") as file,
+    ):
+        for scored in chunks:
+            for place, one in enumerate(scored, start=done * samples):
+                source = f"input {numbers[place // samples]}"
+                file.write(_line(_scored_row(system.program, one, source, traces.parent)))
+            file.flush()
+            done += len(scored) // samples
+            task.advance(len(scored) // samples)
+
+
+def _scored_row(program: Program, one: Scored, source: str, folder: Path) -> dict[str, Any]:
+    score = None if one.score == -math.inf else one.score
+    return {**trace_row(program, one.trace, folder), "source": source, "score": score}
+
+
+def _finished(traces: Path, samples: int, total: int, at_once: int) -> int:
+    """Inputs that a stopped call has finished, a multiple of those that are drawn at once.
+
+    An image depends to rounding on what is drawn beside it. What was written of more is cut off.
+    """
+    if not traces.is_file():
+        return 0
+    lines = traces.read_bytes().split(b"\n")[:-1]
+    done = len(lines) // samples
+    if done < total:
+        done -= done % at_once
+    size = sum(len(line) + 1 for line in lines[: done * samples])
+    os.truncate(traces, size)
+    return done
+
+
+def _pair(program: Program, traces: Path, file: Path, samples: int) -> Collection:
+    """Writes the pairs of a file of traces."""
+
+    def read(row: Row, problems: list[str]) -> Scored:
+        score = row.fields["score"]
+        trace = read_trace_row(program, row, problems)
+        return Scored(trace, -math.inf if score is None else score, row.fields["source"])
+
+    scored = convert(read_rows(traces), read)
+    pairs = [
+        {
+            **pair_row(program, Pair(better.trace, worse.trace, better.source), file.parent),
+            "scores": [better.score, None if worse.score == -math.inf else worse.score],
+        }
+        for better, worse in ordered(scored, samples)
+    ]
+    write_text(file, "".join(map(_line, pairs)))
+    stopped = [f"{one.source}: {one.trace.stopped}" for one in scored if one.trace.stopped]
+    failed = sum(one.trace.failed for one in scored)
+    return Collection(file, len(scored), len(pairs), failed, len(stopped), "".join(stopped[:1]))
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,0 +1,182 @@
+"""One batch of pairs through the Direct objective, without leaving the device."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sysgraph_schemas import Fit
+
+from ..engines import Request
+from ..engines.choices import Score
+from ..objectives import chosen_nll, direct_loss, log_ratios, node_losses
+from ..system import System
+from .pairs import PairTable
+from .totals import Column, Totals
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms of a batch that no unobserved value enters.
+
+    Args:
+        policy: [2, B, T] log p, nats, 0 where a side has nothing to score.
+        reference: [2, B, T] log p_ref.
+        tokens: [2, B, T] scored tokens; an image counts as one.
+        compared: [B, T] whether the term's ratio counts.
+        exact: [T] whether the term is a log-likelihood, and no bound in a scale of its own.
+    """
+
+    policy: Tensor
+    reference: Tensor
+    tokens: Tensor
+    compared: Tensor
+    exact: Tensor
+
+    @property
+    def ratios(self) -> Tensor:
+        """Log p/p_ref: [2, B, T]."""
+        return log_ratios(self.policy, self.reference, self.compared)
+
+    def of(self, rows: Tensor) -> "Terms":
+        """Some of the batch's pairs; rows: [b] long."""
+        parts = (self.policy[:, rows], self.reference[:, rows], self.tokens[:, rows])
+        return Terms(*parts, self.compared[rows], self.exact)
+
+    def likelihoods(self) -> tuple[Tensor, Tensor]:
+        """`policy` and `tokens` with 0 for bounds: a likelihood per token has no use for them."""
+        return self.policy.where(self.exact, 0), self.tokens.where(self.exact, 0)
+
+
+class Batch:
+    """Visits of a table: `requests` are to be scored, in one call with whatever else there is.
+
+    The last of them, `renewed`, have noise of their own, so that their reference is still to be
+    scored too.
+    """
+
+    def __init__(self, table: PairTable, visits: Sequence[int]) -> None:
+        nothing = len(table.requests)
+        self._table = table
+        self._rows = [visit % len(table) for visit in visits]
+        self._index = table.at(visits)  # (B, 2, T)
+        renewed = table.renewed & (self._index < nothing)
+        used, position = self._index.masked_fill(renewed, nothing).unique(return_inverse=True)
+        self._kept = used[used < nothing]
+        ids: dict[Request, int] = {}
+        for b, side, t in renewed.nonzero().tolist():
+            request = table.renewal(visits[b], t, int(self._index[b, side, t]))
+            position[b, side, t] = len(self._kept) + 1 + ids.setdefault(request, len(ids))
+        self._position = position
+        self.renewed: list[Request] = list(ids)
+        self.requests = [*(table.requests[int(r)] for r in self._kept), *self.renewed]
+
+    def terms(self, values: Tensor, reference: Tensor, renewed: Tensor) -> Terms:
+        """The batch's terms.
+
+        Args:
+            values: [len(requests)] log p.
+            reference: [R + 1] log p_ref of every request of the table, 0 at R.
+            renewed: [len(renewed)] log p_ref.
+        """
+        device = reference.device
+        kept, position = self._kept.to(device), self._position.to(device)
+        index = self._index.to(device)
+        # The position between the two kinds of values stands for "nothing to score".
+        zero = values.new_zeros(1)
+        policy = torch.cat([values[: len(kept)], zero, values[len(kept) :]])
+        before = torch.cat([reference[kept], zero, renewed])
+        return Terms(
+            policy[position].transpose(0, 1),
+            before[position].transpose(0, 1),
+            self._table.tokens.to(device)[index].transpose(0, 1),
+            self._table.compared[self._rows].to(device),
+            self._table.exact.to(device),
+        )
+
+
+def pair_losses(
+    system: System,
+    table: PairTable,
+    visits: Sequence[int],
+    reference: Tensor,
+    fit: Fit,
+    score: Score | None = None,
+) -> tuple[Tensor, Totals]:
+    """The losses of `visits` of `table`, none of which has gaps, [B], and their metrics.
+
+    Args:
+        score: gives the policy's log p; default: the system, with one graph of all.
+        reference: [R + 1] the reference's log p of every request of the table, 0 at R.
+    """
+    batch = Batch(table, visits)
+    renewed = system.score(batch.renewed, reference=True)
+    terms = batch.terms((score or system.score)(batch.requests), reference, renewed)
+    losses, nll = observed_losses(terms, fit)
+    with torch.no_grad():
+        columns = observed_columns(table.terms, losses, nll, terms, fit)
+    return losses, Totals.of(columns)
+
+
+def observed_losses(terms: Terms, fit: Fit) -> tuple[Tensor, Tensor]:
+    """The loss of each pair, [B], and the chosen side's negative log-likelihood per token, [B].
+
+    The latter is of texts and choices: an image has a bound, in a scale of its own.
+    """
+    ratios = terms.ratios
+    if fit.credit == "node":
+        losses = node_losses(ratios, terms.tokens, terms.compared, fit)
+    else:
+        losses = direct_loss(ratios, terms.tokens, fit)
+    nll = chosen_nll(*terms.likelihoods())
+    if fit.anchor:
+        losses = losses + fit.anchor * nll
+    return losses, nll
+
+
+def observed_columns(
+    names: tuple[str, ...], losses: Tensor, nll: Tensor, terms: Terms, fit: Fit
+) -> list[Column]:
+    """Metrics under TRL's names: means over pairs; log-probabilities of what was scored."""
+    every = torch.ones_like(losses)
+    rewards = terms.ratios * fit.beta
+    policy, (_, tokens) = terms.policy, terms.likelihoods()
+    return [
+        ("loss", losses, every),
+        *reward_columns("", rewards.sum(-1), every, every),
+        ("logps/chosen", policy[0].sum(-1), every),
+        ("logps/rejected", policy[1].sum(-1), every),
+        ("nll/chosen", nll, tokens[0].sum(-1) > 0),
+        *term_columns(names, terms, fit.beta, torch.ones_like(terms.compared)),
+    ]
+
+
+def term_columns(
+    names: tuple[str, ...], terms: Terms, beta: float, apart: Tensor
+) -> Iterator[Column]:
+    """Metrics of single terms, `.../NODE`.
+
+    A term that cancels has margin 0 and no accuracy, so that the margins of all nodes sum to the
+    system's.
+
+    Args:
+        apart: [B, T] whether the term stands outside any sum over unobserved values.
+    """
+    rewards, scored = terms.ratios * beta, terms.tokens > 0
+    for t, name in enumerate(names):
+        judged = terms.compared[:, t]
+        yield from reward_columns(f"/{name}", rewards[..., t], apart[:, t], judged)
+        for s, side in enumerate(("chosen", "rejected")):
+            yield f"logps/{side}/{name}", terms.policy[s, :, t], scored[s, :, t]
+
+
+def reward_columns(suffix: str, rewards: Tensor, counted: Tensor, judged: Tensor) -> list[Column]:
+    """TRL's names. rewards: [2, B]; counted, judged: [B]."""
+    margin = rewards[0] - rewards[1]
+    return [
+        (f"rewards/chosen{suffix}", rewards[0], counted),
+        (f"rewards/rejected{suffix}", rewards[1], counted),
+        (f"rewards/accuracies{suffix}", (margin > 0).float(), judged),
+        (f"rewards/margins{suffix}", margin, counted),
+    ]

@@ -1,0 +1,157 @@
+"""One batch of pairs through SysDPO-Sampling (arXiv 2502.17721, section 2.3; appendix B, eq. 9).
+
+    log p(z | x) = logsumexp_a log p(y_a, z | x)  +  the terms that no unobserved value enters
+
+Pairs without gaps go through Direct, in the same calls of the models.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from ..engines.choices import Score
+from ..latent import Drawn
+from ..objectives import (
+    covered_mass,
+    distinct_samples,
+    effective_samples,
+    marginal_log_prob,
+    marginal_nll,
+    posterior_mean,
+    posterior_weights,
+    prefer_different,
+    sampling_loss,
+    usable,
+)
+from ..system import System
+from .direct import Batch, Terms, observed_columns, observed_losses, reward_columns, term_columns
+from .pairs import PairTable
+from .reference_cache import ReferenceCache
+from .summands import Summands
+from .totals import Column, Totals
+
+_DIAGNOSTICS = ("distinct", "ess", "covered_mass", "prefers_other", "skipped")
+
+
+def marginal_losses(
+    system: System,
+    table: PairTable,
+    visits: Sequence[int],
+    reference: Tensor,
+    drawn: Mapping[int, Drawn],
+    remembered: ReferenceCache,
+    score: Score | None = None,
+) -> tuple[Tensor, Totals]:
+    """The losses of `visits` of `table`, [B], and their metrics.
+
+    Args:
+        reference: [R + 1] the reference's log p of every request of the table, 0 at R.
+        drawn: the trajectories of each row with gaps.
+        remembered: scores what no step changes.
+        score: gives the policy's log p; default: the system, with one graph of all.
+    """
+    rows = [visit % len(table) for visit in visits]
+    whole = [i for i, row in enumerate(rows) if table.gaps[row] is None]
+    summed = [i for i, row in enumerate(rows) if table.gaps[row] is not None]
+    batch = Batch(table, visits)
+    sums = Summands(system, table, [rows[i] for i in summed], drawn)
+    renewed = system.score(batch.renewed, reference=True)
+    values = (score or system.score)([*batch.requests, *sums.trained])
+    terms = batch.terms(values[: len(batch.requests)], reference, renewed)
+    order = torch.tensor([*whole, *summed], dtype=torch.long, device=values.device)
+    losses, totals = _whole(system, table, terms.of(order[: len(whole)]))
+    if summed:
+        trained = values[len(batch.requests) :]
+        before = remembered.log_prob([*sums.trained, *sums.frozen])
+        after = torch.cat([trained, before[len(trained) :]])
+        part = Part(system, table, sums, terms.of(order[len(whole) :]))
+        more, others = part.losses(after, before)
+        losses, totals = torch.cat([losses, more])[order.argsort()], totals + others
+    return losses, totals
+
+
+def _whole(system: System, table: PairTable, terms: Terms) -> tuple[Tensor, Totals]:
+    """Pairs without gaps: their losses, [b], and metrics under the names that others have."""
+    losses, nll = observed_losses(terms, system.program.fit)
+    with torch.no_grad():
+        columns = observed_columns(table.terms, losses, nll, terms, system.program.fit)
+        none = torch.zeros_like(losses)
+        return losses, Totals.of([*columns, *_diagnostics([none] * len(_DIAGNOSTICS), none)])
+
+
+class Part:
+    """The pairs of a batch that have gaps."""
+
+    def __init__(self, system: System, table: PairTable, sums: Summands, terms: Terms) -> None:
+        self._fit, self._table, self._sums, self._terms = system.program.fit, table, sums, terms
+        self._drawn = {"log_q": sums.log_q, "draws": sums.draws}
+
+    def losses(self, after: Tensor, before: Tensor) -> tuple[Tensor, Totals]:
+        """The losses, [b], and metrics.
+
+        Args:
+            after: log p of the sums' requests, nats, `trained` before `frozen`.
+            before: log p_ref of the same.
+        """
+        fit, terms, drawn = self._fit, self._terms, self._drawn
+        inside = self._sums.joint(after)  # (2, b, A)
+        policy = inside + _compared(terms.policy, terms)
+        reference = self._sums.joint(before) + _compared(terms.reference, terms)
+        kept = usable(policy, reference, **drawn)  # (b,)
+        lengths = self._sums.tokens + terms.tokens.sum(-1, keepdim=True)
+        tokens = posterior_mean(reference, lengths, **drawn)  # (2, b)
+        fixed = posterior_mean(reference, self._sums.fixed(before), **drawn)
+        losses = sampling_loss(policy, reference, tokens, fit, **drawn)
+        nll = self._nll(inside, tokens, fixed)
+        if fit.anchor:
+            losses = losses + torch.where(kept, fit.anchor * nll, torch.zeros_like(nll))
+        with torch.no_grad():
+            moved = marginal_log_prob(policy, **drawn) - marginal_log_prob(reference, **drawn)
+            everything = inside + terms.policy.sum(-1, keepdim=True)
+            log_probs = marginal_log_prob(everything, **drawn)
+            columns = [
+                ("loss", losses, kept),
+                *reward_columns("", moved * fit.beta, kept, kept),
+                ("logps/chosen", log_probs[0], kept),
+                ("logps/rejected", log_probs[1], kept),
+                ("nll/chosen", nll, kept),
+                *term_columns(self._table.terms, terms, fit.beta, self._apart()),
+                *self._quality(after, policy, kept),
+            ]
+            return losses, Totals.of(columns)
+
+    def _nll(self, inside: Tensor, tokens: Tensor, fixed: Tensor) -> Tensor:
+        """The chosen side's negative log-likelihood per token, without its bounds: [b].
+
+        As in Direct, without what is frozen (`fixed`, its mean, [2, b]): it has no tokens either.
+        """
+        outside, counted = self._terms.likelihoods()
+        bounds = (self._terms.tokens - counted).sum(-1)  # (2, b)
+        joint = inside + outside.sum(-1, keepdim=True) - fixed.unsqueeze(-1)
+        return marginal_nll(joint, tokens - bounds, **self._drawn)
+
+    def _apart(self) -> Tensor:
+        """Whether each term stands outside the pair's sum: [b, T]."""
+        apart = [[t not in gaps.summed for t in self._table.terms] for gaps in self._sums.gaps]
+        return torch.tensor(apart, device=self._terms.compared.device)
+
+    def _quality(self, after: Tensor, policy: Tensor, kept: Tensor) -> list[Column]:
+        weights = posterior_weights(policy, **self._drawn)  # (2, b, A)
+        values = [
+            distinct_samples(self._sums.draws),
+            effective_samples(weights).mean(0),
+            covered_mass(self._sums.prior(after)).mean(0),
+            prefer_different(weights),
+            ~kept,
+        ]
+        return _diagnostics(values, torch.ones_like(kept))
+
+
+def _compared(values: Tensor, terms: Terms) -> Tensor:
+    """What the terms outside the sum that differ between the sides add to it: [2, b, 1]."""
+    return torch.where(terms.compared, values, torch.zeros_like(values)).sum(-1, keepdim=True)
+
+
+def _diagnostics(values: Sequence[Tensor], counted: Tensor) -> list[Column]:
+    return [(f"sampling/{n}", v, counted) for n, v in zip(_DIAGNOSTICS, values, strict=True)]
