@@ -26,7 +26,8 @@ def explain(
     name = code.strip("[] ").upper()
     name = f"SG{name}" if name.isdigit() else name
     if name not in codes:
-        near = closest(name, codes)
+        digits = name[:2] + name[2:].replace("O", "0").replace("I", "1").replace("L", "1")
+        near = digits if digits in codes else closest(name, codes)
         meant = f"did you mean {near} ({codes[near].title})? " if near else ""
         raise InputError(
             f"error: there is no code {quoted(code)}\n"

@@ -133,7 +133,7 @@ def test_a_context_that_no_table_has(
     )
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        "error: table 'm' has no row for the context 'goof'; did you mean `good`? its "
+        "error: raw[x]: table 'm' has no row for the context 'goof'; did you mean `good`? its "
         "contexts are: good, bad\n"
     )
 

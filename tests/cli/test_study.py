@@ -133,9 +133,9 @@ def test_failed_trainings_are_named_at_the_end(sysgraph: Sysgraph) -> None:
     never = ("--set", "models.n.probs=[[1.0, 0.0]]", "--seeds", "1")
     code, out, err = sysgraph("study", "graph.yaml", "-o", "study", *never)
     assert code == 1
-    assert "joint (0 of 1)" in out
-    assert "error: 4 measurement(s) failed:" in err
-    assert "n alone, seed 0: no step gave a gradient to n" in err
+    assert "n alone (0 of 1)" in out
+    assert "error: 2 measurement(s) failed:" in err
+    assert "n alone, seed 0: nothing was learned. n was to be trained" in err
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import sysgraph
-from sysgraph import Scorer, System, Trace
+from sysgraph import RunError, Scorer, System, Trace
 from sysgraph.measuring.scorers.progression import LOWEST, progression
 from sysgraph.support.progress import Reporter
 from sysgraph.training.fitting import Run
@@ -97,5 +97,5 @@ def test_scorers_that_need_what_is_missing() -> None:
     assert progression.success is not None
     assert progression.success.of(trace) == 0
     assert Scorer("own", lambda traces: [0.7 for _ in traces])([trace]) == [0.7]
-    with pytest.raises(KeyError):
+    with pytest.raises(RunError, match="scorer 'careless' raised KeyError: 'y'"):
         Scorer("careless", lambda traces: [len(t["y"]) for t in traces])([trace])

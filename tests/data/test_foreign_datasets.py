@@ -8,6 +8,7 @@ import pytest
 
 from sysgraph import InputError
 from sysgraph.data.columns import read_dataset
+from sysgraph.data.dataset_names import DatasetName
 
 
 class Bomb:
@@ -38,6 +39,6 @@ def test_nothing_of_a_dataset_is_run(form: str, tmp_path: Path) -> None:
             "  data_files: rows.pkl\n---\n"
         )
     with pytest.raises(InputError) as caught:
-        list(read_dataset(str(folder)))
+        list(read_dataset(DatasetName.parse(str(folder)), str(folder)))
     assert str(folder) in str(caught.value)
     assert not ran.exists()

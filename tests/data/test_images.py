@@ -303,7 +303,7 @@ def test_traces(sequence: Program, drawn: Pair, tmp_path: Path) -> None:
 def test_a_round_s_pairs(sequence: Program, drawn: Pair, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     folder.save_pairs(0, sequence, {"train": [drawn, drawn], "held_out": []})
-    read = folder.load_pairs(0, sequence)
+    read = folder.load_pairs(0, sequence, folder.pairs_digest(0))
     assert read["held_out"] == []
     for pair in read["train"]:
         same(pair, drawn)

@@ -154,7 +154,7 @@ def test_folders_that_do_not_say_are_read_and_damaged_ones_are_not(
         System(program, device="cpu", model_dir=tmp_path)
         return
     file.write_text(content)
-    with pytest.raises(InputError, match=r"sysgraph\.json does not say whose weights"):
+    with pytest.raises(InputError, match=r"sysgraph\.json is damaged: "):
         System(program, device="cpu", model_dir=tmp_path)
 
 

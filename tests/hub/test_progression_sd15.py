@@ -170,7 +170,7 @@ def test_collect_with_xl_shrink_train_and_evaluate(
 
     for file in files:
         Image.open(file).resize((8, 8)).save(file)
-    done = command("fit", "--data", "collected")
+    done = command("fit", "--data", "collected", "--set", "fit.eval_fraction=0")
     assert done.code == 0, done.err
     run = Path("runs/progression_sd15")
     assert_trained(run / "models", checkpoints)
@@ -197,7 +197,7 @@ def test_rows_without_an_attribute_start_nothing(
         done = command(name, "--inputs", "rows.jsonl", "--scorer", checkpoints["scorer"], *options)
         assert (done.code, done.out) == (2, "")
         for row in (1, 2):
-            assert f"rows.jsonl: row {row}: scorer progression:clip:" in done.err
+            assert f"rows.jsonl:{row}: scorer progression:clip:" in done.err
         assert "attribute: missing; expected a text (the row has prompt)" in done.err
     assert not Path("collected").exists()
 

@@ -18,6 +18,7 @@ import sysgraph
 from sysgraph import InputError, System
 from sysgraph.data import load_inputs, load_pairs
 from sysgraph.engines.checkpoints import engine as checkpoints
+from sysgraph.engines.checkpoints.engine import CheckpointEngine
 from sysgraph.support.progress import Reporter
 from sysgraph.traces.course import complete
 from sysgraph.traces.pair import Pair
@@ -30,7 +31,8 @@ from sysgraph.training.workers import Workers
 from ..exactness.gated import World
 
 ROOT = Path(__file__).parents[2]
-GRAPHS = ["moa", "two_stage", "router", "self_refine", "debate", "progression"]
+GRAPHS = ["moa", "two_stage", "router", "self_refine", "progression"]
+FEWER = {"progression": ["models.painter.inference_steps=2"]}
 Gradients = dict[str, Tensor]
 Build = Callable[..., sysgraph.Graph]
 
@@ -98,19 +100,19 @@ def moved(system: System, scale: float) -> System:
     return system
 
 
-@pytest.mark.parametrize("held", [True, False], ids=["held", "run again"])
 @pytest.mark.parametrize("name", GRAPHS)
-def test_every_graph(name: str, held: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not held:
-        monkeypatch.setattr(checkpoints, "pass_bytes", lambda device: 1)  # one row a pass
-    graph = sysgraph.load(ROOT / "graphs" / f"{name}.yaml")
+def test_every_graph(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run once and held, and one row a pass."""
+    graph = sysgraph.load(ROOT / "graphs" / f"{name}.yaml", FEWER.get(name, ()))
     program = sysgraph.compile(graph)
     system = moved(System(program, device="cpu"), 0.02)
-    rows = load_inputs(program, str(graph.fit.inputs))[:2]
-    traces = system.sample(rows, n=3, seed=0)
-    pairs = [Pair(a, b, "x") for a, b in pairwise(traces) if a.inputs == b.inputs]
+    traces = system.sample(load_inputs(program, str(graph.fit.inputs))[:1], n=3, seed=0)
+    pairs = [Pair(a, b, "x") for a, b in pairwise(traces)]
     made, visits = objective(system, pairs), list(range(len(pairs)))
-    assert_equal(by_passes(system, made, visits), of_one_graph(system, made, visits))
+    wanted = of_one_graph(system, made, visits)
+    assert_equal(by_passes(system, made, visits), wanted)
+    monkeypatch.setattr(CheckpointEngine, "_fitting", lambda engine, model: 0.0)
+    assert_equal(by_passes(system, made, visits), wanted)
 
 
 @pytest.mark.parametrize("held", [["pick", "end"], ["route", "end"], ["end"]], ids="+".join)

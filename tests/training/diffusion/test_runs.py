@@ -230,7 +230,7 @@ def test_nothing_that_is_not_finite_is_stepped_on(
     graph = with_data(
         story(objective={"scale": 1e38, "reduction": "sum"}), story_rows, save_every=1
     )
-    with pytest.raises(RunError, match=r"^step 1 was not taken: .*grad_norm/painter': (inf|nan)"):
+    with pytest.raises(RunError, match=r"^step 1 was not taken: .*painter (inf|nan)"):
         sysgraph.fit(graph, output=tmp_path / "run", reporter=quiet)
     assert not (tmp_path / "run" / "models").exists()
 
