@@ -1,11 +1,14 @@
 """Peak memory of one training step, by the number of pairs, samples and nodes.
 
-    python benchmarks/step_memory.py [FOLDER]
+    python benchmarks/step_memory.py [FOLDER [ROW MIB]]
+
+ROW and MIB: one row alone, as `[8, 2, 2]`, with so much memory for the graph of a pass.
 
 Of FOLDER, a causal LM with a tokenizer, or of a random one with a vocabulary of 50,000: a chain of
 nodes, each an adapter of its own on that one base, trained from final answers (SysDPO-Sampling).
 Each row is a process of its own; the peak is that of the step, above what the process takes before
-it. A step's gradients are taken pass by pass, so that the rows should be alike.
+it. A step's gradients are taken pass by pass, so that the rows should be alike once a step is more
+than one pass.
 """
 
 import json
@@ -23,6 +26,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 import sysgraph
 from sysgraph import Completion, System, Trace
+from sysgraph.engines.checkpoints import memory
 from sysgraph.support.progress import Reporter
 from sysgraph.traces.pair import Pair
 from sysgraph.training.adjoint import Adjoint
@@ -32,12 +36,12 @@ from sysgraph.training.reference_cache import ReferenceCache
 from sysgraph.training.workers import Workers
 
 ROWS = [  # (pairs, samples, nodes)
-    (2, 2, 2),
-    (4, 2, 2),
     (8, 2, 2),
-    (2, 4, 2),
-    (2, 8, 2),
-    (2, 2, 4),
+    (16, 2, 2),
+    (32, 2, 2),
+    (8, 4, 2),
+    (8, 8, 2),
+    (8, 2, 4),
 ]
 TEXT = "a text of some forty tokens, as bytes are"
 
@@ -55,7 +59,7 @@ def main(folder: Path | None) -> None:
             print(f"{pairs:5}  {samples:7}  {nodes:5}  {float(done.stdout):22.0f}", flush=True)
 
 
-def save_random(folder: Path) -> None:
+def save_random(folder: Path, *, hidden_size: int = 256, layers: int = 4) -> None:
     letters = ["<end>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
     tokenizer = Tokenizer(models.BPE(vocab={t: i for i, t in enumerate(letters)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -65,9 +69,9 @@ def save_random(folder: Path) -> None:
     ).save_pretrained(folder)
     config = LlamaConfig(
         vocab_size=50_000,
-        hidden_size=256,
-        intermediate_size=1024,
-        num_hidden_layers=4,
+        hidden_size=hidden_size,
+        intermediate_size=4 * hidden_size,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         eos_token_id=0,
         pad_token_id=0,
@@ -141,7 +145,9 @@ def resident() -> float:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    if len(sys.argv) == 3:
+    if len(sys.argv) > 2:
+        if len(sys.argv) > 3:
+            memory._ON_CPU = int(sys.argv[3]) * 2**20
         print(peak(Path(sys.argv[1]), *json.loads(sys.argv[2])))
     else:
         main(Path(sys.argv[1]) if len(sys.argv) == 2 else None)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-_ON_CPU = 512 * 2**20
+_ON_CPU = 256 * 2**20
 
 
 def graph_bytes(module: nn.Module, run: Callable[[], Tensor]) -> int:
@@ -32,7 +32,7 @@ def graph_bytes(module: nn.Module, run: Callable[[], Tensor]) -> int:
 def pass_bytes(device: torch.device) -> int:
     """Bytes that the graph of one pass may keep: what fills a device and leaves room beside it.
 
-    Of an accelerator, an eighth of its memory; on a CPU, where a larger pass is no faster, 512 MiB.
+    Of an accelerator, an eighth of its memory; on a CPU, where a larger pass is no faster, 256 MiB.
     """
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory) // 8
