@@ -21,7 +21,7 @@ from sysgraph import (
     fit,
     load_inputs,
 )
-from sysgraph.system.system.answerable import require_answerable
+from sysgraph.system.answerable import require_answerable
 
 from .digits import QUIET, lines
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sysgraph import DataError, InputError, System
-from sysgraph.system.system.answerable import require_answerable
+from sysgraph.system.answerable import require_answerable
 
 from .conftest import MakeProgram
 

@@ -10,7 +10,7 @@ import torch
 import sysgraph
 from sysgraph import InputError, RunError, System
 from sysgraph.engines import Draw, Search
-from sysgraph.system.system.system import occurrences_of
+from sysgraph.system import occurrences_of
 
 GRAPH = """
 sysgraph: 1

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ..engines.diffusion.folders import save_sd
-from .test_run import here
+from ..cli.test_run import here
 
 DRAWS = """
 sysgraph: 1
