@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ..engines.diffusion.folders import save_sd
 from ..cli.test_run import here
+from ..engines.diffusion.folders import save_sd
 
 DRAWS = """
 sysgraph: 1
