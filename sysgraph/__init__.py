@@ -18,6 +18,7 @@ from sysgraph_compiler import (
     Variable,
     check,
     compile,
+    load,
 )
 from sysgraph_schemas import (
     CausalLM,
@@ -38,7 +39,6 @@ from sysgraph_schemas import (
     Table,
     Tagged,
     dump,
-    load,
     render,
 )
 
