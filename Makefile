@@ -16,7 +16,7 @@ PIP_INSTALL = $(PY) -m pip install $(if $(MAKE_TERMOUT),,--quiet --quiet) --cons
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help fit test format clean FORCE
+.PHONY: help fit test coverage format clean FORCE
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -30,12 +30,19 @@ test: $(READY)  ## format, lint, types, tests, and the built wheel
 	$(PY) -m mypy --strict
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses auto
 
+# What tests run in processes of their own counts too: `patch = subprocess` in pyproject.toml.
+coverage: $(READY)  ## how much of the three packages the tests run (PART=tests/data: those alone)
+	rm -f .coverage .coverage.*
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(PY) -m coverage run -m pytest --numprocesses auto $(PART)
+	$(PY) -m coverage combine --quiet
+	$(PY) -m coverage report
+
 format: $(READY)  ## rewrite the sources the way `make test` wants them
 	$(PY) -m ruff check --fix-only
 	$(PY) -m ruff format
 
 clean:  ## remove .venv, caches and built files (runs are kept)
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml constraints.txt

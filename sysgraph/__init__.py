@@ -18,10 +18,17 @@ from sysgraph_compiler import (
     Variable,
     check,
     compile,
+    load,
 )
 from sysgraph_schemas import (
     CausalLM,
+    ChoiceNode,
+    Classifier,
     Diagnostic,
+    Diffusion,
+    DiffusionLoRA,
+    DiffusionNode,
+    DiffusionObjective,
     Fit,
     Graph,
     GraphError,
@@ -29,16 +36,19 @@ from sysgraph_schemas import (
     Json,
     Lines,
     LMNode,
+    Loop,
     LoRA,
     Message,
     ParseNode,
     Regex,
+    Sampling,
+    SelectNode,
     Span,
     Split,
     Table,
     Tagged,
+    ToolNode,
     dump,
-    load,
     render,
 )
 
@@ -52,6 +62,7 @@ if TYPE_CHECKING:
     from .support.errors import DataError, InputError, RunError
     from .system import System
     from .tools import Tool, ToolError
+    from .traces.pictures import Picture
     from .traces.trace import Completion, Trace
     from .training.collection import collect
     from .training.fitting import fit
@@ -62,6 +73,7 @@ _LAZY = {  # name: (module, attribute); these import torch
     "Completion": ("sysgraph.traces.trace", "Completion"),
     "DataError": ("sysgraph.support.errors", "DataError"),
     "InputError": ("sysgraph.support.errors", "InputError"),
+    "Picture": ("sysgraph.traces.pictures", "Picture"),
     "RunError": ("sysgraph.support.errors", "RunError"),
     "Scorer": ("sysgraph.measuring.scorers", "Scorer"),
     "System": ("sysgraph.system", "System"),
@@ -81,9 +93,15 @@ _LAZY = {  # name: (module, attribute); these import torch
 
 __all__ = [
     "CausalLM",
+    "ChoiceNode",
+    "Classifier",
     "Completion",
     "DataError",
     "Diagnostic",
+    "Diffusion",
+    "DiffusionLoRA",
+    "DiffusionNode",
+    "DiffusionObjective",
     "Fit",
     "Graph",
     "GraphError",
@@ -94,12 +112,16 @@ __all__ = [
     "LMNode",
     "Lines",
     "LoRA",
+    "Loop",
     "Message",
     "ParseNode",
+    "Picture",
     "Program",
     "Regex",
     "RunError",
+    "Sampling",
     "Scorer",
+    "SelectNode",
     "Span",
     "Split",
     "System",
@@ -109,6 +131,7 @@ __all__ = [
     "Term",
     "Tool",
     "ToolError",
+    "ToolNode",
     "Trace",
     "Variable",
     "__version__",

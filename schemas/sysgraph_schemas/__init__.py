@@ -2,10 +2,20 @@
 
 from .diagnostics import Code, Diagnostic, GraphError, Note, Span
 from .dump import dump
-from .fit import Fit
+from .fit import Fit, Sampling
 from .graph import Graph
 from .loops import Loop
-from .models import CausalLM, Checkpoint, Classifier, Diffusion, LoRA, ModelSpec, Table
+from .models import (
+    CausalLM,
+    Checkpoint,
+    Classifier,
+    Diffusion,
+    DiffusionLoRA,
+    DiffusionObjective,
+    LoRA,
+    ModelSpec,
+    Table,
+)
 from .nodes import (
     ChoiceNode,
     DiffusionNode,
@@ -29,7 +39,9 @@ __all__ = [
     "Code",
     "Diagnostic",
     "Diffusion",
+    "DiffusionLoRA",
     "DiffusionNode",
+    "DiffusionObjective",
     "Fit",
     "Graph",
     "GraphError",
@@ -47,6 +59,7 @@ __all__ = [
     "ParserSpec",
     "Reading",
     "Regex",
+    "Sampling",
     "SelectNode",
     "Span",
     "Split",

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-import sysgraph_compiler
-from sysgraph_schemas import Diagnostic, Reading, read, render
-from sysgraph_schemas.diagnostics import has_errors, in_order
+from sysgraph_compiler import diagnose
+from sysgraph_schemas import Diagnostic, render
+from sysgraph_schemas.diagnostics import has_errors
 
 from .options import GraphFile, Settings
 from .terminal import has_colors, say, show
@@ -27,8 +27,7 @@ def check(
 
     Exits with 0 when there is nothing but warnings, with 2 otherwise.
     """
-    reading = read(Path(graph), settings or ())
-    found = in_order([*reading.diagnostics, *_checked(reading)])
+    found = diagnose(Path(graph), settings or ())
     text = render(found, format, color=has_colors(sys.stdout))
     if text:
         show(text)
@@ -36,11 +35,6 @@ def check(
         say(f"\n{_summary(graph, found)}" if found else _summary(graph, found))
     if has_errors(found):
         raise typer.Exit(2)
-
-
-def _checked(reading: Reading) -> tuple[Diagnostic, ...]:
-    """What the compiler finds in the graph, or in what the file's problems left of it."""
-    return sysgraph_compiler.check(reading.graph) if reading.graph else ()
 
 
 def _summary(name: str, found: Sequence[Diagnostic]) -> str:

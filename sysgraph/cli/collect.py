@@ -4,9 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sysgraph_schemas import load
-
-from .compile import compiled
+from .opening import opened
 from .options import GraphFile, ModelDir, Settings
 from .terminal import say
 
@@ -46,12 +44,12 @@ def collect(
     settings: Settings = None,
 ) -> None:
     """Samples every input, scores the traces and writes pairs for `sysgraph fit --data DIR`."""
-    compiled(graph, settings or [])
+    loaded = opened(graph, settings).graph
 
     from ..training.collection import collect as run
 
     found = run(
-        load(graph, settings or ()),
+        loaded,
         inputs,
         output=output,
         scorer=scorer,

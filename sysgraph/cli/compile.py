@@ -1,6 +1,5 @@
 """`sysgraph compile GRAPH`: the program, printed or written."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,16 +7,15 @@ from typing import Annotated, Literal
 import typer
 
 from sysgraph_compiler import Program, emit_latex, emit_text
-from sysgraph_compiler.observation import EVERYTHING, Observation
-from sysgraph_compiler.pipeline import PASSES, attempt
-from sysgraph_schemas import Diagnostic, GraphError, read, render
-from sysgraph_schemas.diagnostics import in_order
+from sysgraph_compiler.observation import Observation
+from sysgraph_compiler.pipeline import PASSES
 from sysgraph_schemas.suggest import quoted, suggestion
 
 from ..support.errors import InputError
 from ..support.files import write_text
+from .opening import opened
 from .options import GraphFile, MethodName, ObservedNodes, Settings, require_writable
-from .terminal import has_colors, say, say_json, show
+from .terminal import say, say_json
 
 _PASSES = [name for name, _ in PASSES]
 _EMITTERS: dict[str, Callable[[Program], str]] = {
@@ -57,34 +55,9 @@ def compile(
     if output is not None:
         require_writable(output)
     observation = Observation.of(observed, method)
-    program = compiled(graph, settings or [], observation, until=debug_pass)
+    program = opened(graph, settings, observation, until=debug_pass).program
     text = _EMITTERS[emit](program)
     if output is None:
         (say_json if emit == "json" else say)(text.removesuffix("\n"))
     else:
         write_text(output, text)
-
-
-def compiled(
-    graph: str,
-    overrides: list[str],
-    observation: Observation = EVERYTHING,
-    *,
-    until: str | None = None,
-) -> Program:
-    """The program of a graph file; warnings go to stderr.
-
-    Raises:
-        GraphError: the file has errors: those of its shape and those the compiler finds, together.
-    """
-    reading = read(Path(graph), overrides)
-    program: Program | None = None
-    checked: tuple[Diagnostic, ...] = ()
-    if reading.graph:
-        program, checked = attempt(reading.graph, observation, until=until)
-    found = in_order([*reading.diagnostics, *checked])
-    if program is None:
-        raise GraphError(found)
-    if found:
-        show(render(found, color=has_colors()), sys.stderr)
-    return program

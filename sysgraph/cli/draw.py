@@ -9,7 +9,7 @@ from sysgraph_compiler.drawing import FORMATS, MissingExtraError, drawn
 
 from ..support.errors import InputError
 from ..support.files import write_bytes
-from .compile import compiled
+from .opening import opened
 from .options import GraphFile, Settings, require_writable
 from .terminal import say
 
@@ -32,7 +32,7 @@ def draw(
         raise InputError(f"cannot draw {output}: the endings are {', '.join(FORMATS)}")
     if output is not None:
         require_writable(output)
-    program = compiled(graph, settings or [])
+    program = opened(graph, settings).program
     if output is None:
         say(drawn(program, ".mmd").decode().removesuffix("\n"))
         return

@@ -9,7 +9,7 @@ import typer
 from sysgraph_compiler import Program
 
 from ..support.errors import DataError, InputError
-from .compile import compiled
+from .opening import opened
 from .options import Format, GraphFile, ModelDir, Settings
 from .terminal import say, say_json
 
@@ -58,7 +58,7 @@ def evaluate(
     settings: Settings = None,
 ) -> None:
     """Answers every held-out input; prints the mean score or win rate with its 95 % interval."""
-    program = compiled(graph, settings or [])
+    program = opened(graph, settings).program
     source, name = inputs or program.fit.eval_inputs, scorer or program.fit.scorer
     problems = [] if source else ["no inputs to answer: give --inputs, or set fit.eval_inputs"]
     if judge is None:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from .opening import opened
 from .options import GraphFile, Settings
 from .terminal import say
 
@@ -28,11 +29,7 @@ def fit(
     settings: Settings = None,
 ) -> None:
     """Trains the system from preferences over its outputs, in one resumable run folder."""
-    from sysgraph_compiler import compile as compile_graph
-    from sysgraph_schemas import load
-
-    loaded = load(graph, settings or ())
-    compile_graph(loaded)
+    loaded = opened(graph, settings).graph
 
     from accelerate import PartialState
 

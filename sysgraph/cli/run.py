@@ -14,7 +14,7 @@ from ..support.errors import InputError
 from ..support.files import component
 from ..traces.presence import why_skipped
 from ..traces.trace import Trace, by_node, input_names, is_broken
-from .compile import compiled
+from .opening import opened
 from .options import Format, GraphFile, ModelDir, Settings
 from .terminal import say, say_json
 
@@ -51,7 +51,7 @@ def run(
 
     With --inputs, on every row of a file, into a file.
     """
-    program = compiled(graph, settings or [])
+    program = opened(graph, settings).program
     if inputs is not None:
         _run_all(program, inputs, output, model_dir=model_dir, seed=seed, given=input)
     else:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from .opening import opened
 from .options import Format, GraphFile, Settings
 from .terminal import say, say_json
 
@@ -38,11 +39,7 @@ def study(
 
     Run again, it goes on where it was stopped.
     """
-    from sysgraph_compiler import compile as compile_graph
-    from sysgraph_schemas import load
-
-    loaded = load(graph, settings or ())
-    compile_graph(loaded)
+    loaded = opened(graph, settings).graph
 
     from accelerate import PartialState
 

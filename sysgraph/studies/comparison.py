@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 import sysgraph_compiler
-from sysgraph_compiler import Program
-from sysgraph_schemas import Graph, load
+from sysgraph_compiler import Program, load
+from sysgraph_schemas import Graph
 
 from ..data import load_pairs
 from ..measuring.judges import Judge

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import sysgraph_compiler
-from sysgraph_compiler import Program
-from sysgraph_schemas import Graph, load
+from sysgraph_compiler import Program, load
+from sysgraph_schemas import Graph
 
 from ..data import load_inputs, pair_row
 from ..data.rows import Row, Source, called, convert, read_rows

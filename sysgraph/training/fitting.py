@@ -9,8 +9,9 @@ from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 
 import sysgraph_compiler
-from sysgraph_compiler import Program
-from sysgraph_schemas import Graph, load
+from sysgraph_compiler import Program, load
+from sysgraph_compiler.checks import idle_rounds
+from sysgraph_schemas import Graph
 
 from ..data import load_inputs, load_pairs
 from ..data.rows import Row, Source, read_rows
@@ -146,8 +147,10 @@ def _material(program: Program, rows: Sequence[Row] | None, scorer: Scorer | Non
             "nothing to train on: give preference pairs (--data FILE), or set fit.rounds, "
             "fit.inputs and fit.scorer to collect them from the system itself"
         )
-    if fit.rounds and (fit.inputs is None or (fit.scorer is None and scorer is None)):
-        raise InputError("fit.rounds collects pairs: it needs fit.inputs and fit.scorer")
+    given = {"inputs": fit.inputs, "scorer": scorer or fit.scorer}
+    missing = [idle_rounds.needs(key) for key, value in given.items() if value is None]
+    if fit.rounds and missing:
+        raise InputError("\n".join(f"error: {needed}" for needed in missing))
     if scorer is None and fit.scorer is not None:
         scorer = find_scorer(fit.scorer)
     material = Material(

@@ -30,12 +30,16 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     path = ("fit", "rounds")
     for key, example in (("inputs", "questions.jsonl"), ("scorer", "attributes")):
         if getattr(fit, key) is None and not facts.is_broken("fit", key):
-            said = f"`rounds` collects pairs, which needs `fit.{key}`"
             help = f"add for example `{key}: {example}`, or train on given pairs with --data FILE"
-            yield facts.diagnose(CODE, said, path, key=True, help=help)
+            yield facts.diagnose(CODE, needs(key), path, key=True, help=help)
     used = {model for _, _, model, _ in facts.used_models if model in graph.models}
     specs = [graph.models[name] for name in used]
     if specs and all(isinstance(spec, CausalLM) and spec.temperature == 0 for spec in specs):
         said = "`rounds` pairs samples that differ, but at `temperature: 0` all are the same"
         help = "give at least one model another `temperature`"
         yield facts.diagnose(CODE, said, path, key=True, help=help)
+
+
+def needs(key: str) -> str:
+    """What is said of rounds without `fit.inputs` or `fit.scorer`, also when training starts."""
+    return f"`rounds` collects pairs, which needs `fit.{key}`"

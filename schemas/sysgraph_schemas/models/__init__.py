@@ -8,9 +8,21 @@ from .base import Checkpoint
 from .causal_lm import CausalLM
 from .classifier import Classifier
 from .diffusion import Diffusion
+from .diffusion_lora import DiffusionLoRA
+from .diffusion_objective import DiffusionObjective
 from .lora import LoRA
 from .table import Table
 
 ModelSpec = Annotated[CausalLM | Classifier | Diffusion | Table, Field(discriminator="kind")]
 
-__all__ = ["CausalLM", "Checkpoint", "Classifier", "Diffusion", "LoRA", "ModelSpec", "Table"]
+__all__ = [
+    "CausalLM",
+    "Checkpoint",
+    "Classifier",
+    "Diffusion",
+    "DiffusionLoRA",
+    "DiffusionObjective",
+    "LoRA",
+    "ModelSpec",
+    "Table",
+]
