@@ -29,5 +29,5 @@ class Sides:
     @property
     def margin_per_token(self) -> Tensor:
         """The same with each side divided by its own length: [...]."""
-        chosen, rejected = self.tokens.clamp(min=1)
-        return self.chosen / chosen - self.rejected / rejected
+        tokens = self.tokens.clamp(min=1)
+        return self.chosen / tokens[0] - self.rejected / tokens[1]
