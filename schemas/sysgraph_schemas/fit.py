@@ -1,9 +1,11 @@
 """`fit:` of a graph file: how the system is trained. The command line overrides it."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
+from .losses import LOSSES, Loss, LossName
+from .samplers import SAMPLERS, SamplerName
 from .spec import Spec, refuse
 
 
@@ -12,10 +14,7 @@ class Sampling(Spec):
 
     noun: ClassVar[str] = "`sampling`"
 
-    sampler: Annotated[
-        Literal["diverse_beam", "ancestral", "beam", "contrastive"],
-        Field(examples=["diverse_beam"]),
-    ] = "diverse_beam"
+    sampler: Annotated[SamplerName, Field(examples=["diverse_beam"])] = "diverse_beam"
     """`diverse_beam`: one best text per group. `beam`: the best texts of plain beam search.
     `ancestral`: independent draws, with each model's temperature and top_p. `contrastive`: of
     `draws` diverse beams the two under which the chosen answer is likeliest and least likely."""
@@ -34,22 +33,37 @@ class Sampling(Spec):
     @property
     def counts_twice(self) -> bool:
         """Whether a plain sum is fed independent draws: likely texts then weigh twice."""
-        return self.sampler == "ancestral" and self.estimator == "set_sum" and self.k > 1
+        independent = SAMPLERS[self.sampler].independent
+        return independent and self.estimator == "set_sum" and self.k > 1
+
+    @property
+    def drawn(self) -> int:
+        """Trajectories drawn per pair, of which some samplers keep fewer."""
+        return self.k if SAMPLERS[self.sampler].keeps is None else self.draws
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        if self.estimator == "importance" and self.sampler != "ancestral":
+        sampler = SAMPLERS[self.sampler]
+        if self.estimator == "importance" and not sampler.independent:
             said = (
                 f"`estimator: importance` weighs independent draws by their probability, which "
                 f"`sampler: {self.sampler}` does not have"
             )
-            help = "use `sampler: ancestral`, or `estimator: set_sum`"
+            able = [f"`sampler: {name}`" for name, one in SAMPLERS.items() if one.independent]
+            help = f"use {' or '.join(able)}, or `estimator: set_sum`"
             raise refuse("SG107", said, at=("estimator",), help=help)
-        if self.sampler == "contrastive" and self.k != 2:
-            said = f"`sampler: contrastive` keeps two trajectories, not {self.k}"
+        if sampler.keeps is not None and self.k != sampler.keeps:
+            said = f"`sampler: {self.sampler}` keeps {sampler.keeps} trajectories, not {self.k}"
             help = "remove `k`; `draws` is how many it chooses from"
             raise refuse("SG107", said, at=("k",), help=help)
         return self
+
+
+def _one_or_mix(written: Any) -> str:
+    return "dict" if isinstance(written, dict) else "Literal"
+
+
+_Mix = dict[LossName, Annotated[float, Field(gt=0)]]
 
 
 class Fit(Spec):
@@ -72,16 +86,24 @@ class Fit(Spec):
     """The scorer of final outputs: a name in the entry-point group `sysgraph.scorers`, or a model,
     as in `progression:clip:openai/clip-vit-base-patch32`."""
 
-    loss: Annotated[Literal["sigmoid", "ipo", "hinge"], Field(examples=["sigmoid"])] = "sigmoid"
-    """The function of the system's margin: DPO's, IPO's or the hinge of SLiC. IPO's divides each
-    side's log-ratio by its tokens, of which an image counts as one."""
+    loss: Annotated[
+        Annotated[LossName, Tag("Literal")] | Annotated[_Mix, Field(min_length=1), Tag("dict")],
+        Discriminator(_one_or_mix),
+        Field(examples=["sigmoid", {"sigmoid": 0.8, "sft": 0.2}]),
+    ] = "sigmoid"
+    """The function of how far the system moved from the reference on both sides, by TRL's name
+    (`sigmoid`: DPO), or several with their weights. `ipo` divides each side's log-ratio by its
+    tokens, of which an image counts as one. `sft` is chosen's negative log-likelihood over the
+    tokens of the whole batch, of texts and choices alone."""
     credit: Annotated[Literal["system", "node"], Field(examples=["system"])] = "system"
     """`system`: one loss on the sum of all terms (SysDPO). `node`: one loss per node, each model
     aligned alone on its own node (separate DPO, the baseline)."""
     beta: Annotated[float, Field(gt=0, examples=[0.1])] = 0.1
     """Strength of the pull to the reference."""
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5, examples=[0.1])] = 0.0
-    """Assumed share of flipped preferences, for `loss: sigmoid`."""
+    """Assumed share of flipped preferences, for `sigmoid`, `robust` and `exo_pair`."""
+    discopop_tau: Annotated[float, Field(gt=0, examples=[0.05])] = 0.05
+    """Temperature of the blend in `loss: discopop`."""
     anchor: Annotated[float, Field(ge=0, examples=[0.3])] = 0.0
     """Weight of the chosen side's negative log-likelihood per token, of texts and choices alone: an
     image has a bound instead, in a scale of its own."""
@@ -135,12 +157,58 @@ class Fit(Spec):
     seed: Annotated[int, Field(ge=0, lt=2**63, examples=[0])] = 0
     """Seed of the order of pairs, of adapters and of sampling."""
 
+    @property
+    def losses(self) -> dict[LossName, float]:
+        """The losses with their weights."""
+        return self.loss if isinstance(self.loss, dict) else {self.loss: 1.0}
+
+    @property
+    def cancels(self) -> bool:
+        """Whether what both sides share drops out, but for chosen's likelihood (see there).
+
+        With `credit: node` every pair of a node's values is one of its own losses'.
+        """
+        alone = ("margin",) if self.credit == "node" else ("margin", "likelihood")
+        return all(one.of in alone for one in self._declared)
+
+    @property
+    def reads_likelihood(self) -> bool:
+        """Whether a loss is chosen's own log-likelihood."""
+        return any(one.of == "likelihood" for one in self._declared)
+
+    @property
+    def needs_likelihood(self) -> bool:
+        """Whether chosen's own log-likelihood is trained on, by a loss or by the anchor."""
+        return self.anchor > 0 or self.reads_likelihood
+
+    @property
+    def _declared(self) -> list[Loss]:
+        return [LOSSES[name] for name in self.losses]
+
     @model_validator(mode="after")
     def _sources_fit(self) -> Self:
         if self.data is not None and self.rounds:
             said = "`data` is a fixed set of pairs and `rounds` collects its own: give one of them"
             raise refuse("SG107", said, at=("rounds",), help="remove `data` or `rounds`")
-        if self.label_smoothing and self.loss != "sigmoid":
-            said = f"`label_smoothing` is for `loss: sigmoid`, not `{self.loss}`"
+        return self
+
+    @model_validator(mode="after")
+    def _settings_fit(self) -> Self:
+        """No setting that no loss reads, and none missing."""
+        named = " and ".join(f"`{name}`" for name in self.losses)
+        smoothing = [name for name in LOSSES if LOSSES[name].smoothed]
+        if self.label_smoothing and not set(smoothing) & set(self.losses):
+            said = f"`label_smoothing` is for the losses {', '.join(smoothing)}, not {named}"
             raise refuse("SG107", said, at=("label_smoothing",), help="remove it")
+        for name in self.losses:
+            if LOSSES[name].plain is None and not self.label_smoothing:
+                said = f"`{name}` needs `label_smoothing` above 0: without it the loss is infinite"
+                help = "add `label_smoothing: 0.001`, as its paper has it"
+                raise refuse("SG107", said, at=("loss",), help=help)
+        for key in dict.fromkeys(key for loss in LOSSES.values() for key in loss.settings):
+            is_default = getattr(self, key) == type(self).model_fields[key].default
+            if not is_default and not any(key in one.settings for one in self._declared):
+                readers = [name for name, one in LOSSES.items() if key in one.settings]
+                said = f"`{key}` is for `loss: {', '.join(readers)}`, not {named}"
+                raise refuse("SG107", said, at=(key,), help="remove it")
         return self

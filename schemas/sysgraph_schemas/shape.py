@@ -14,7 +14,7 @@ from .spec import Spec
 class Shape:
     """A place that pydantic names by `loc`: its path in the file, its type, and its section.
 
-    `is_key` is set where the problem is a mapping's key, not its value.
+    `is_key` is set where the problem is a mapping's key, not its value; `type` is then the key's.
     """
 
     path: Path
@@ -42,7 +42,7 @@ def resolve(loc: Sequence[str | int], section: type[Spec] = Graph) -> Shape:
             field = hint.model_fields.get(str(step))
             hint = field.annotation if field else Any
         elif get_origin(hint) is dict:
-            hint = get_args(hint)[1]
+            hint = get_args(hint)[0 if is_key and number == len(steps) else 1]
         elif get_origin(hint) is list:
             hint = get_args(hint)[0]
         path = (*path, step)

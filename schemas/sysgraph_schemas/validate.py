@@ -78,7 +78,7 @@ def in_python(section: type[Spec], error: ValidationError) -> GraphError:
 def _handler(fault: Fault) -> Handler:
     if fault.shape.path == ("sysgraph",):
         return file_version.diagnose
-    if fault.shape.is_key:
+    if fault.shape.is_key and fault.type != "literal_error":
         return bad_name.diagnose
     if fault.type == "model_attributes_type" and len(fault.path) != 2:
         return wrong_type.diagnose

@@ -22,9 +22,10 @@ from ..support.seeding import derive
 from ..system import System
 from .chances import way
 from .gaps import Gaps, starts
-from .paths import Layers, Path, fill_by_sampling, fill_by_search, walk
+from .paths import Layers, Path, walk
 from .terms import inside
 from .trajectory import Trajectory, distinct
+from .ways import WAYS
 
 Drawn = tuple[Trajectory, ...]
 
@@ -43,35 +44,24 @@ class TrajectorySampler:
 
     def __init__(self, system: System) -> None:
         self._system, self._settings = system, system.program.fit.sampling
+        self._way = WAYS[self._settings.sampler]
 
     def pools(self, jobs: Sequence[Job]) -> list[Drawn]:
-        """The distinct trajectories of each pair; for `contrastive`, those to select from."""
+        """The distinct trajectories of each pair, those that `select` chooses from."""
         settings = self._settings
-        wanted = settings.draws if settings.sampler == "contrastive" else settings.k
-        paths = [self._paths(number, job, wanted) for number, job in enumerate(jobs)]
+        paths = [self._paths(number, job, settings.drawn) for number, job in enumerate(jobs)]
         for asked in walk(self._system, [path for several in paths for path in several]):
-            if settings.sampler == "ancestral":
-                fill_by_sampling(self._system, asked)
-            else:
-                fill_by_search(
-                    self._system,
-                    asked,
-                    diverse=settings.sampler != "beam",
-                    penalty=settings.diversity_penalty,
-                )
+            self._way.fill(self._system, asked, settings)
         pools = [distinct(path.trajectory for path in several) for several in paths]
         return self._weighed(jobs, pools) if settings.estimator == "importance" else pools
 
     def select(self, jobs: Sequence[Job], pools: Sequence[Drawn]) -> list[Drawn]:
-        """What of each pool is trained on: for `contrastive` the two extremes, else all of it."""
-        if self._settings.sampler != "contrastive":
+        """What of each pool is trained on, as the sampler chooses: two extremes, or all of it."""
+        keep = self._way.keep
+        if keep is None:
             return list(pools)
-        kept = []
-        for pool, scores in zip(pools, self._chosen(jobs, pools), strict=True):
-            order = sorted(range(len(pool)), key=scores.__getitem__)
-            able = [i for i in order if scores[i] > -math.inf] or order
-            kept.append(tuple(pool[i] for i in sorted({able[0], able[-1]})))
-        return kept
+        scored = zip(pools, self._chosen(jobs, pools), strict=True)
+        return [tuple(pool[i] for i in keep(scores)) for pool, scores in scored]
 
     def _chosen(self, jobs: Sequence[Job], pools: Sequence[Drawn]) -> list[list[float]]:
         """Log p(z_chosen | x, y_a) of every trajectory, nats; -inf where it cannot give z."""

@@ -2,7 +2,7 @@
 
 from .diagnostics import covered_mass, distinct_samples, effective_samples, prefer_different
 from .direct import chosen_nll, direct_loss, log_ratios, node_losses
-from .preference import preference_loss
+from .losses import Sides, preference_loss
 from .sampling import (
     marginal_log_prob,
     marginal_nll,
@@ -13,6 +13,7 @@ from .sampling import (
 )
 
 __all__ = [
+    "Sides",
     "chosen_nll",
     "covered_mass",
     "direct_loss",

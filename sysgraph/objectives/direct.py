@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sysgraph_schemas import Fit
 
-from .preference import by_settings
+from .losses import Sides, preference_loss
 
 
 def log_ratios(policy: Tensor, reference: Tensor, compared: Tensor) -> Tensor:
@@ -23,35 +23,36 @@ def log_ratios(policy: Tensor, reference: Tensor, compared: Tensor) -> Tensor:
     return torch.where(compared, policy - reference, torch.zeros_like(policy))
 
 
-def direct_loss(ratios: Tensor, tokens: Tensor, fit: Fit) -> Tensor:
+def direct_loss(ratios: Tensor, tokens: Tensor, fit: Fit, nll: Tensor | None = None) -> Tensor:
     """-log sigmoid( beta * [ log p/p_ref (s_w | x) - log p/p_ref (s_l | x) ] ): [B].
 
-    The factorization makes log p(s | x) the sum of the terms (section 2.2, eq. 5), so the system's
-    ratio is the sum of its terms' ratios.
+    Or another function of the two sides' ratios, as `fit.loss` says. The factorization makes
+    log p(s | x) the sum of the terms (section 2.2, eq. 5), so the system's ratio is the sum of its
+    terms' ratios.
 
     Args:
         ratios: [2, B, T], see `log_ratios`.
         tokens: [2, B, T] scored tokens, which `loss: ipo` divides by.
-        fit: `loss`, `beta` and `label_smoothing`.
+        fit: `loss` and its settings.
+        nll: [B] chosen's negative log-likelihood per token, for `loss: sft`.
     """
-    system = ratios.sum(-1)  # (2, B)
-    if fit.loss == "ipo":
-        system = system / tokens.sum(-1).clamp(min=1)
-    return by_settings(system[0], system[1], fit)
+    chosen, rejected = ratios.sum(-1)
+    return preference_loss(Sides(chosen, rejected, tokens.sum(-1), nll), fit)
 
 
-def node_losses(ratios: Tensor, tokens: Tensor, compared: Tensor, fit: Fit) -> Tensor:
+def node_losses(
+    ratios: Tensor, tokens: Tensor, compared: Tensor, fit: Fit, nll: Tensor | None = None
+) -> Tensor:
     """The sum over terms of each term's own DPO loss, as if its node were the whole system: [B].
 
     Args:
         ratios: [2, B, T], see `log_ratios`.
         tokens: [2, B, T] scored tokens.
         compared: [B, T] bool; a term that is not compared has no loss.
-        fit: `loss`, `beta` and `label_smoothing`.
+        fit: `loss` and its settings.
+        nll: [B, T] each term's negative log-likelihood per token, for `loss: sft`.
     """
-    if fit.loss == "ipo":
-        ratios = ratios / tokens.clamp(min=1)
-    losses = by_settings(ratios[0], ratios[1], fit)  # (B, T)
+    losses = preference_loss(Sides(ratios[0], ratios[1], tokens, nll), fit)  # (B, T)
     return torch.where(compared, losses, torch.zeros_like(losses)).sum(-1)
 
 

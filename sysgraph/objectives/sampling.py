@@ -25,7 +25,7 @@ from torch import Tensor
 
 from sysgraph_schemas import Fit
 
-from .preference import by_settings
+from .losses import Sides, preference_loss
 
 _NEVER = float("-inf")
 
@@ -110,26 +110,27 @@ def sampling_loss(
     fit: Fit,
     log_q: Tensor | None = None,
     draws: Tensor | None = None,
+    nll: Tensor | None = None,
 ) -> Tensor:
     """-log sigmoid( beta * [ log p/p_ref (z_w | x) - log p/p_ref (z_l | x) ] ): [B].
 
-    Exactly 0, with zero gradient, where a pair is not `usable`; NaN in `joint` stays NaN.
+    Or another function of the two sides' ratios, as `fit.loss` says. Exactly 0, with zero gradient,
+    where a pair is not `usable`; NaN in `joint` stays NaN.
 
     Args:
         policy: [2, B, A].
         reference: [2, B, A], of the same trajectories.
         tokens: [2, B] scored tokens, which `loss: ipo` divides by; see `posterior_mean`.
-        fit: `loss`, `beta` and `label_smoothing`.
+        fit: `loss` and its settings.
         log_q: [2, B, A] or [B, A], one for policy and reference; see `marginal_log_prob`.
         draws: [2, B, A] or [B, A]; see `marginal_log_prob`.
+        nll: [B] chosen's negative log-likelihood per token, for `loss: sft`.
     """
     kept = usable(policy, reference, log_q, draws)  # (B,)
     after = marginal_log_prob(policy, log_q, draws)  # (2, B)
     before = marginal_log_prob(reference, log_q, draws)
     system = torch.where(kept, after - before, torch.zeros_like(after))
-    if fit.loss == "ipo":
-        system = system / tokens.clamp(min=1)
-    losses = by_settings(system[0], system[1], fit)
+    losses = preference_loss(Sides(system[0], system[1], tokens, nll), fit)
     return torch.where(kept, losses, torch.zeros_like(losses))
 
 

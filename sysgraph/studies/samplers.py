@@ -30,14 +30,13 @@ def sampler_rows(bench: Bench) -> Iterator[Entry]:
         changed = {**{key: own[key] for key in _KEPT}, **variant}
         sampling = Fit.model_validate({"sampling": changed}).sampling
         is_own = sampling.model_dump() == own
-        drawn = sampling.draws if sampling.sampler == "contrastive" else sampling.k
         yield training(
             bench,
             name,
             f"joint, {_said(variant)}",
             {"credit": "system"} if is_own else {"credit": "system", "sampling": changed},
             folder="joint" if is_own else name,
-            drawn=drawn,
+            drawn=sampling.drawn,
         )
 
 

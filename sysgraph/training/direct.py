@@ -44,6 +44,11 @@ class Terms:
         parts = (self.policy[:, rows], self.reference[:, rows], self.tokens[:, rows])
         return Terms(*parts, self.compared[rows], self.exact)
 
+    @property
+    def lengths(self) -> Tensor:
+        """Tokens of the chosen side's texts and choices: [B, T]."""
+        return self.likelihoods()[1][0]
+
     def likelihoods(self) -> tuple[Tensor, Tensor]:
         """`policy` and `tokens` with 0 for bounds: a likelihood per token has no use for them."""
         return self.policy.where(self.exact, 0), self.tokens.where(self.exact, 0)
@@ -103,36 +108,50 @@ def pair_losses(
     reference: Tensor,
     fit: Fit,
     score: Score | None = None,
+    length: Tensor | None = None,
 ) -> tuple[Tensor, Totals]:
     """The losses of `visits` of `table`, none of which has gaps, [B], and their metrics.
 
     Args:
+        length: see `observed_losses`.
         score: gives the policy's log p; default: the system, with one graph of all.
         reference: [R + 1] the reference's log p of every request of the table, 0 at R.
     """
     batch = Batch(table, visits)
     renewed = system.score(batch.renewed, reference=True)
     terms = batch.terms((score or system.score)(batch.requests), reference, renewed)
-    losses, nll = observed_losses(terms, fit)
+    losses, nll = observed_losses(terms, fit, length)
     with torch.no_grad():
         columns = observed_columns(table.terms, losses, nll, terms, fit)
     return losses, Totals.of(columns)
 
 
-def observed_losses(terms: Terms, fit: Fit) -> tuple[Tensor, Tensor]:
+def observed_losses(terms: Terms, fit: Fit, length: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """The loss of each pair, [B], and the chosen side's negative log-likelihood per token, [B].
 
     The latter is of texts and choices: an image has a bound, in a scale of its own.
+
+    Args:
+        length: the mean tokens of the chosen sides, [] (`credit: node`: of each term, [T]), of the
+            batch that these pairs are a part of, which `loss: sft` divides by; default: of these.
     """
-    ratios = terms.ratios
+    policy, tokens = terms.likelihoods()
+    nll = chosen_nll(policy, tokens)
+    ratios, each, lengths = terms.ratios, -policy[0], terms.lengths  # (B, T)
     if fit.credit == "node":
-        losses = node_losses(ratios, terms.tokens, terms.compared, fit)
+        each = per_length(each, lengths.mean(0) if length is None else length)
+        losses = node_losses(ratios, terms.tokens, terms.compared, fit, each)
     else:
-        losses = direct_loss(ratios, terms.tokens, fit)
-    nll = chosen_nll(*terms.likelihoods())
+        whole = lengths.sum(-1).mean() if length is None else length
+        losses = direct_loss(ratios, terms.tokens, fit, per_length(each.sum(-1), whole))
     if fit.anchor:
         losses = losses + fit.anchor * nll
     return losses, nll
+
+
+def per_length(values: Tensor, length: Tensor) -> Tensor:
+    """`values` divided by a batch's mean length, which is 0 where all values are."""
+    return values / length.masked_fill(length == 0, 1)
 
 
 def observed_columns(

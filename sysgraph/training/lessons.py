@@ -36,7 +36,9 @@ def lessons(table: PairTable, program: Program) -> dict[str, str]:
     terms stand outside any sum.
     """
     model = {term.variable: str(term.model) for term in program.terms}
-    anchored = (table.index[:, 0] < len(table.requests)) & table.exact & (program.fit.anchor > 0)
+    anchored = (
+        (table.index[:, 0] < len(table.requests)) & table.exact & program.fit.needs_likelihood
+    )
     taught = (table.compared | anchored).any(0).tolist()
     found: dict[str, str] = {}
     for term, is_taught in zip(table.terms, taught, strict=True):
@@ -75,13 +77,14 @@ def why_nothing(program: Program, model: str, lesson: str | None) -> str:
 def _summed(program: Program, gaps: Gaps, term: str) -> str:
     """What a pair with gaps teaches about a term.
 
-    With one trajectory the likelihood of a latent value is on both sides, and cancels but for the
-    anchor.
+    With one trajectory the likelihood of a latent value is on both sides, and cancels, but for the
+    anchor and for losses that are no function of the margin alone.
     """
     if term not in gaps.summed:
         return "absent"
     if term not in gaps.latent:
         return "summed"
-    if program.fit.anchor or term in gaps.branches:
+    fit = program.fit
+    if fit.needs_likelihood or not fit.cancels or term in gaps.branches:
         return "summed"
-    return "alone" if program.fit.sampling.k == 1 else "latent"
+    return "alone" if fit.sampling.k == 1 else "latent"

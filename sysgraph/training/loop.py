@@ -137,11 +137,13 @@ class Loop:
         # More processes than pairs in a batch leave some without a share: their sums are empty.
         mine = self._share(self._step)
         share = _split(mine, fit.gradient_accumulation_steps) or [[]]
+        with workers.accelerator.autocast():
+            length = self._train.length(mine, fit.batch_size)
         parts = []
         for micro in share:
             adjoint = Adjoint(self._system)
             with workers.accelerator.autocast():
-                losses, totals = self._train.losses(micro, adjoint.score)
+                losses, totals = self._train.losses(micro, adjoint.score, length)
             if losses.requires_grad:  # not if every trained term of these pairs cancels
                 workers.accelerator.backward(losses.sum() / fit.batch_size)
                 with workers.accelerator.autocast():
@@ -202,8 +204,9 @@ class Loop:
         rows = list(self._workers.share(range(len(self._held_out.table))))
         self._held_out.draw(rows)  # the same random numbers in every evaluation
         with self._workers.accelerator.autocast():
+            length = self._held_out.length(rows, len(self._held_out.table))
             parts = [
-                self._held_out.losses(batch)[1]
+                self._held_out.losses(batch, length=length)[1]
                 for batch in chunks(rows, _ROWS_PER_EVALUATION) or [[]]
             ]
         means = sum(parts[1:], parts[0]).over(self._workers.sum).means()

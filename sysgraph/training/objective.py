@@ -16,7 +16,7 @@ from .direct import pair_losses
 from .not_finite import bad_gradient, bad_value, unexplained
 from .pairs import PairTable
 from .reference_cache import ReferenceCache
-from .sampling import marginal_losses
+from .sampling import chosen_lengths, marginal_losses
 from .totals import Totals
 from .workers import Workers
 
@@ -87,20 +87,45 @@ class Objective:
                 kept = self._sampler.select(self._jobs(chunk), [pools[row] for row in chunk])
             self._drawn.update(zip(chunk, kept, strict=True))
 
-    def losses(self, visits: Sequence[int], score: Score | None = None) -> tuple[Tensor, Totals]:
+    def length(self, visits: Sequence[int], count: int) -> Tensor | None:
+        """What `loss: sft` divides by: the mean tokens of a batch's chosen sides.
+
+        It is the whole batch's, however processes and micro-batches split it.
+
+        Args:
+            visits: this process's share of the batch.
+            count: pairs in the batch.
+
+        Returns:
+            [], with `credit: node` of each term, [T]; None where nothing needs it.
+        """
+        fit, table = self._system.program.fit, self.table
+        if not fit.reads_likelihood:
+            return None
+        if fit.credit == "node":
+            found = table.chosen_lengths(visits).to(self._workers.device)
+        else:
+            drawn, remembered = self._drawn, self._remembered
+            found = chosen_lengths(self._system, table, visits, drawn, remembered)
+        return self._workers.sum(found.sum(0)) / count
+
+    def losses(
+        self, visits: Sequence[int], score: Score | None = None, length: Tensor | None = None
+    ) -> tuple[Tensor, Totals]:
         """The losses of `visits`, [B], and their metrics.
 
         Args:
+            length: see `length`, of the batch that `visits` are a part of; default: of `visits`.
             score: gives the policy's log p of requests; default: the system, with one graph of all.
         """
         system = self._system
         if self.table.has_gaps:
             drawn, remembered = self._drawn, self._remembered
             return marginal_losses(
-                system, self.table, visits, self._reference, drawn, remembered, score
+                system, self.table, visits, self._reference, drawn, remembered, score, length
             )
         fit = system.program.fit
-        return pair_losses(system, self.table, visits, self._reference, fit, score)
+        return pair_losses(system, self.table, visits, self._reference, fit, score, length)
 
     def culprit(self, visits: Sequence[int]) -> str:
         """Which of `visits` is not finite, of all processes' together: pair, node and model.

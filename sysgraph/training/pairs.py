@@ -80,6 +80,10 @@ class PairTable:
         number = (at // len(self))[:, None, None] % self.sets  # (B, 1, T)
         return index + number.expand_as(index).where(index < len(self.requests), 0)
 
+    def chosen_lengths(self, visits: Sequence[int]) -> Tensor:
+        """Tokens of the chosen sides' texts and choices: [B, T]; 0 where there is none."""
+        return self.tokens[self.at(visits)[:, 0]].where(self.exact, 0)
+
     def renewal(self, visit: int, term: int, request: int) -> Request:
         """A request of a renewed term, with the visit's noise."""
         noise = self.noises.draws(self.terms[term], visit % len(self), visit // len(self))
@@ -112,9 +116,10 @@ def tabulate(
     """The table of `pairs` for the system's Direct objective.
 
     A frozen model's ratio is 0, so its terms are left out. A term on whose value and prompt the
-    sides agree cancels: it is left out too, unless the anchor needs its likelihood or the loss
-    divides each side by its own length (`ipo`), where nothing cancels. If nothing trained stands
-    inside a pair's sum, the sum is one and the same under policy and reference, and left out.
+    sides agree cancels: it is left out too, unless its likelihood is needed (the anchor, `sft`), or
+    the loss is no function of the margin alone (`ipo`, `nca_pair`), where nothing cancels. If
+    nothing trained stands inside a pair's sum, the sum is one and the same under policy and
+    reference, and left out.
 
     Args:
         seed: of the noise of terms that are bounds; it tells tables apart.
@@ -123,7 +128,7 @@ def tabulate(
     fit = system.program.fit
     terms = tuple(t.variable for t in system.program.terms if t.status == "trained")
     noises = Noises.of(system.program, seed, held_out=held_out)
-    anchored = {t for t in terms if fit.anchor and t not in noises.objectives}
+    anchored = {t for t in terms if fit.needs_likelihood and t not in noises.objectives}
     ids: dict[Request, int] = {}
     index: list[list[list[int]]] = []
     compared: list[list[bool]] = []
@@ -133,7 +138,7 @@ def tabulate(
         sides = observed_requests(system.program, pair, gap)
         seen.update(*sides)
         # Whether a term cancels is decided before it has noise.
-        differs = {t for t in terms if fit.loss == "ipo" or sides[0].get(t) != sides[1].get(t)}
+        differs = {t for t in terms if not fit.cancels or sides[0].get(t) != sides[1].get(t)}
         index.append(
             [
                 [

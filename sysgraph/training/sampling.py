@@ -25,7 +25,15 @@ from ..objectives import (
     usable,
 )
 from ..system import System
-from .direct import Batch, Terms, observed_columns, observed_losses, reward_columns, term_columns
+from .direct import (
+    Batch,
+    Terms,
+    observed_columns,
+    observed_losses,
+    per_length,
+    reward_columns,
+    term_columns,
+)
 from .pairs import PairTable
 from .reference_cache import ReferenceCache
 from .summands import Summands
@@ -42,6 +50,7 @@ def marginal_losses(
     drawn: Mapping[int, Drawn],
     remembered: ReferenceCache,
     score: Score | None = None,
+    length: Tensor | None = None,
 ) -> tuple[Tensor, Totals]:
     """The losses of `visits` of `table`, [B], and their metrics.
 
@@ -50,8 +59,12 @@ def marginal_losses(
         drawn: the trajectories of each row with gaps.
         remembered: scores what no step changes.
         score: gives the policy's log p; default: the system, with one graph of all.
+        length: the mean of `chosen_lengths` over the batch that `visits` are a part of, for
+            `loss: sft`; default: over `visits`.
     """
     rows = [visit % len(table) for visit in visits]
+    if length is None and system.program.fit.reads_likelihood:
+        length = chosen_lengths(system, table, visits, drawn, remembered).mean()
     whole = [i for i, row in enumerate(rows) if table.gaps[row] is None]
     summed = [i for i, row in enumerate(rows) if table.gaps[row] is not None]
     batch = Batch(table, visits)
@@ -60,20 +73,47 @@ def marginal_losses(
     values = (score or system.score)([*batch.requests, *sums.trained])
     terms = batch.terms(values[: len(batch.requests)], reference, renewed)
     order = torch.tensor([*whole, *summed], dtype=torch.long, device=values.device)
-    losses, totals = _whole(system, table, terms.of(order[: len(whole)]))
+    losses, totals = _whole(system, table, terms.of(order[: len(whole)]), length)
     if summed:
         trained = values[len(batch.requests) :]
         before = remembered.log_prob([*sums.trained, *sums.frozen])
         after = torch.cat([trained, before[len(trained) :]])
         part = Part(system, table, sums, terms.of(order[len(whole) :]))
-        more, others = part.losses(after, before)
+        more, others = part.losses(after, before, length)
         losses, totals = torch.cat([losses, more])[order.argsort()], totals + others
     return losses, totals
 
 
-def _whole(system: System, table: PairTable, terms: Terms) -> tuple[Tensor, Totals]:
+@torch.no_grad()
+def chosen_lengths(
+    system: System,
+    table: PairTable,
+    visits: Sequence[int],
+    drawn: Mapping[int, Drawn],
+    remembered: ReferenceCache,
+) -> Tensor:
+    """Tokens of each visit's chosen side, of texts and choices that are trained: [B].
+
+    Where some are summed over, their mean under the reference (see `posterior_mean`).
+    """
+    rows = [visit % len(table) for visit in visits]
+    lengths = table.chosen_lengths(visits).sum(-1).to(system.device)
+    summed = [i for i, row in enumerate(rows) if table.gaps[row] is not None]
+    if summed:
+        sums = Summands(system, table, [rows[i] for i in summed], drawn)
+        joint = sums.joint(remembered.log_prob([*sums.trained, *sums.frozen]))
+        weights = {"log_q": sums.log_q, "draws": sums.draws}
+        inside = posterior_mean(joint, sums.tokens, **weights)[0]
+        kept = usable(joint, joint, **weights)
+        lengths[summed] = torch.where(kept, lengths[summed] + inside, torch.zeros_like(inside))
+    return lengths
+
+
+def _whole(
+    system: System, table: PairTable, terms: Terms, length: Tensor | None
+) -> tuple[Tensor, Totals]:
     """Pairs without gaps: their losses, [b], and metrics under the names that others have."""
-    losses, nll = observed_losses(terms, system.program.fit)
+    losses, nll = observed_losses(terms, system.program.fit, length)
     with torch.no_grad():
         columns = observed_columns(table.terms, losses, nll, terms, system.program.fit)
         none = torch.zeros_like(losses)
@@ -87,12 +127,13 @@ class Part:
         self._fit, self._table, self._sums, self._terms = system.program.fit, table, sums, terms
         self._drawn = {"log_q": sums.log_q, "draws": sums.draws}
 
-    def losses(self, after: Tensor, before: Tensor) -> tuple[Tensor, Totals]:
+    def losses(self, after: Tensor, before: Tensor, length: Tensor | None) -> tuple[Tensor, Totals]:
         """The losses, [b], and metrics.
 
         Args:
             after: log p of the sums' requests, nats, `trained` before `frozen`.
             before: log p_ref of the same.
+            length: mean tokens of the batch's chosen sides; see `marginal_losses`.
         """
         fit, terms, drawn = self._fit, self._terms, self._drawn
         inside = self._sums.joint(after)  # (2, b, A)
@@ -102,8 +143,9 @@ class Part:
         lengths = self._sums.tokens + terms.tokens.sum(-1, keepdim=True)
         tokens = posterior_mean(reference, lengths, **drawn)  # (2, b)
         fixed = posterior_mean(reference, self._sums.fixed(before), **drawn)
-        losses = sampling_loss(policy, reference, tokens, fit, **drawn)
-        nll = self._nll(inside, tokens, fixed)
+        nll, counted = self._nll(inside, tokens, fixed)
+        likelihood = None if length is None else per_length(nll * counted, length)
+        losses = sampling_loss(policy, reference, tokens, fit, **drawn, nll=likelihood)
         if fit.anchor:
             losses = losses + torch.where(kept, fit.anchor * nll, torch.zeros_like(nll))
         with torch.no_grad():
@@ -121,15 +163,16 @@ class Part:
             ]
             return losses, Totals.of(columns)
 
-    def _nll(self, inside: Tensor, tokens: Tensor, fixed: Tensor) -> Tensor:
-        """The chosen side's negative log-likelihood per token, without its bounds: [b].
+    def _nll(self, inside: Tensor, tokens: Tensor, fixed: Tensor) -> tuple[Tensor, Tensor]:
+        """The chosen side's negative log-likelihood per token, and tokens, without bounds: [b].
 
         As in Direct, without what is frozen (`fixed`, its mean, [2, b]): it has no tokens either.
         """
         outside, counted = self._terms.likelihoods()
         bounds = (self._terms.tokens - counted).sum(-1)  # (2, b)
         joint = inside + outside.sum(-1, keepdim=True) - fixed.unsqueeze(-1)
-        return marginal_nll(joint, tokens - bounds, **self._drawn)
+        lengths = tokens - bounds
+        return marginal_nll(joint, lengths, **self._drawn), lengths[0].clamp(min=1)
 
     def _apart(self) -> Tensor:
         """Whether each term stands outside the pair's sum: [b, T]."""

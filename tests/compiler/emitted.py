@@ -40,6 +40,7 @@ edges: [q -> t, t -> items, items -> d, "q, d -> e", q -> f]
 outputs: [e, f]
 """
 SAMPLING = Observation(None, "sampling")
+MIXES = ["nca_pair", "{apo_down: 0.5, discopop: 1, sft: 0.2}"]
 
 
 def programs() -> list[Program]:
@@ -49,6 +50,8 @@ def programs() -> list[Program]:
     return [
         *(moa(Observation()), moa(SAMPLING), moa(Observation(("draft", "answer")))),
         moa(Observation(), "fit.label_smoothing=0.1", "fit.anchor=0"),
+        *(moa(one, f"fit.loss={loss}") for loss in MIXES for one in (Observation(), SAMPLING)),
+        moa(Observation(), "fit.loss=robust", "fit.label_smoothing=0.1", "fit.credit=node"),
         *(sysgraph_compiler.compile(graph).model_copy(update=named) for graph in odd),
         sysgraph_compiler.compile(odd[0], SAMPLING),
         sysgraph_compiler.compile(odd[0], Observation(("e", "f"))),

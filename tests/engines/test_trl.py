@@ -137,8 +137,9 @@ def both(
     def make(
         rows: list[dict[str, Any]],
         train: str = "lora",
-        loss: str = "sigmoid",
+        loss: str | dict[str, float] = "sigmoid",
         beta: float = 0.3,
+        label_smoothing: float = 0.0,
         system_prompt: str | None = None,
     ) -> tuple[Trl, Ours]:
         chat = isinstance(rows[0]["prompt"], list)
@@ -150,12 +151,14 @@ def both(
             messages=[*turns, user] if chat else None,
             train=train,
             lora={"r": 4, "alpha": 8},
-            fit={"loss": loss, "beta": beta},
+            fit={"loss": loss, "beta": beta, "label_smoothing": label_smoothing},
         )
         ours = Ours(program, rows, tmp_path)
         jitter(ours.system, 0.05)
         theirs = [{**row, "prompt": [*turns, *row["prompt"]]} for row in rows] if turns else rows
-        args = {"loss_type": [loss], "beta": beta, "lora": train == "lora"}
+        mix = loss if isinstance(loss, dict) else {loss: 1.0}
+        args = {"loss_type": list(mix), "loss_weights": list(mix.values()), "beta": beta}
+        args |= {"label_smoothing": label_smoothing, "lora": train == "lora"}
         trl = Trl(folder, theirs, tmp_path / "trl", **args)
         trl.take_weights(ours.system)
         return trl, ours
@@ -214,6 +217,25 @@ def test_real_rows(both: Callable[..., tuple[Trl, Ours]]) -> None:
     assert_equal(*both(gsm8k(6)))
 
 
-@pytest.mark.parametrize("loss", ["ipo", "hinge"])
-def test_other_losses(both: Callable[..., tuple[Trl, Ours]], loss: str) -> None:
-    assert_equal(*both(PLAIN, loss=loss, beta=0.05))
+LOSSES: list[tuple[str | dict[str, float], float]] = [
+    ("ipo", 0.0),
+    ("hinge", 0.0),
+    ("robust", 0.1),
+    ("exo_pair", 0.001),
+    ("nca_pair", 0.0),
+    ("bco_pair", 0.0),
+    ("sppo_hard", 0.0),
+    ("apo_zero", 0.0),
+    ("apo_down", 0.0),
+    ("discopop", 0.0),
+    ("sft", 0.0),
+    ({"sigmoid": 0.8, "bco_pair": 0.2, "sft": 1.0}, 0.0),
+    ({"robust": 2.0, "ipo": 0.1, "apo_zero": 0.3}, 0.2),
+]
+
+
+@pytest.mark.parametrize(("loss", "smoothing"), LOSSES, ids=lambda one: str(one))
+def test_other_losses(
+    both: Callable[..., tuple[Trl, Ours]], loss: str | dict[str, float], smoothing: float
+) -> None:
+    assert_equal(*both(PLAIN, loss=loss, beta=0.05, label_smoothing=smoothing))

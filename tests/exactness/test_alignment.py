@@ -102,8 +102,10 @@ class Population:
         return float((odds - torch.logit(self.weights)).abs().max())
 
 
-def population(graph: str, rows: list[dict[str, str]], utility: list[float]) -> Population:
-    program = sysgraph.compile(sysgraph.load(graph))
+def population(
+    graph: str, rows: list[dict[str, str]], utility: list[float], *overrides: str
+) -> Population:
+    program = sysgraph.compile(sysgraph.load(graph, overrides))
     traces = [
         Trace({"x": "x"}, {n: Completion(t) for n, t in row.items()}, program.outputs)
         for row in rows
@@ -120,8 +122,12 @@ def one() -> Population:
 
 @pytest.fixture
 def two() -> Population:
+    return pairs_of_two()
+
+
+def pairs_of_two(*overrides: str) -> Population:
     rows = [{"y": y, "z": z} for y in ("y1", "y2", "y3") for z in ("z1", "z2")]
-    return population(TWO, rows, [0.3, -0.5, 0.9, 0.1, -0.2, 0.6])
+    return population(TWO, rows, [0.3, -0.5, 0.9, 0.1, -0.2, 0.6], *overrides)
 
 
 @pytest.mark.parametrize("name", ["one", "two"])
@@ -145,8 +151,14 @@ def test_direct_is_beta_perfect(name: str, request: pytest.FixtureRequest) -> No
     )
 
 
-def test_training_takes_the_same_loss(two: Population) -> None:
-    """`pair_losses`, where terms that agree cancel, is `direct_loss` on all of them."""
+LOSSES = ["sigmoid", "ipo", "nca_pair", "apo_down", "sft", "{discopop: 2, sft: 0.5}"]
+
+
+@pytest.mark.parametrize("credit", ["system", "node"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_training_takes_the_same_loss(loss: str, credit: str) -> None:
+    """`pair_losses`, where terms that agree may cancel, is the loss of all of them."""
+    two = pairs_of_two(f"fit.loss={loss}", f"fit.credit={credit}")
     torch.manual_seed(0)
     for model in two.system.trained():
         for p in two.system.parameters(model).values():
@@ -155,15 +167,21 @@ def test_training_takes_the_same_loss(two: Population) -> None:
     i, j = two.index.tolist()
     pairs = [Pair(two.traces[a], two.traces[b], "") for a, b in zip(i, j, strict=True)]
     table = tabulate(two.system, pairs)
-    assert not bool(table.compared.all())  # some terms do cancel
+    cancels = loss in ("sigmoid", "sft") or ("sft" in loss and credit == "system")
+    cancels &= (loss, credit) != ("sft", "node")
+    assert bool(table.compared.all()) != cancels
     reference = torch.zeros(len(table.requests) + 1)
     reference[:-1] = two.system.score(table.requests, reference=True)
     fit = two.system.program.fit
     trained, _ = pair_losses(two.system, table, range(len(pairs)), reference, fit)
-    ratios, tokens, _ = two.arguments()
-    torch.testing.assert_close(
-        trained.double(), direct_loss(ratios, tokens, fit), rtol=1e-5, atol=1e-6
-    )
+    ratios, tokens, compared = two.arguments()
+    nll = -two.log_prob()[two.index[0]]  # (P, T); a value has one token, so a trace has two
+    if credit == "system":
+        wanted = direct_loss(ratios, tokens, fit, nll.sum(-1) / 2)
+    else:  # where the sides agree, a loss of the margin alone is a constant that is left out
+        compared = table.compared if fit.cancels else compared
+        wanted = node_losses(ratios, tokens, compared, fit, nll)
+    torch.testing.assert_close(trained.double(), wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_aligning_each_node_alone_is_not_perfect(two: Population) -> None:

@@ -162,3 +162,43 @@ def test_micro_batches_sum_to_the_batch(
     whole, found = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     for name, tensor in whole.items():
         torch.testing.assert_close(found[name], tensor, atol=1e-6, rtol=0, msg=name)
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        {"loss": {"nca_pair": 1, "sft": 2}},
+        {"loss": "sft", "credit": "node"},
+        {"loss": {"sigmoid": 1, "sft": 2}, "observed": ["answer"], "anchor": 0.1},
+    ],
+    ids=str,
+)
+def test_micro_batches_share_the_length_of_the_batch(
+    two_stage: Callable[..., sysgraph.Graph],
+    write_pairs: Callable[..., Path],
+    metrics: Callable[[Path], list[dict[str, Any]]],
+    tmp_path: Path,
+    quiet: Reporter,
+    fit: dict[str, Any],
+) -> None:
+    """`sft` divides by all chosen tokens of a step: a micro-batch alone would not know them."""
+    sides = [{"draft": "d" * i, "answer": "yes " * i} for i in range(1, 7)]
+    worse = {"draft": "e", "answer": "no"}
+    data = write_pairs([({"question": f"q{i}"}, side, worse) for i, side in enumerate(sides)])
+    found = []
+    for parts in (1, 3):
+        graph = two_stage(
+            data=str(data),
+            batch_size=6,
+            steps=2,
+            log_every=1,
+            eval_fraction=0.4,
+            gradient_accumulation_steps=parts,
+            learning_rate=1e-3,
+            **fit,
+        )
+        sysgraph.fit(graph, output=tmp_path / f"{parts}", reporter=quiet)
+        found.append(metrics(tmp_path / f"{parts}"))
+    for line, other in zip(*found, strict=True):
+        for name in (n for n in line if "accuracies" not in n):  # of margins that are rounding
+            assert other[name] == pytest.approx(line[name], rel=1e-4, abs=1e-5), name

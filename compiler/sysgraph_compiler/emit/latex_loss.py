@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from sysgraph_schemas.fit import Fit
+from sysgraph_schemas.losses import LOSSES, Argument
+
 from ..program import Program
 from .bounds import bounds
 from .latex_symbols import text
@@ -13,42 +16,79 @@ def loss(program: Program) -> Iterator[str]:
         return
     fit, s = program.fit, "z" if program.objective.latent else "s"
     alone = fit.credit == "node"
-    delta = "\\Delta_v" if alone else "\\Delta"
-    yield f"{delta} &= {_ratio(program, s, 'w')} - {_ratio(program, s, 'l')}"
-    smooth = f"{fit.label_smoothing:g}"
-    one = {
-        "sigmoid": f"-\\log \\sigma(\\beta {delta})",
-        "ipo": f"\\Bigl( {delta} - \\frac{{1}}{{2 \\beta}} \\Bigr)^2",
-        "hinge": f"\\max(0, 1 - \\beta {delta})",
-    }[fit.loss]
-    if fit.label_smoothing:
-        one = f"(1 - {smooth}) \\, {one[1:]} + {smooth} \\log \\sigma(-\\beta {delta})"
-        one = f"-\\bigl[ {one} \\bigr]"
+    kinds = {LOSSES[name].of for name in fit.losses}
+    symbols = [row for kind, row in _symbols(program, s) if kind in kinds]
+    yield from (_alone(row) if alone else row for row in symbols)
+    one = _alone(_weighted(fit)) if alone else _weighted(fit)
+    body = f"\\sum_{{v}} {one}" if alone else one
+    body += f" - {_anchor(program, s)}" if fit.anchor else ""
     data = f"(x, {s}^w, {s}^l) \\sim \\mathcal{{D}}"
-    body = (
-        ("\\sum_{v} " if alone else "") + one + (f" - {_anchor(program, s)}" if fit.anchor else "")
-    )
     expectation = f"\\mathbb{{E}}_{{{data}}} \\Bigl[ {body} \\Bigr]"
-    yield f"\\mathcal{{L}}(\\theta) &= {expectation}, \\quad \\beta = {fit.beta:g}"
+    settings = {
+        "\\beta": fit.beta,
+        "\\varepsilon": fit.label_smoothing,
+        "\\kappa": fit.discopop_tau,
+    }
+    values = [f"{symbol} = {x:g}" for symbol, x in settings.items() if symbol in one]
+    yield "\\mathcal{L}(\\theta) &= " + ", \\quad ".join([expectation, *values])
     yield from _bounds(program)
 
 
+def _weighted(fit: Fit) -> str:
+    """The loss, or the sum of several, in the symbols of `sysgraph_schemas.losses`."""
+    readings = {name: LOSSES[name].reading(fit.label_smoothing).latex for name in fit.losses}
+    if not isinstance(fit.loss, dict):
+        return readings[fit.loss]
+    parts = [f"{weight:g} \\bigl( {readings[name]} \\bigr)" for name, weight in fit.loss.items()]
+    return " + ".join(parts)
+
+
+def _alone(latex: str) -> str:
+    """With the symbols of a single node's loss."""
+    for symbol in ("\\Delta", "\\rho", "\\nu"):
+        latex = latex.replace(symbol, f"{symbol}_v")
+    return latex
+
+
+def _symbols(program: Program, s: str) -> Iterator[tuple[Argument, str]]:
+    """What the symbols of each kind of loss stand for."""
+    chosen, rejected = (_ratio(program, s, side) for side in "wl")
+    value = "v" if program.fit.credit == "node" else s
+    per = [f"\\frac{{1}}{{|{value}^{side}|}}" for side in "wl"]
+    yield "margin", f"\\Delta &= {chosen} - {rejected}"
+    yield "margin_per_token", f"\\bar\\Delta &= {per[0]} {chosen} - {per[1]} {rejected}"
+    yield "sides", f"\\rho^w &= {chosen}"
+    yield "sides", f"\\rho^l &= {rejected}"
+    mean = f"\\mathbb{{E}}_{{\\mathcal{{D}}}} |{value}^w|"
+    likelihood = f"\\log p_\\theta({_event(program, s, 'w', exact=True)})"
+    yield "likelihood", f"\\nu &= -\\frac{{1}}{{{mean}}} {likelihood}"
+
+
 def _ratio(program: Program, s: str, side: str) -> str:
-    value, given = s, "x"
-    event = f"{value}^{side} \\mid {given}"
+    event = _event(program, s, side)
+    return f"\\log \\frac{{p_\\theta({event})}}{{p_{{\\mathrm{{ref}}}}({event})}}"
+
+
+def _event(program: Program, s: str, side: str, *, exact: bool = False) -> str:
+    """A side given its inputs; `exact`: of what has a likelihood, and no bound."""
     if program.fit.credit == "node":
-        value = "v"
-        event = f"v^{side} \\mid \\mathrm{{pa}}(v)^{side}"
-    over = f"\\log \\frac{{p_\\theta({event})}}{{p_{{\\mathrm{{ref}}}}({event})}}"
-    return f"\\frac{{1}}{{|{value}^{side}|}} {over}" if program.fit.loss == "ipo" else over
+        return f"v^{side} \\mid \\mathrm{{pa}}(v)^{side}"
+    return f"{_exact(program, s) if exact else f'{s}^{side}'} \\mid x"
 
 
 def _anchor(program: Program, s: str) -> str:
     """The chosen side's negative log-likelihood, of what has one."""
+    return (
+        f"\\frac{{{program.fit.anchor:g}}}{{|{s}^w|}} \\log p_\\theta({_exact(program, s)} \\mid x)"
+    )
+
+
+def _exact(program: Program, s: str) -> str:
+    """The chosen side without what has but a bound."""
     value = f"{s}^w"
     if found := [name for several in bounds(program).values() for name in several]:
         value += f" \\setminus \\{{{', '.join(_nodes(program, found))}\\}}"
-    return f"\\frac{{{program.fit.anchor:g}}}{{|{s}^w|}} \\log p_\\theta({value} \\mid x)"
+    return value
 
 
 def _nodes(program: Program, variables: Sequence[str]) -> list[str]:

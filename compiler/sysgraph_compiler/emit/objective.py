@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence
 
-from sysgraph_schemas.fit import Sampling
+from sysgraph_schemas.fit import Fit, Sampling
+from sysgraph_schemas.losses import LOSSES, Argument
+from sysgraph_schemas.samplers import SAMPLERS
 
 from ..program import Call, Program, Term
 from .bounds import bounds
 from .words import Words, counted, indent, total
 
-_LOSSES = {
-    "sigmoid": "-log sigmoid(m)",
-    "ipo": "(m / beta - 1 / (2 beta))^2",
-    "hinge": "max(0, 1 - m)",
+_SYMBOLS: dict[Argument, tuple[str, ...]] = {
+    "margin": ("m = beta * [ {chosen} - {rejected} ]",),
+    "margin_per_token": (
+        "m_token = beta * [ {chosen} / tokens - {rejected} / tokens ], each side's own number",
+    ),
+    "sides": ("w = beta * {chosen}", "l = beta * {rejected}"),
+    "likelihood": ("nll = negative log-likelihood of {what}, per token of a batch",),
 }
+"""What the symbols of a loss of each kind stand for."""
 
 
 def objective(program: Program, words: Words) -> list[str]:
@@ -25,21 +31,33 @@ def objective(program: Program, words: Words) -> list[str]:
     fit = program.fit
     lines = _likelihood(program, words)
     data = "z" if program.objective.latent else "s"
-    margin = f"log p/p_ref ({data}_chosen | x) - log p/p_ref ({data}_rejected | x)"
-    over = f"over {counted(len(trained), 'trained term')}"
-    per = "one loss per node, summed" if fit.credit == "node" else "one loss for the system"
-    lines += [
-        f"m = beta * [ {margin} ], beta = {fit.beta:g}, {over}",
-        f"loss = {_LOSSES[fit.loss]}, {per}",
-    ]
-    if fit.loss == "ipo":
-        lines.append("       log p/p_ref divided by the side's number of tokens")
-    if fit.label_smoothing:
-        lines.append(f"       label smoothing {fit.label_smoothing:g}")
+    what = "chosen, bounds left out" if any(t.bound for t in trained) else "chosen"
+    ratios = [f"log p/p_ref ({data}_{side} | x)" for side in ("chosen", "rejected")]
+    first = len(lines)
+    for kind, symbols in _SYMBOLS.items():
+        if any(LOSSES[name].of == kind for name in fit.losses):
+            said = {"chosen": ratios[0], "rejected": ratios[1], "what": what}
+            lines += [symbol.format(**said) for symbol in symbols]
+    lines[first] += f", beta = {fit.beta:g}, over {counted(len(trained), 'trained term')}"
+    lines += _loss(fit)
     if fit.anchor:
-        what = "chosen, bounds left out" if any(t.bound for t in trained) else "chosen"
         lines.append(f"     + {fit.anchor:g} * negative log-likelihood per token of {what}")
     return lines + _existence(program) + _bounds(program, words)
+
+
+def _loss(fit: Fit) -> list[str]:
+    """The losses with their weights, each on a line of its own, and the settings they read."""
+    per = "one loss per node, summed" if fit.credit == "node" else "one loss for the system"
+    readings = {name: LOSSES[name].reading(fit.label_smoothing).text for name in fit.losses}
+    if isinstance(fit.loss, dict):
+        parts = [f"{weight:g} * ( {readings[name]} )" for name, weight in fit.loss.items()]
+    else:
+        parts = [readings[fit.loss]]
+    lines = [f"loss = {parts[0]}", *(f"     + {part}" for part in parts[1:])]
+    lines[-1] += f", {per}"
+    settings = {"eps": fit.label_smoothing, "tau": fit.discopop_tau}
+    said = " ".join(readings.values())
+    return lines + [f"       {name} = {x:g}" for name, x in settings.items() if name in said]
 
 
 def _existence(program: Program) -> list[str]:
@@ -90,14 +108,8 @@ def _likelihood(program: Program, words: Words) -> list[str]:
 
 def _draws(sampling: Sampling, latent: str) -> list[str]:
     """Over what the sum goes, and when it is drawn (`fit.sampling`)."""
-    penalty = f"(penalty {sampling.diversity_penalty:g})"
-    by = {
-        "diverse_beam": f"by diverse beam search {penalty}",
-        "beam": "by beam search",
-        "ancestral": "drawn one by one",
-        "contrastive": f"of {sampling.draws} diverse beams {penalty}: those under which chosen is "
-        "likeliest and least likely",
-    }[sampling.sampler]
+    settings = {"penalty": sampling.diversity_penalty, "draws": sampling.draws}
+    by = SAMPLERS[sampling.sampler].text.format(**settings)
     steps = "step" if sampling.redraw_every == 1 else f"{sampling.redraw_every} steps"
     weighted = sampling.estimator == "importance"
     what = "independent" if weighted else "distinct"
@@ -133,7 +145,7 @@ def cost(program: Program, words: Words) -> list[str]:
     if left_out := [term.variable for term in likely if term.cancels]:
         lines.append(f"never: {words.listed(left_out)} ({_reason(likely)})")
     lines.append("equal requests are scored once")
-    if program.fit.loss != "ipo" and not program.objective.latent:
+    if program.fit.cancels and not program.objective.latent:
         lines.append("a term cancels on a pair whose sides agree on its value and prompt")
     return lines
 

@@ -1,9 +1,10 @@
 """SG105: a value of the right type that is not legal."""
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
-from ..diagnostics import Code, Diagnostic, problem
+from ..diagnostics import Code, Diagnostic, dotted, problem
+from ..shape import members_of
 from ..suggest import quoted, suggestion
 from .fault import Fault
 
@@ -32,21 +33,17 @@ def diagnose(fault: Fault) -> Diagnostic:
 
 
 def not_listed(fault: Fault) -> Diagnostic:
-    """One of a few words was wanted."""
-    legal = [str(value) for value in get_args(_literal(fault.shape.type))]
+    """One of a few words was wanted, as a value or as a mapping's key."""
+    words = [member for member in members_of(fault.shape.type) if get_origin(member) is Literal]
+    legal = [str(value) for word in words for value in get_args(word)]
     written = str(fault.value).lower() if isinstance(fault.value, bool) else str(fault.value)
+    said, span = f"`{fault.name}` cannot be {quoted(written)}", fault.value_span()
+    if fault.shape.is_key:
+        written = str(fault.path[-1])
+        said, span = f"`{dotted(fault.path[-2:-1])}` has no {quoted(written)}", fault.key_span()
     return problem(
-        CODE,
-        f"`{fault.name}` cannot be {quoted(written)}",
-        path=fault.path,
-        span=fault.value_span(),
-        help=suggestion(written, legal, "it is one of"),
+        CODE, said, path=fault.path, span=span, help=suggestion(written, legal, "it is one of")
     )
-
-
-def _literal(hint: Any) -> Any:
-    parts = [part for part in get_args(hint) if part is not type(None)]
-    return parts[0] if len(parts) == 1 and get_args(parts[0]) else hint
 
 
 def _items(context: Any, bound: str, word: str) -> str:
