@@ -32,6 +32,9 @@ def study(
             help="Who decides win rates, as in `sysgraph eval`; default: the scorer.",
         ),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Remove the study that is in --output first.")
+    ] = False,
     format: Format = "text",
     settings: Settings = None,
 ) -> None:
@@ -54,7 +57,9 @@ def study(
 
     folder = output or f"runs/{component(loaded.name)}-study"
     found = find_judge(judge) if judge is not None else None
-    result = run(loaded, output=folder, seeds=seeds, compare=compare, judge=found)
+    result = run(
+        loaded, output=folder, seeds=seeds, compare=compare, judge=found, overwrite=overwrite
+    )
     if PartialState().is_main_process:
         if format == "json":
             say_json(result.model_dump_json(indent=2))
