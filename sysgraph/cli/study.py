@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..studies import Study, StudyRow
 
 _NONE = "–"
+_LOST = ("no output", "abstained")
 
 
 def study(
@@ -32,6 +33,9 @@ def study(
             help="Who decides win rates, as in `sysgraph eval`; default: the scorer.",
         ),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Remove the study that is in --output first.")
+    ] = False,
     format: Format = "text",
     settings: Settings = None,
 ) -> None:
@@ -50,7 +54,9 @@ def study(
 
     folder = output or f"runs/{component(loaded.name)}-study"
     found = find_judge(judge) if judge is not None else None
-    result = run(loaded, output=folder, seeds=seeds, compare=compare, judge=found)
+    result = run(
+        loaded, output=folder, seeds=seeds, compare=compare, judge=found, overwrite=overwrite
+    )
     if PartialState().is_main_process:
         if format == "json":
             say_json(result.model_dump_json(indent=2))
@@ -70,6 +76,8 @@ def _print(result: "Study", seeds: int) -> None:
 
     from sysgraph_schemas.visible import visible
 
+    from ..measuring.evaluation import WHY_ABSTAINED, WHY_FAILED
+
     table = Table(
         title=Text(
             visible(f"{result.graph}: {result.scorer} on {result.inputs}, ")
@@ -78,7 +86,7 @@ def _print(result: "Study", seeds: int) -> None:
     )
     cells = [_cells(row) for row in result.rows]
     names = dict.fromkeys(name for several in cells for name in several)
-    shown = [name for name in names if any(s.get(name) is not None for s in cells)]
+    shown = [name for name in names if any(_says(name, s.get(name)) for s in cells)]
     for i, name in enumerate(("", *shown)):
         table.add_column(Text(visible(name)), justify="right" if i else "left", no_wrap=True)
     for row, several in zip(result.rows, cells, strict=True):
@@ -93,6 +101,9 @@ def _print(result: "Study", seeds: int) -> None:
             f"vs ...: how often {result.judge} finds the row's answer better than the inputs' "
             "`reference`, or than the untrained system's; a tie counts half"
         )
+    for column, why in zip(_LOST, (WHY_FAILED, WHY_ABSTAINED), strict=True):
+        if column in shown:
+            say(f"{column}: {why}")
     for row in result.rows:
         say(f"{row.name}: {row.meaning}")
 
@@ -104,7 +115,8 @@ def _cells(row: "StudyRow") -> "dict[str, Estimate | int | None]":
         "score": row.score,
         "perfect": row.perfect,
         **row.shares,
-        "failed to parse": row.failed,
+        "no output": row.failed,
+        "abstained": row.abstained,
         "vs reference": row.against_reference,
         "vs before": row.against_before,
         "drawn": draws.drawn if draws else None,
@@ -112,6 +124,14 @@ def _cells(row: "StudyRow") -> "dict[str, Estimate | int | None]":
         "effective": draws.effective if draws else None,
         "mass covered": draws.covered if draws else None,
     }
+
+
+def _says(column: str, value: "Estimate | int | None") -> bool:
+    """Whether a cell is worth its column: that no answer was lost is not."""
+    from ..measuring.evaluation import Estimate
+
+    lost = column in _LOST and isinstance(value, Estimate)
+    return value is not None and not (lost and not value.mean)
 
 
 def _shown(value: "Estimate | int | None") -> str:

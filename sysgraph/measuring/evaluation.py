@@ -20,6 +20,10 @@ MAX_BEST_OF = 1024
 """Answers per input."""
 
 
+WHY_FAILED = "a parser or tool rejected, or a prompt did not fit its model"
+WHY_ABSTAINED = "a parser or tool had no value, and `on_failure` says abstain: the scorer judges it"
+
+
 class Estimate(BaseModel):
     """A mean of n values and its 95 % interval; None where the values do not say.
 
@@ -68,28 +72,35 @@ def share(total: float, n: int) -> Estimate:
 class Evaluation(BaseModel):
     """Scores of a system's answers to held-out inputs, one answer each.
 
-    `score`: of the answers that parse; a share, if the scorer says 0 or 1. `perfect`: share with
-    the scorer's highest score, None where it has none. `failed`: share that a parser rejected.
-    `shares`: of what else the scorer asks, by its name; a rejected answer counts as a no.
+    `score`: of those that did not fail; a share, if the scorer says 0 or 1. `perfect`: share
+    with the scorer's highest score, None where it has none. `failed`: share without an output, as a
+    parser or tool rejected, or a prompt did not fit. `abstained`: share where a parser or tool
+    abstained (`on_failure: abstain`), which has a score. `shares`: of what else the scorer asks, by
+    its name; an answer that failed counts as a no.
     """
 
     scorer: str
     score: Estimate
     perfect: Estimate | None
     failed: Estimate
+    abstained: Estimate
     shares: dict[str, Estimate] = {}
 
     def metrics(self) -> dict[str, float | None]:
         """Plain numbers for a metrics file."""
         perfect = {"perfect": self.perfect.mean} if self.perfect else {}
         shares = {name: share.mean for name, share in self.shares.items()}
-        return {"score": self.score.mean, **perfect, **shares, "failed": self.failed.mean}
+        lost = {"failed": self.failed.mean, "abstained": self.abstained.mean}
+        return {"score": self.score.mean, **perfect, **shares, **lost}
 
     def __str__(self) -> str:
         text = f"{self.scorer} {self.score}"
         text += f", perfect {self.perfect}" if self.perfect else ""
         text += "".join(f", {name} {share}" for name, share in self.shares.items())
-        return text + (f", failed to parse {self.failed}" if self.failed.mean else "")
+        text += f", abstained {self.abstained}" if self.abstained.mean else ""
+        return text + (
+            f", without an output {self.failed} ({WHY_FAILED})" if self.failed.mean else ""
+        )
 
 
 def evaluate(
@@ -123,19 +134,21 @@ def evaluate(
 
 
 def summarize(scores: Sequence[float], scorer: Scorer, traces: Sequence[Trace] = ()) -> Evaluation:
-    """The evaluation of one score per input, minus infinity where a parser rejected the answer.
+    """The evaluation of one score per input, minus infinity where it failed.
 
     Args:
         traces: the answers, for what else the scorer asks of them.
     """
     parsed = [score for score in scores if score != -math.inf]
     top, success, n = scorer.perfect, scorer.success, len(scores)
+    abstained = sum(trace.abstains and not trace.failed for trace in traces)
     yes_or_no = top in (None, 1) and set(parsed) <= {0, 1}
     return Evaluation(
         scorer=scorer.name,
         score=share(sum(parsed), len(parsed)) if yes_or_no else estimate(parsed),
         perfect=None if top is None else share(sum(score >= top for score in scores), n),
         failed=share(n - len(parsed), n),
+        abstained=share(abstained, n),
         shares={success.name: share(sum(map(success.of, traces)), len(traces))}
         if success and traces
         else {},

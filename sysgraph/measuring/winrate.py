@@ -10,8 +10,8 @@ from ..support.errors import InputError, RunError
 from ..support.progress import Reporter
 from ..traces.trace import Trace
 from .evaluation import Estimate, share
-from .judges import Comparison, Judge, Verdict
-from .scorers import Scorer
+from .judges import Comparison, Judge, Verdict, as_judge
+from .scorers import Scorer, ScorerLike
 
 _AT_ONCE = 64
 """Pairs that a scorer is given at once: few enough to show progress."""
@@ -51,7 +51,7 @@ class WinRate(BaseModel):
 
 
 def win_rate(
-    judge: Scorer | Judge,
+    judge: ScorerLike | Judge,
     answers: Sequence[Trace],
     others: Sequence[Trace | str],
     *,
@@ -64,12 +64,14 @@ def win_rate(
     verdicts do not agree it is a tie.
 
     Args:
+        judge: a judge, a scorer, a function that gives a trace's score, or what `find_judge` takes.
         others: traces of the same inputs, or texts.
 
     Raises:
-        InputError: the two do not belong together.
+        InputError: there is no such judge, or the two do not belong together.
         RunError: the judge raised, or answered something else, or its endpoint keeps failing.
     """
+    judge = as_judge(judge)
     pairs = _pairs(answers, others)
     points = [_settled(a, b) for a, b in pairs]
     asked = [pair for pair, settled in zip(pairs, points, strict=True) if settled is None]

@@ -18,6 +18,7 @@ from ..support.errors import InputError, RunError
 from ..support.files import component, write_text
 from ..traces.trace import input_names
 from .bench import Bench, with_fit
+from .folder import FINAL_ANSWERS
 from .results import Measurement
 
 _SYSTEM_ONLY = ("observed", "sampling", "train", "credit", "eval_inputs")
@@ -81,7 +82,7 @@ class Separate:
         As texts: whoever answers alone need not have the tokens of the model that did.
         """
         bench = self.bench
-        file = bench.root / "separate-pairs.jsonl"
+        file = bench.root / FINAL_ANSWERS
         if bench.workers.main and not file.is_file():
             (output,) = bench.program.outputs
             rows = [

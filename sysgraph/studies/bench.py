@@ -14,13 +14,13 @@ from sysgraph_schemas import Fit, Graph
 
 from ..data import load_inputs
 from ..measuring.evaluation import summarize
-from ..measuring.judges import Judge
+from ..measuring.judges import Judge, as_judge
 from ..measuring.samples import Scored, sample_scored
 from ..measuring.scorers import Scorer, ScorerLike, as_scorer
 from ..measuring.winrate import WinRate, win_rate
 from ..support.changes import changes, listed
 from ..support.errors import InputError
-from ..support.files import claimed, component, damaged, is_free, made, read_json, write_text
+from ..support.files import claimed, component, damaged, made, read_json, write_text
 from ..support.manifest import MANIFEST, digest
 from ..support.progress import Reporter
 from ..support.seeding import derive
@@ -28,6 +28,7 @@ from ..system import System, occurrences_of
 from ..training.fitting import fit
 from ..training.folder import RunFolder
 from ..training.workers import Workers
+from .folder import StudyFolder
 from .results import Measurement, Weights
 
 REFERENCE = "reference"
@@ -202,10 +203,14 @@ def open_bench(
     program: Program,
     root: Path,
     scorer: ScorerLike | None,
-    judge: Scorer | Judge | None,
+    judge: ScorerLike | Judge | None,
     reporter: Reporter,
+    *,
+    overwrite: bool = False,
 ) -> Iterator[Bench]:
     """Checks what a study needs, and keeps its folder from other processes until it is done.
+
+    What fails before anything is measured leaves nothing there.
 
     Raises:
         InputError: something is missing, or the folder is in use; nothing was written.
@@ -220,8 +225,9 @@ def open_bench(
     if not inputs:
         raise InputError(f"a study measures on held-out inputs: {graph.fit.eval_inputs} has none")
     scorer.require(inputs, graph.fit.eval_inputs)
-    folder = RunFolder(root)
-    _require_study(folder, program)
+    judge = scorer if judge is None else as_judge(judge)
+    folder = StudyFolder(root)
+    folder.require(program, overwrite=overwrite)
     workers = Workers(program.fit.mixed_precision)
     reporter.only_if(workers.main)
     workers.wait()
@@ -229,25 +235,17 @@ def open_bench(
         if workers.main:
             stack.enter_context(made(root))
             stack.enter_context(claimed(root))
-            _require_study(folder, program)
-            folder.start(graph, program)
+            folder.require(program, overwrite=overwrite)
+            if overwrite:
+                folder.clear()
+            RunFolder(root).start(graph, program)
         workers.wait()  # no process trains in a folder that is not claimed yet
-        yield Bench(graph, program, root, inputs, scorer, judge or scorer, workers, reporter)
-
-
-def _require_study(folder: RunFolder, program: Program) -> None:
-    """Refuses a folder that holds anything but this study.
-
-    Raises:
-        InputError: it does.
-    """
-    if is_free(folder.root):
-        return
-    if not folder.program.is_file():
-        raise InputError(f"{folder.root} exists and holds no study: choose another --output")
-    if folder.state.exists() or folder.metrics.exists():
-        raise InputError(f"{folder.root} holds a run and no study: choose another --output")
-    folder.require_same(program)
+        try:
+            yield Bench(graph, program, root, inputs, scorer, judge, workers, reporter)
+        except InputError:
+            if workers.main and folder.is_empty:
+                folder.clear()
+            raise
 
 
 def with_fit(graph: Graph, settings: Mapping[str, Any]) -> Graph:

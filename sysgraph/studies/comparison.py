@@ -18,6 +18,7 @@ from ..training.folder import RunFolder
 from ..training.pairs import gaps_of
 from .bench import Bench, open_bench
 from .curves import write_curves
+from .folder import CURVES, TABLES
 from .metrics import draws
 from .results import Measurement, Study, StudyRow, mean_row
 from .rows import Entry, training_rows
@@ -33,7 +34,8 @@ def study(
     seeds: int = 5,
     compare: Compared = "training",
     scorer: ScorerLike | None = None,
-    judge: Scorer | Judge | None = None,
+    judge: ScorerLike | Judge | None = None,
+    overwrite: bool = False,
     reporter: Reporter | None = None,
     on_row: Callable[[StudyRow], None] = lambda row: None,
 ) -> Study:
@@ -57,7 +59,8 @@ def study(
     Args:
         seeds: how often each row is repeated, with `fit.seed` 0, 1, ...
         scorer: scores answers: a scorer, a function of a trace, or a name; default: `fit.scorer`.
-        judge: says which of two answers is better; default: the scorer.
+        judge: says which of two answers is better, as `win_rate` takes it; default: the scorer.
+        overwrite: remove the study in `output` first, if one is there; other files stay.
         on_row: called with each row as it is done.
 
     Raises:
@@ -72,23 +75,20 @@ def study(
             "no samplers to compare: every value is observed; set fit.observed to the nodes whose "
             "values data holds"
         )
-    opened = open_bench(graph, program, Path(output), scorer, judge, reporter or Reporter())
+    reporter, root = reporter or Reporter(), Path(output)
+    opened = open_bench(graph, program, root, scorer, judge, reporter, overwrite=overwrite)
     with opened as bench:
         samplers = compare == "samplers"
         rows = sampler_rows(bench) if samplers else training_rows(bench, unobserved=unobserved)
         try:
-            result, runs = _compared(bench, rows, seeds, bench.root / _TABLES[compare], on_row)
+            result, runs = _compared(bench, rows, seeds, bench.root / TABLES[compare], on_row)
         except (Interrupted, KeyboardInterrupt):
             again = "interrupted; the same study, started again, goes on here"
             raise Interrupted(again) from None
         if bench.workers.main:
-            write_curves(bench, runs, _CURVES[compare])
+            write_curves(bench, runs, CURVES[compare])
             _write_pictures(bench, runs)
     return result
-
-
-_TABLES = {"training": "study.json", "samplers": "samplers.json"}
-_CURVES = {"training": "curves", "samplers": "samplers-curves"}
 
 
 def _compared(

@@ -16,6 +16,7 @@ from ..traces.pictures import Picture
 from ..traces.trace import Trace
 from ..training.batches import shuffled
 from .bench import Bench
+from .folder import SHEET
 
 _INPUTS = 4
 _COLUMNS = 2
@@ -75,7 +76,7 @@ def write_contact_sheet(bench: Bench, rows: Mapping[str, Sequence[Path]]) -> Non
         for several in zip(*rows_answers.values(), strict=True)
     ]
     heading = f"{bench.graph.name}: {len(places)} of {len(bench.inputs)} held-out inputs"
-    write_bytes(bench.root / "contact-sheet.png", contact_sheet(panels, heading))
+    write_bytes(bench.root / SHEET, contact_sheet(panels, heading))
 
 
 def _strip(bench: Bench, name: str, answer: Scored) -> Strip:

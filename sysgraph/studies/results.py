@@ -57,6 +57,7 @@ class StudyRow(BaseModel):
     score: Estimate
     perfect: Estimate | None
     failed: Estimate
+    abstained: Estimate
     shares: dict[str, Estimate] = {}
     against_reference: Estimate | None
     against_before: Estimate | None
@@ -96,6 +97,7 @@ def mean_row(
         score=estimate([e.score.mean for e in found if e.score.mean is not None]),
         perfect=mean_share([e.perfect for e in found if e.perfect]) if has_perfect else None,
         failed=mean_share([e.failed for e in found]),
+        abstained=mean_share([e.abstained for e in found]),
         shares=_shares(found),
         against_reference=_win_rate([seed.against_reference for seed in seeds]),
         against_before=_win_rate([seed.against_before for seed in seeds]),

@@ -63,6 +63,12 @@ class RunFolder:
         return self.root / "rounds"
 
     @property
+    def own(self) -> tuple[Path, ...]:
+        """All that a run writes in its folder, there or not."""
+        files = (self.program, self.graph, self.metrics, self.result)
+        return (*files, self.state, self.models, self.rounds)
+
+    @property
     def abandoned(self) -> bool:
         """Whether a run started here and ended before it kept anything: nothing is lost with it."""
         kept = {self.program.name, self.graph.name, self.metrics.name, self.rounds.name}
@@ -79,8 +85,11 @@ class RunFolder:
         parts = ["sysgraph", "fit", str(self.graph), "--resume", "--output", str(self.root)]
         return shlex.join(parts)
 
-    def require_same(self, program: Program) -> None:
+    def require_same(self, program: Program, instead: str = "") -> None:
         """Refuses to go on with a run of another program.
+
+        Args:
+            instead: what else can be done, for the message.
 
         Raises:
             InputError: this is no run, or one of another program, or a link leads out of it.
@@ -91,9 +100,10 @@ class RunFolder:
         then = read_json(self.program, f"put it back, or compile {self.graph} again")
         changed = program_changes(then, json.loads(program.to_json()))
         if changed:
+            others = f", add {instead}" if instead else ""
             raise InputError(
                 f"{self.root} was run with other settings: {listed(changed)}. Go on "
-                f"with its own ({self.graph}), or choose another --output"
+                f"with its own ({self.graph}){others}, or choose another --output"
             )
 
     def require_no_links(self) -> None:
@@ -102,8 +112,7 @@ class RunFolder:
         Raises:
             InputError: it does.
         """
-        own = (self.program, self.graph, self.metrics, self.result, self.state, self.models)
-        several = [*own, self.rounds, *(self.rounds.glob("*") if self.rounds.is_dir() else ())]
+        several = [*self.own, *(self.rounds.glob("*") if self.rounds.is_dir() else ())]
         for path in several:
             if path.is_symlink():
                 raise InputError(

@@ -128,10 +128,24 @@ def test_as_text() -> None:
     assert str(found) == "value 1.000 [0.676, 1.000], perfect 1.000 [0.676, 1.000]"
     found = summarize([3.0] * 7 + [-math.inf], Scorer("points", value, perfect=3))
     assert str(found) == (
-        "points 3.000, perfect 0.875 [0.529, 0.978], failed to parse 0.125 [0.022, 0.471]"
+        "points 3.000, perfect 0.875 [0.529, 0.978], without an output 0.125 [0.022, 0.471] "
+        "(a parser or tool rejected, or a prompt did not fit its model)"
     )
     counts = summarize([0.0, 1.0], Scorer("points", value, perfect=3))
     assert str(counts) == "points 0.500 [-5.853, 6.853], perfect 0.000 [0.000, 0.658]"
+
+
+def test_the_share_of_abstentions_is_reported() -> None:
+    """They have a score; what both failed and abstained has none, and counts once."""
+    said = Trace({"x": "1"}, {"a": "1"}, ("a", "b"))
+    silent = Trace({"x": "1"}, {}, ("a",), frozenset("a"), {}, frozenset("a"), frozenset("a"))
+    both = Trace({"x": "1"}, {}, ("a", "b"), frozenset("ab"), {}, frozenset("ab"), frozenset("a"))
+    scores = [1.0, 0.0, -math.inf, 1.0]
+    found = summarize(scores, Scorer("right", value), [said, silent, both, said])
+    assert found.abstained == found.failed == share(1, 4)
+    assert ", abstained 0.250 [0.046, 0.699], without an output 0.250" in str(found)
+    assert found.metrics() == {"score": pytest.approx(2 / 3), "failed": 0.25, "abstained": 0.25}
+    assert "abstained" not in str(summarize([1.0], Scorer("right", value), [said]))
 
 
 def test_evaluation_counts_the_answers(system: sysgraph.System) -> None:

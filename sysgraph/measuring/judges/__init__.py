@@ -6,7 +6,7 @@ from sysgraph_schemas.suggest import suggestion
 
 from ...support.errors import InputError
 from ...support.progress import Reporter
-from ..scorers import Scorer, find_scorer
+from ..scorers import Scorer, ScorerLike, as_scorer, find_scorer
 from .base import Comparison, Judge, Verdict, question
 
 
@@ -33,6 +33,19 @@ def find_judge(spec: str, *, reporter: Reporter | None = None) -> Scorer | Judge
     return _KINDS[kind](name, reporter or Reporter())
 
 
+def as_judge(given: ScorerLike | Judge) -> Scorer | Judge:
+    """The judge that is given as one, as a scorer, as a function of a trace, or by its name.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    if isinstance(given, str):
+        return find_judge(given)
+    if isinstance(given, Scorer) or not hasattr(given, "compare"):
+        return as_scorer(given)
+    return given
+
+
 def _scorer(name: str, reporter: Reporter) -> Scorer:
     return find_scorer(name)
 
@@ -56,4 +69,4 @@ _KINDS: dict[str, Callable[[str, Reporter], Scorer | Judge]] = {
     "openai": _openai,
 }
 
-__all__ = ["Comparison", "Judge", "Verdict", "find_judge", "question"]
+__all__ = ["Comparison", "Judge", "Verdict", "as_judge", "find_judge", "question"]
