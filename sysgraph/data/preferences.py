@@ -109,9 +109,10 @@ def _lacking(program: Program, trace: Trace, side: str) -> list[str]:
     """Values that have to be there, and are not: the outputs, and what `fit.observed` names."""
     there = trace.values.keys() | trace.nonexistent
     named = set(program.fit.observed or ())
-    models = {term.variable for term in program.terms if term.model is not None}
     observed = [
-        v.name for v in program.variables if {v.name, v.node} & named and v.name in models - there
+        name
+        for name in program.likely
+        if {name, program.variable(name).node} & named and name not in there
     ]
     absent = [name for name in dict.fromkeys((*program.outputs, *observed)) if name not in there]
     if not absent:

@@ -53,24 +53,19 @@ class Selections:
     @classmethod
     def of(cls, program: Program, names: Collection[str]) -> "Selections":
         """The selections `names` and their branches."""
-        variables = {variable.name: variable for variable in program.variables}
+        ordered = tuple(v.name for v in program.variables if v.name in names)
         chains: dict[str, list[Chain]] = {}
-        open_: list[Chain] = [(variables[name],) for name in variables if name in names]
+        open_: list[Chain] = [(program.variable(name),) for name in ordered]
         for chain in open_:
             for name in chain[-1].reads:
                 if name not in names:
                     chains.setdefault(name, []).append(chain)
-                    if variables[name].selects:
-                        open_.append((*chain, variables[name]))
-        said = {t.variable: program.models[t.model].outcomes for t in program.terms if t.model}
+                    if program.variable(name).selects:
+                        open_.append((*chain, program.variable(name)))
         return cls(
-            tuple(name for name in variables if name in names),
+            ordered,
             {name: tuple(several) for name, several in chains.items()},
-            {
-                name: frozenset(found)
-                for name in chains
-                if (found := variables[name].options or said.get(name))
-            },
+            {name: frozenset(found) for name in chains if (found := _outcomes(program, name))},
         )
 
     def answer(
@@ -109,6 +104,12 @@ class Selections:
                 )
                 found.add(first)
         return frozenset(found)
+
+
+def _outcomes(program: Program, name: str) -> tuple[str, ...] | None:
+    """All that a variable can have; None, where that is any text."""
+    model = program.model_of(name)
+    return program.variable(name).options or (program.models[model].outcomes if model else None)
 
 
 def _before(branch: Variable, chain: Chain) -> Iterator[str]:

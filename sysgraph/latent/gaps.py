@@ -72,7 +72,7 @@ def find_gaps(program: Program, chosen: Trace, rejected: Trace) -> Gaps | None:
     sides = [_side(program, trace, missing, summed, held) for trace in traces]
     known = {v for s in sides for v in (*s.given.values, *s.present, *s.read, *s.absent)} - missing
     found = unknowns(program, known, known & held)
-    latent = tuple(t.variable for t in program.terms if t.variable in missing & found.needed)
+    latent = tuple(v for v in program.likely if v in missing & found.needed)
     branches = missing & found.branches
     return Gaps(
         latent,
@@ -91,8 +91,7 @@ def starts(program: Program, gaps: Gaps) -> tuple[int, ...]:
     come to be. So is a selection that came to nothing.
     """
     held, chains = gaps.selections.names, gaps.selections.chains
-    parents = {v.name: v.parents for v in program.variables}
-    before = ancestors(program, {p for name in gaps.latent for p in parents[name]})
+    before = ancestors(program, {p for v in gaps.latent for p in program.variable(v).parents})
     # Whether a branch is drawn hangs on all that decides if a selection takes it.
     needed = gaps.branches & {*before, *gaps.latent}
     before |= ancestors(program, {v.name for name in needed for c in chains[name] for v in c})
@@ -119,15 +118,11 @@ def ancestors(program: Program, names: Set[str]) -> set[str]:
 def _missing(program: Program, trace: Trace) -> set[str]:
     """Variables with a likelihood that exist, or may, and whose value training does not have."""
     observed = program.fit.observed
-    nodes = {variable.name: variable.node for variable in program.variables}
     return {
-        t.variable
-        for t in program.terms
-        if t.model is not None
-        and (
-            (t.variable not in trace.values and t.variable not in trace.nonexistent)
-            or (observed is not None and not {t.variable, nodes[t.variable]} & set(observed))
-        )
+        name
+        for name in program.likely
+        if (name not in trace.values and name not in trace.nonexistent)
+        or (observed is not None and not {name, program.variable(name).node} & set(observed))
     }
 
 
@@ -207,14 +202,13 @@ def _side(
     program: Program, trace: Trace, missing: set[str], summed: frozenset[str], held: Set[str]
 ) -> Side:
     deterministic = program.deterministic
-    models = {t.variable for t in program.terms if t.model is not None}
     given = _without(program, trace, missing, summed)
     read = {
         name: trace.values[name]
         for name in (summed & deterministic) | held
         if name in trace.values and (name in held or _held_itself(program, trace, name))
     }
-    observed = (models & summed) - missing
+    observed = (summed & {*program.likely}) - missing
     named = {name for name in summed & deterministic if _is_named(program, name)}
     gone = trace.nonexistent - missing - summed
     return Side(
@@ -236,12 +230,11 @@ def _held_itself(program: Program, trace: Trace, name: str) -> bool:
     """
     if _is_named(program, name):
         return True
-    variable = next(v for v in program.variables if v.name == name)
     held = trace.values.keys() | trace.inputs.keys() | trace.nonexistent
-    return not held >= set(variable.parents)
+    return not held >= set(program.variable(name).parents)
 
 
 def _is_named(program: Program, name: str) -> bool:
     """Whether `fit.observed` or the outputs name a variable."""
-    node = next(v.node for v in program.variables if v.name == name)
+    node = program.variable(name).node
     return not {name, node}.isdisjoint([*(program.fit.observed or ()), *program.outputs])

@@ -54,7 +54,7 @@ def inside(
     needed = ancestors(program, exist)
     lacking = names - trace.nonexistent - trace.values.keys() - trace.inputs.keys()
     untaken = gaps.branches - {*gaps.latent}
-    asked = {*gaps.selections.names, *(t.variable for t in program.terms if t.model)}
+    asked = {*gaps.selections.names, *program.likely}
     if not possible and lacking & needed & asked - untaken:
         return None
     # Of a branch that was not taken, nobody reads the value; its factor sums to 1.

@@ -35,7 +35,6 @@ def lessons(table: PairTable, program: Program) -> dict[str, str]:
     is drawn differs between the sides. `summed`: inside the sum, where it is drawn. `apart`: its
     terms stand outside any sum.
     """
-    model = {term.variable: str(term.model) for term in program.terms}
     anchored = (table.index[:, 0] < len(table.requests)) & table.exact & (program.fit.anchor > 0)
     taught = (table.compared | anchored).any(0).tolist()
     found: dict[str, str] = {}
@@ -43,8 +42,8 @@ def lessons(table: PairTable, program: Program) -> dict[str, str]:
         several = ["absent"] if term not in table.seen else ["agrees"]
         several += ["apart"] * is_taught
         several += [_summed(program, gaps, term) for gaps in table.gaps if gaps is not None]
-        best = max([found.get(model[term], _ORDER[0]), *several], key=_ORDER.index)
-        found[model[term]] = best
+        model = str(program.model_of(term))
+        found[model] = max([found.get(model, _ORDER[0]), *several], key=_ORDER.index)
     return found
 
 

@@ -142,8 +142,8 @@ class Objective:
     def _is_fixed(self, row: int) -> bool:
         """Whether only frozen models draw for this pair."""
         gaps = self.table.gaps[row]
-        status = {t.variable: t.status for t in self._system.program.terms}
-        return gaps is not None and all(status[name] == "frozen" for name in gaps.latent)
+        term = self._system.program.term
+        return gaps is not None and all(term(name).status == "frozen" for name in gaps.latent)
 
     # ---- state
 

@@ -47,5 +47,5 @@ def _inside(program: Program, given: Observed) -> frozenset[str]:
         is_held = variable.name in observed or variable.name in branches
         if variable.selects and is_held and not inside.isdisjoint(variable.reads):
             branches.update(variable.reads)
-    nodes = {variable.name: variable.node for variable in program.variables}
-    return frozenset(inside | {name for name in branches if not given.holds(nodes[name], name)})
+    taken = map(program.variable, branches)
+    return frozenset(inside | {v.name for v in taken if not given.holds(v.node, v.name)})
