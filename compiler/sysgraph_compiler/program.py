@@ -8,7 +8,7 @@ described by `program.schema.json` beside this file.
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -17,6 +17,9 @@ from sysgraph_schemas.failure import OnFailure
 
 from .copies import Scalar
 from .observation import Method
+
+if TYPE_CHECKING:  # it reads programs itself
+    from .planning import Given, Lack, Pattern, Plan
 
 IR_VERSION = 1
 
@@ -272,6 +275,16 @@ class Program(_Node):
             if not variable.is_given:
                 found.setdefault(self.depths[variable.name], []).append(variable)
         return tuple(tuple(found[depth]) for depth in sorted(found))
+
+    @cached_property
+    def lacks(self) -> "dict[tuple[Pattern, frozenset[str]], Lack]":
+        """What pairs lack, so far as `planning` was asked."""
+        return {}
+
+    @cached_property
+    def plans(self) -> "dict[tuple[Pattern, Given], Plan]":
+        """What pairs need, so far as `planning` was asked."""
+        return {}
 
     @cached_property
     def _variable_of(self) -> dict[str, Variable]:

@@ -128,15 +128,15 @@ def _refused(program: Program, gaps: Gaps | None) -> list[str]:
     if gaps is None:
         return []
     found = [f"{s}.{p}" for i, s in enumerate(_SIDES) for p in unfounded(program, gaps, i)]
-    if found or not gaps.latent:
+    if found or not gaps.plan.latent:
         return found
-    lacks = f"no value for {', '.join(gaps.latent)}"
+    lacks = f"no value for {', '.join(gaps.plan.latent)}"
     if program.fit.credit == "node":
         return [
             f"{lacks}; expected one for every generated node, as in {example(program)} "
             "(`credit: node` gives each node a loss of its own value)"
         ]
-    bounds = [t.variable for t in program.terms if t.bound and t.variable in gaps.summed]
+    bounds = [t.variable for t in program.terms if t.bound and t.variable in gaps.plan.summed]
     if bounds:
         return [
             f"{lacks}; expected one, as {', '.join(bounds)} depends on it and has a bound for its "

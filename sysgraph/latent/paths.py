@@ -14,7 +14,7 @@ from ..system import System
 from ..traces.course import Unobserved, complete, context
 from ..traces.prompt import Context
 from ..traces.trace import Completion, Trace, Value
-from .branches import doubtful
+from .branches import answer, doubtful
 from .gaps import Gaps
 from .trajectory import Trajectory
 
@@ -54,11 +54,11 @@ class Path:
 
     def assumes(self, program: Program, variable: Variable, trace: Trace) -> bool:
         """Whether a latent variable that came to be has the value of a selection instead."""
-        if variable.name not in self.gaps.branches:
+        if variable.name not in self.gaps.plan.branches:
             return False
         answers = self.gaps.sides[self.side].answers
         doubt = doubtful(program, trace)
-        found = self.gaps.selections.answer(variable, trace, answers, doubt)
+        found = answer(self.gaps.plan.selections, variable, trace, answers, doubt)
         if found is None:
             return False
         value, is_sure = found
@@ -94,7 +94,7 @@ class Layers:
 
     def of(self, paths: Sequence[Path]) -> list[int]:
         """Those in which one of the paths has a latent variable, in order."""
-        return sorted({self._program.depths[name] for path in paths for name in path.gaps.latent})
+        return sorted({depth for path in paths for depth in path.gaps.plan.layers})
 
     def asked(self, path: Path, depth: int) -> Iterator[Asked]:
         """What a path needs in one layer, when it has the values of those before it.
@@ -104,9 +104,9 @@ class Layers:
         if path.is_over:
             return
         trace = path.trace(self._program)
-        for name in path.gaps.latent:
+        for name in path.gaps.plan.layers.get(depth, ()):
             variable = self._program.variable(name)
-            if self._program.depths[name] != depth or name in trace.nonexistent:
+            if name in trace.nonexistent:
                 continue
             if not path.assumes(self._program, variable, trace):
                 try:

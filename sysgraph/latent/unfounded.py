@@ -15,13 +15,13 @@ def unfounded(program: Program, gaps: Gaps, side: int) -> Iterator[str]:
     any that is drawn would give it. An output is taken as it is: preferences are about it.
     """
     known = gaps.sides[side]
-    for name in sorted(known.read.keys() & gaps.summed - {*program.outputs}):
+    for name in sorted(known.read.keys() & gaps.plan.summed - {*program.outputs}):
         variable = program.variable(name)
-        texts = _texts(program, name) & {*gaps.latent}
+        texts = _texts(program, name) & {*gaps.plan.latent}
         if not variable.selects and texts:
             shown = ", ".join(v.name for v in program.variables if v.name in texts)
             yield f"{name} follows from {shown}, which is missing; expected that too, or no {name}"
-    for selection in gaps.selections.names:
+    for selection in gaps.plan.selections.names:
         value, reads = known.read.get(selection), program.variable(selection).reads
         for index, branch in enumerate(reads):
             has = known.given.values.get(branch) or known.answers.written.get(branch)

@@ -77,10 +77,10 @@ def _summed(program: Program, gaps: Gaps, term: str) -> str:
     With one trajectory the likelihood of a latent value is on both sides, and cancels but for the
     anchor.
     """
-    if term not in gaps.summed:
+    if term not in gaps.plan.summed:
         return "absent"
-    if term not in gaps.latent:
+    if term not in gaps.plan.latent:
         return "summed"
-    if program.fit.anchor or term in gaps.branches:
+    if program.fit.anchor or term in gaps.plan.branches:
         return "summed"
     return "alone" if program.fit.sampling.k == 1 else "latent"

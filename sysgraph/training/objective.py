@@ -142,8 +142,7 @@ class Objective:
     def _is_fixed(self, row: int) -> bool:
         """Whether only frozen models draw for this pair."""
         gaps = self.table.gaps[row]
-        term = self._system.program.term
-        return gaps is not None and all(term(name).status == "frozen" for name in gaps.latent)
+        return gaps is not None and gaps.plan.draws != "every draw"
 
     # ---- state
 
