@@ -6,8 +6,9 @@ Every later stage (emitters, drawing, the runtime) reads a `Program` and nothing
 described by `program.schema.json` beside this file.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -16,6 +17,9 @@ from sysgraph_schemas.failure import OnFailure
 
 from .copies import Scalar
 from .observation import Method
+
+if TYPE_CHECKING:  # it reads programs itself
+    from .planning import Given, Lack, Pattern, Plan
 
 IR_VERSION = 1
 
@@ -220,10 +224,82 @@ class Program(_Node):
     fit: Fit = Fit()
     """Training settings, as the graph has them."""
 
+    def variable(self, name: str) -> Variable:
+        """The variable of this name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self._variable_of[name]
+
+    def term(self, name: str) -> Term:
+        """The term of this variable.
+
+        Raises:
+            KeyError: it is an input, or there is none.
+        """
+        return self._term_of[name]
+
+    def find_term(self, name: str) -> Term | None:
+        """The term of this variable; None: it is an input."""
+        return self._term_of.get(name)
+
+    def model_of(self, name: str) -> str | None:
+        """The model that a variable has a likelihood under; None: it is an input, or computed."""
+        term = self.find_term(name)
+        return None if term is None else term.model
+
+    @cached_property
+    def likely(self) -> tuple[str, ...]:
+        """The variables that have a likelihood, in their order."""
+        return tuple(term.variable for term in self.terms if term.model is not None)
+
     @cached_property
     def deterministic(self) -> frozenset[str]:
         """The variables that follow from their parents."""
         return frozenset(term.variable for term in self.terms if term.model is None)
+
+    @cached_property
+    def depths(self) -> dict[str, int]:
+        """How many layers come before each variable: it needs values of those alone."""
+        found: dict[str, int] = {}
+        for variable in self.variables:
+            found[variable.name] = max((found[p] + 1 for p in variable.parents), default=0)
+        return found
+
+    @cached_property
+    def layers(self) -> tuple[tuple[Variable, ...], ...]:
+        """The variables that are no inputs, by their depth: those of one layer can come at once."""
+        found: dict[int, list[Variable]] = {}
+        for variable in self.variables:
+            if not variable.is_given:
+                found.setdefault(self.depths[variable.name], []).append(variable)
+        return tuple(tuple(found[depth]) for depth in sorted(found))
+
+    @cached_property
+    def lacks(self) -> "dict[tuple[Pattern, frozenset[str]], Lack]":
+        """What pairs lack, so far as `planning` was asked."""
+        return {}
+
+    @cached_property
+    def plans(self) -> "dict[tuple[Pattern, Given], Plan]":
+        """What pairs need, so far as `planning` was asked."""
+        return {}
+
+    @cached_property
+    def _variable_of(self) -> dict[str, Variable]:
+        return {variable.name: variable for variable in self.variables}
+
+    @cached_property
+    def _term_of(self) -> dict[str, Term]:
+        return {term.variable: term for term in self.terms}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A changed copy: nothing that was worked out of this one is taken for the copy's."""
+        copy = super().model_copy(update=update, deep=deep)
+        for name in copy.__dict__.keys() - type(self).model_fields.keys():
+            del copy.__dict__[name]
+        return copy
 
     def to_json(self) -> str:
         """The program as JSON text; `from_json` gives an equal program back."""

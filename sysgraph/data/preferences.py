@@ -109,9 +109,10 @@ def _lacking(program: Program, trace: Trace, side: str) -> list[str]:
     """Values that have to be there, and are not: the outputs, and what `fit.observed` names."""
     there = trace.values.keys() | trace.nonexistent
     named = set(program.fit.observed or ())
-    models = {term.variable for term in program.terms if term.model is not None}
     observed = [
-        v.name for v in program.variables if {v.name, v.node} & named and v.name in models - there
+        name
+        for name in program.likely
+        if {name, program.variable(name).node} & named and name not in there
     ]
     absent = [name for name in dict.fromkeys((*program.outputs, *observed)) if name not in there]
     if not absent:
@@ -127,15 +128,15 @@ def _refused(program: Program, gaps: Gaps | None) -> list[str]:
     if gaps is None:
         return []
     found = [f"{s}.{p}" for i, s in enumerate(_SIDES) for p in unfounded(program, gaps, i)]
-    if found or not gaps.latent:
+    if found or not gaps.plan.latent:
         return found
-    lacks = f"no value for {', '.join(gaps.latent)}"
+    lacks = f"no value for {', '.join(gaps.plan.latent)}"
     if program.fit.credit == "node":
         return [
             f"{lacks}; expected one for every generated node, as in {example(program)} "
             "(`credit: node` gives each node a loss of its own value)"
         ]
-    bounds = [t.variable for t in program.terms if t.bound and t.variable in gaps.summed]
+    bounds = [t.variable for t in program.terms if t.bound and t.variable in gaps.plan.summed]
     if bounds:
         return [
             f"{lacks}; expected one, as {', '.join(bounds)} depends on it and has a bound for its "

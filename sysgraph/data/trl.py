@@ -51,10 +51,9 @@ def _only_output(program: Program, name: str, value: Any) -> dict[str, Any]:
 
 def _generated(program: Program, output: str) -> Variable:
     """What a model gave for an output: what its parsers read, if it has some."""
-    variables = {variable.name: variable for variable in program.variables}
-    variable = variables[output]
+    variable = program.variable(output)
     while variable.parser is not None:
-        variable = variables[variable.reads[0]]
+        variable = program.variable(variable.reads[0])
     return variable
 
 

@@ -15,11 +15,10 @@ def requests(program: Program, trace: Trace) -> Iterator[tuple[str, Request]]:
     Raises:
         Unobserved: a variable that exists has no value.
     """
-    variables = {variable.name: variable for variable in program.variables}
     for term in program.terms:
         if term.model is None or term.variable in trace.nonexistent:
             continue
-        variable = variables[term.variable]
+        variable = program.variable(term.variable)
         value = trace.values.get(term.variable)
         if isinstance(value, str):  # a trace written by hand
             value = Completion(value)

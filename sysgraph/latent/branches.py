@@ -4,16 +4,14 @@ A trajectory leaves that branch out: on each side of a pair it has the side's va
 and its term scores that, whichever branch it is. So one trajectory stands for both sides.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from sysgraph_compiler import Program, Variable
+from sysgraph_compiler.planning import Chain, Selections
 
 from ..traces.course import Course
 from ..traces.trace import Completion, Trace, Value, plain
-
-Chain = tuple[Variable, ...]
-"""Selections from an observed one to the one that reads a branch."""
 
 
 @dataclass(frozen=True)
@@ -36,79 +34,47 @@ class Answers:
         return written if written is not None and written.text == value else Completion(value)
 
 
-@dataclass(frozen=True)
-class Selections:
-    """The observed selections of a pair.
+def answer(
+    selections: Selections,
+    branch: Variable,
+    trace: Trace | Course,
+    answers: Answers,
+    doubt: Set[str],
+) -> tuple[Value, bool] | None:
+    """The value of a branch that came to be, and whether it is sure to be the one taken.
+
+    None: it is not taken, or cannot have the value.
 
     Args:
-        names: of them, in topological order.
-        chains: how each branch may come to be taken, through selections that are not observed too.
-        outcomes: all that a branch can have, for those that cannot have any value.
+        doubt: variables of which it is not known whether they come to be.
     """
+    found = None
+    for chain in selections.chains.get(branch.name, ()):
+        value = answers.of(chain[0].name, branch.name)
+        before = [name for name in _before(branch, chain) if name not in trace.nonexistent]
+        if value is None or not doubt >= {*before}:
+            continue
+        if plain(value) not in selections.outcomes.get(branch.name, (plain(value),)):
+            continue
+        if not before:
+            return value, True
+        found = found or (value, False)
+    return found
 
-    names: tuple[str, ...]
-    chains: Mapping[str, tuple[Chain, ...]]
-    outcomes: Mapping[str, frozenset[str]]
 
-    @classmethod
-    def of(cls, program: Program, names: Collection[str]) -> "Selections":
-        """The selections `names` and their branches."""
-        variables = {variable.name: variable for variable in program.variables}
-        chains: dict[str, list[Chain]] = {}
-        open_: list[Chain] = [(variables[name],) for name in variables if name in names]
-        for chain in open_:
-            for name in chain[-1].reads:
-                if name not in names:
-                    chains.setdefault(name, []).append(chain)
-                    if variables[name].selects:
-                        open_.append((*chain, variables[name]))
-        said = {t.variable: program.models[t.model].outcomes for t in program.terms if t.model}
-        return cls(
-            tuple(name for name in variables if name in names),
-            {name: tuple(several) for name, several in chains.items()},
-            {
-                name: frozenset(found)
-                for name in chains
-                if (found := variables[name].options or said.get(name))
-            },
-        )
-
-    def answer(
-        self, branch: Variable, trace: Trace | Course, answers: Answers, doubt: Set[str]
-    ) -> tuple[Value, bool] | None:
-        """The value of a branch that came to be, and whether it is sure to be the one taken.
-
-        None: it is not taken, or cannot have the value.
-
-        Args:
-            doubt: variables of which it is not known whether they come to be.
-        """
-        found = None
-        for chain in self.chains.get(branch.name, ()):
-            value = answers.of(chain[0].name, branch.name)
-            before = [name for name in _before(branch, chain) if name not in trace.nonexistent]
-            if value is None or not doubt >= {*before}:
-                continue
-            if plain(value) not in self.outcomes.get(branch.name, (plain(value),)):
-                continue
-            if not before:
-                return value, True
-            found = found or (value, False)
-        return found
-
-    def taken(self, trace: Trace) -> frozenset[str]:
-        """The branches that the selections take, and those that inner selections do."""
-        readers = {c[-1].name: c[-1] for chains in self.chains.values() for c in chains}
-        reached = [readers[name] for name in self.names if name in readers]
-        found: set[str] = set()
-        for reader in reached:
-            if reader.name not in trace.nonexistent:
-                first = next(n for n in reader.reads if n not in trace.nonexistent)
-                reached += (
-                    [readers[first]] if first in readers.keys() - found - {*self.names} else []
-                )
-                found.add(first)
-        return frozenset(found)
+def taken(selections: Selections, trace: Trace) -> frozenset[str]:
+    """The branches that the selections take, and those that inner selections do."""
+    readers = {c[-1].name: c[-1] for chains in selections.chains.values() for c in chains}
+    reached = [readers[name] for name in selections.names if name in readers]
+    found: set[str] = set()
+    for reader in reached:
+        if reader.name not in trace.nonexistent:
+            first = next(n for n in reader.reads if n not in trace.nonexistent)
+            reached += (
+                [readers[first]] if first in readers.keys() - found - {*selections.names} else []
+            )
+            found.add(first)
+    return frozenset(found)
 
 
 def _before(branch: Variable, chain: Chain) -> Iterator[str]:
@@ -147,7 +113,7 @@ def fill(
             doubt.add(variable.name)
         if variable.name not in lacking or variable.name in course.values:
             continue
-        found = selections.answer(variable, course, answers, doubt | waiting)
+        found = answer(selections, variable, course, answers, doubt | waiting)
         if found is not None and (not sure or (found[1] and variable.name not in doubt)):
             course.values[variable.name] = found[0]
     return course.trace(trace)

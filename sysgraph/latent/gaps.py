@@ -1,19 +1,14 @@
-"""What one preference leaves to sum over (arXiv 2502.17721, section 2.3).
+"""What one preference leaves to sum over: the compiler's plan, with the values of a pair."""
 
-Of a pair, the values missing on either side, or not among `fit.observed`, are latent on both. A
-latent value on which nothing observed depends is none: its factor sums to 1. Nor is the branch that
-an observed selection took: it has the selection's value.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
 from sysgraph_compiler import Program
-from sysgraph_compiler.unknowns import unknowns
+from sysgraph_compiler.planning import Given, Lack, Pattern, Plan, Seen, SidePlan, lack, plan
 
 from ..traces.course import complete
 from ..traces.trace import Completion, Trace, Value
-from .branches import Answers, Selections, fill
+from .branches import Answers, fill
 
 
 @dataclass(frozen=True)
@@ -21,227 +16,105 @@ class Side:
     """One side of a pair: what is known of it, whatever its latent values are.
 
     Args:
+        plan: what has to come to be, and what must not.
         given: the observed values that follow from no latent one.
-        present: variables that are observed and depend on latent ones: each has to exist.
         read: values of deterministic variables that data holds and latent ones decide.
-        absent: variables that did not exist, though a latent value may let them.
         answers: of that, the observed selections' values.
     """
 
+    plan: SidePlan
     given: Trace
-    present: frozenset[str]
     read: Mapping[str, Value]
-    absent: frozenset[str]
     answers: Answers
 
 
 @dataclass(frozen=True)
 class Gaps:
-    """What a pair lacks.
+    """A pair that lacks values: what that needs, and what is known of chosen and rejected."""
 
-    Args:
-        latent: the variables to draw, in topological order.
-        branches: variables that have the value of an observed selection where it takes them. Those
-            of them that are not latent too have no term elsewhere: nothing else reads them.
-        selections: the observed selections.
-        summed: what a latent value enters: latent variables, branches, those whose prompt sees one,
-            and what is computed from one. Their terms stand inside the sum.
-        ignored: variables that nothing observed depends on; they have no term.
-        sides: chosen and rejected.
-    """
-
-    latent: tuple[str, ...]
-    branches: frozenset[str]
-    selections: Selections
-    summed: frozenset[str]
-    ignored: frozenset[str]
+    plan: Plan
     sides: tuple[Side, Side]
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """The sides to draw under: both, if observed values before a latent one differ.
+
+        A value that only one side has is such a difference: where it is missing, other latent
+        variables come to be. So is a selection that came to nothing.
+        """
+        seen = [
+            {
+                name: side.read.get(name) if name in held else side.given.values.get(name)
+                for name in self.plan.decisive
+                if name not in side.given.inputs
+            }
+            for held in [{*self.plan.selections.names}]
+            for side in self.sides
+        ]
+        return (0, 1) if seen[0] != seen[1] else (0,)
 
 
 def find_gaps(program: Program, chosen: Trace, rejected: Trace) -> Gaps | None:
     """What a pair of completed traces lacks, None where nothing."""
     traces = (chosen, rejected)
-    missing = _missing(program, chosen) | _missing(program, rejected)
-    if not missing:
+    pattern = pattern_of(program, chosen, rejected)
+    lacks = lack(program, pattern)
+    if not lacks.missing:
         return None
-    held = _held(program, traces)
-    selections = Selections.of(program, held)
-    traces, missing = _settled(program, traces, missing, selections)
-    fixed = {name for name in held if _valued(name, traces)}
-    summed = _entered(program, missing, fixed)
-    sides = [_side(program, trace, missing, summed, held) for trace in traces]
-    known = {v for s in sides for v in (*s.given.values, *s.present, *s.read, *s.absent)} - missing
-    found = unknowns(program, known, known & held)
-    latent = tuple(t.variable for t in program.terms if t.variable in missing & found.needed)
-    branches = missing & found.branches
-    return Gaps(
-        latent,
-        frozenset(branches),
-        selections,
-        _entered(program, {*latent, *branches}, fixed),
-        frozenset(missing - found.needed - branches),
-        (sides[0], sides[1]),
-    )
+    settled, traces = _settled(program, traces, lacks)
+    left = lack(program, pattern, settled)
+    one, other = (_without(program, trace, left) for trace in traces)
+    found = plan(program, pattern, Given(settled, (_seen(one), _seen(other))))
+    sides = zip(found.sides, traces, (one, other), strict=True)
+    chosen_side, rejected_side = (_side(p, trace, given, left) for p, trace, given in sides)
+    return Gaps(found, (chosen_side, rejected_side))
 
 
-def starts(program: Program, gaps: Gaps) -> tuple[int, ...]:
-    """The sides to draw under: both, if observed values before a latent one differ.
-
-    A value that only one side has is such a difference: where it is missing, other latent variables
-    come to be. So is a selection that came to nothing.
-    """
-    held, chains = gaps.selections.names, gaps.selections.chains
-    parents = {v.name: v.parents for v in program.variables}
-    before = ancestors(program, {p for name in gaps.latent for p in parents[name]})
-    # Whether a branch is drawn hangs on all that decides if a selection takes it.
-    needed = gaps.branches & {*before, *gaps.latent}
-    before |= ancestors(program, {v.name for name in needed for c in chains[name] for v in c})
-    seen = [
-        {
-            name: side.read.get(name) if name in held else side.given.values.get(name)
-            for name in before
-            if name not in side.given.inputs
-        }
-        for side in gaps.sides
-    ]
-    return (0, 1) if seen[0] != seen[1] else (0,)
-
-
-def ancestors(program: Program, names: Set[str]) -> set[str]:
-    """Everything that one of `names` depends on, and `names`."""
-    found = set(names)
-    for variable in reversed(program.variables):
-        if variable.name in found:
-            found.update(variable.parents)
-    return found
-
-
-def _missing(program: Program, trace: Trace) -> set[str]:
-    """Variables with a likelihood that exist, or may, and whose value training does not have."""
+def pattern_of(program: Program, chosen: Trace, rejected: Trace) -> Pattern:
+    """Which values of a pair of completed traces are there to be used."""
     observed = program.fit.observed
-    nodes = {variable.name: variable.node for variable in program.variables}
-    return {
-        t.variable
-        for t in program.terms
-        if t.model is not None
-        and (
-            (t.variable not in trace.values and t.variable not in trace.nonexistent)
-            or (observed is not None and not {t.variable, nodes[t.variable]} & set(observed))
-        )
-    }
+    named = None if observed is None else frozenset(observed)
+    return Pattern((_seen(chosen), _seen(rejected)), named)
 
 
-def _held(program: Program, traces: Sequence[Trace]) -> frozenset[str]:
-    """The selections whose value data holds on both sides, or which came to nothing on one.
-
-    If that is on either side for different ones, none could be drawn under: only the others.
-    """
-    whole: set[str] = set()
-    single: dict[int, set[str]] = {0: set(), 1: set()}
-    for variable in program.variables:
-        there = [side for side in (0, 1) if variable.name in traces[side].values]
-        if not variable.selects or not any(
-            _held_itself(program, traces[side], variable.name) for side in there
-        ):
-            continue
-        if len(there) == 2:
-            whole.add(variable.name)
-        elif variable.name in traces[1 - there[0]].nonexistent:
-            single[there[0]].add(variable.name)
-    return frozenset(whole | (set() if single[0] and single[1] else single[0] | single[1]))
+def _seen(trace: Trace) -> Seen:
+    return Seen(frozenset(trace.values), trace.nonexistent)
 
 
 def _settled(
-    program: Program, traces: Sequence[Trace], missing: set[str], selections: Selections
-) -> tuple[tuple[Trace, Trace], set[str]]:
-    """The sides with the branches that are sure to have been taken, and what is missing then."""
-    hangs = _entered(program, missing, {n for n in selections.names if _valued(n, traces)})
+    program: Program, traces: tuple[Trace, Trace], lacks: Lack
+) -> tuple[frozenset[str], tuple[Trace, Trace]]:
+    """What is sure to have the value of a selection, or not to be, and the sides with that."""
     found = []
     for trace in traces:
-        known = _without(program, trace, missing, hangs)
-        answers = _answers(trace, missing, selections.names)
-        found.append(fill(program, known, selections, answers, missing, sure=True))
-    one, other = ((t.values.keys() | t.nonexistent) & missing for t in found)
-    settled = one & other
+        known, answers = _without(program, trace, lacks), _answers(trace, lacks)
+        found.append(fill(program, known, lacks.selections, answers, lacks.missing, sure=True))
+    one, other = ((t.values.keys() | t.nonexistent) & lacks.missing for t in found)
+    settled = frozenset(one & other)
     chosen, rejected = (
         replace(t, values={**t.values, **{n: v for n, v in f.values.items() if n in settled}})
         for t, f in zip(traces, found, strict=True)
     )
-    return (chosen, rejected), missing - settled
+    return settled, (chosen, rejected)
 
 
-def _valued(name: str, traces: Sequence[Trace]) -> bool:
-    """Whether both sides have its value."""
-    return all(name in trace.values for trace in traces)
+def _answers(trace: Trace, lacks: Lack) -> Answers:
+    values, missing = trace.values, lacks.missing
+    written = {n: v for n, v in values.items() if n in missing and isinstance(v, Completion)}
+    return Answers({n: values[n] for n in lacks.selections.names if n in values}, written)
 
 
-def _answers(trace: Trace, missing: Set[str], held: Iterable[str]) -> Answers:
-    written = {n: v for n, v in trace.values.items() if n in missing and isinstance(v, Completion)}
-    return Answers({name: trace.values[name] for name in held if name in trace.values}, written)
-
-
-def _without(program: Program, trace: Trace, missing: Set[str], summed: Set[str]) -> Trace:
+def _without(program: Program, trace: Trace, lacks: Lack) -> Trace:
     """The trace with what follows from no missing value."""
-    hangs = summed & program.deterministic
-    values = {n: v for n, v in trace.values.items() if n not in missing and n not in hangs}
+    unknown: Set[str] = lacks.missing | (lacks.hangs & program.deterministic)
+    values = {name: value for name, value in trace.values.items() if name not in unknown}
     return complete(program, Trace(trace.inputs, values, trace.outputs, extra=trace.extra))
 
 
-def _entered(program: Program, latent: Set[str], fixed: Set[str]) -> frozenset[str]:
-    """Variables whose value or term a latent value enters.
-
-    Args:
-        fixed: selections that have a value whatever the latent ones are.
-    """
-    unknown, entered = set(latent), set(latent)
-    deterministic = program.deterministic
-    for variable in program.variables:
-        if variable.name not in fixed and not unknown.isdisjoint(variable.parents):
-            entered.add(variable.name)
-            if variable.name in deterministic:
-                unknown.add(variable.name)
-    return frozenset(entered)
-
-
-def _side(
-    program: Program, trace: Trace, missing: set[str], summed: frozenset[str], held: Set[str]
-) -> Side:
-    deterministic = program.deterministic
-    models = {t.variable for t in program.terms if t.model is not None}
-    given = _without(program, trace, missing, summed)
-    read = {
-        name: trace.values[name]
-        for name in (summed & deterministic) | held
-        if name in trace.values and (name in held or _held_itself(program, trace, name))
-    }
-    observed = (models & summed) - missing
-    named = {name for name in summed & deterministic if _is_named(program, name)}
-    gone = trace.nonexistent - missing - summed
+def _side(found: SidePlan, trace: Trace, given: Trace, lacks: Lack) -> Side:
     return Side(
-        given=replace(given, nonexistent=given.nonexistent | gone),
-        present=frozenset(observed & trace.values.keys()),
-        read=read,
-        absent=frozenset(
-            (observed | named | held | set(trace.outputs))
-            & trace.nonexistent - given.nonexistent - missing
-        ),
-        answers=_answers(trace, missing, held),
+        plan=found,
+        given=replace(given, nonexistent=found.never),
+        read={name: trace.values[name] for name in found.read},
+        answers=_answers(trace, lacks),
     )
-
-
-def _held_itself(program: Program, trace: Trace, name: str) -> bool:
-    """Whether data holds a computed value: named, an output, or not computed from what it holds.
-
-    What was only read from a latent text that data happens to hold is no more observed than that.
-    """
-    if _is_named(program, name):
-        return True
-    variable = next(v for v in program.variables if v.name == name)
-    held = trace.values.keys() | trace.inputs.keys() | trace.nonexistent
-    return not held >= set(variable.parents)
-
-
-def _is_named(program: Program, name: str) -> bool:
-    """Whether `fit.observed` or the outputs name a variable."""
-    node = next(v.node for v in program.variables if v.name == name)
-    return not {name, node}.isdisjoint([*(program.fit.observed or ()), *program.outputs])

@@ -14,7 +14,7 @@ from ..system import System
 from ..traces.course import Unobserved, complete, context
 from ..traces.prompt import Context
 from ..traces.trace import Completion, Trace, Value
-from .branches import doubtful
+from .branches import answer, doubtful
 from .gaps import Gaps
 from .trajectory import Trajectory
 
@@ -54,11 +54,11 @@ class Path:
 
     def assumes(self, program: Program, variable: Variable, trace: Trace) -> bool:
         """Whether a latent variable that came to be has the value of a selection instead."""
-        if variable.name not in self.gaps.branches:
+        if variable.name not in self.gaps.plan.branches:
             return False
         answers = self.gaps.sides[self.side].answers
         doubt = doubtful(program, trace)
-        found = self.gaps.selections.answer(variable, trace, answers, doubt)
+        found = answer(self.gaps.plan.selections, variable, trace, answers, doubt)
         if found is None:
             return False
         value, is_sure = found
@@ -91,13 +91,10 @@ class Layers:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._variables = {variable.name: variable for variable in program.variables}
-        self._models = {term.variable: str(term.model) for term in program.terms}
-        self._depths = _depths(program)
 
     def of(self, paths: Sequence[Path]) -> list[int]:
         """Those in which one of the paths has a latent variable, in order."""
-        return sorted({self._depths[name] for path in paths for name in path.gaps.latent})
+        return sorted({depth for path in paths for depth in path.gaps.plan.layers})
 
     def asked(self, path: Path, depth: int) -> Iterator[Asked]:
         """What a path needs in one layer, when it has the values of those before it.
@@ -107,9 +104,9 @@ class Layers:
         if path.is_over:
             return
         trace = path.trace(self._program)
-        for name in path.gaps.latent:
-            variable = self._variables[name]
-            if self._depths[name] != depth or name in trace.nonexistent:
+        for name in path.gaps.plan.layers.get(depth, ()):
+            variable = self._program.variable(name)
+            if name in trace.nonexistent:
                 continue
             if not path.assumes(self._program, variable, trace):
                 try:
@@ -117,7 +114,7 @@ class Layers:
                 except Unobserved:
                     path.is_over = True
                     return
-                yield Asked(path, name, self._models[name], prompt, variable.options)
+                yield Asked(path, name, str(self._program.model_of(name)), prompt, variable.options)
 
 
 def walk(system: System, paths: Sequence[Path]) -> Iterator[list[Asked]]:
@@ -200,11 +197,3 @@ def _blame(asked: Sequence[Asked], draw: Callable[[Asked], object]) -> None:
                 f"{one.path.source}: {one.variable}, to be drawn: {error}. Lower `max_new_tokens` "
                 "of its model and of those before it, or leave the pair out"
             ) from error
-
-
-def _depths(program: Program) -> dict[str, int]:
-    """How many layers come before each variable."""
-    depth: dict[str, int] = {}
-    for variable in program.variables:  # topological order
-        depth[variable.name] = max((depth[p] + 1 for p in variable.parents), default=0)
-    return depth

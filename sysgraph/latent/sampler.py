@@ -21,7 +21,7 @@ from ..engines import Request
 from ..support.seeding import derive
 from ..system import System
 from .chances import way
-from .gaps import Gaps, starts
+from .gaps import Gaps
 from .paths import Layers, Path, walk
 from .terms import inside
 from .trajectory import Trajectory, distinct
@@ -78,7 +78,7 @@ class TrajectorySampler:
 
     def _paths(self, number: int, job: Job, wanted: int) -> list[Path]:
         """As many for each of the sides to draw under: `wanted` in all, rounded up."""
-        sides = starts(self._system.program, job.gaps)
+        sides = job.gaps.starts
         each = -(-wanted // len(sides))
         return [
             Path(
@@ -104,7 +104,7 @@ class TrajectorySampler:
         ways = [
             [
                 way(program, layers, job.gaps, side, one.values, job.source)
-                for side in starts(program, job.gaps)
+                for side in job.gaps.starts
             ]
             for job, pool in zip(jobs, pools, strict=True)
             for one in pool

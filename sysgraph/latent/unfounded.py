@@ -14,16 +14,15 @@ def unfounded(program: Program, gaps: Gaps, side: int) -> Iterator[str]:
     A value that is computed within the system does not say which of many texts it was, and hardly
     any that is drawn would give it. An output is taken as it is: preferences are about it.
     """
-    variables = {variable.name: variable for variable in program.variables}
     known = gaps.sides[side]
-    for name in sorted(known.read.keys() & gaps.summed - {*program.outputs}):
-        variable = variables[name]
-        texts = _texts(program, name) & {*gaps.latent}
+    for name in sorted(known.read.keys() & gaps.plan.summed - {*program.outputs}):
+        variable = program.variable(name)
+        texts = _texts(program, name) & {*gaps.plan.latent}
         if not variable.selects and texts:
-            shown = ", ".join(v for v in variables if v in texts)
+            shown = ", ".join(v.name for v in program.variables if v.name in texts)
             yield f"{name} follows from {shown}, which is missing; expected that too, or no {name}"
-    for selection in gaps.selections.names:
-        value, reads = known.read.get(selection), variables[selection].reads
+    for selection in gaps.plan.selections.names:
+        value, reads = known.read.get(selection), program.variable(selection).reads
         for index, branch in enumerate(reads):
             has = known.given.values.get(branch) or known.answers.written.get(branch)
             is_first = all(_excludes(program, branch, other) for other in reads[:index])
@@ -45,8 +44,8 @@ def _texts(program: Program, name: str) -> set[str]:
 
 def _excludes(program: Program, branch: str, other: str) -> bool:
     """Whether one choice lets only one of the two run."""
-    gates = {v.name: {g.choice: g.options for g in v.gates} for v in program.variables}
+    gates = {g.choice: g.options for g in program.variable(other).gates}
     return any(
-        {*options}.isdisjoint(gates[other].get(choice, options))
-        for choice, options in gates[branch].items()
+        {*gate.options}.isdisjoint(gates.get(gate.choice, gate.options))
+        for gate in program.variable(branch).gates
     )

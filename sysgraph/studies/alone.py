@@ -101,12 +101,11 @@ class Separate:
 
 def _answering(graph: Graph, program: Program, model: str) -> Graph | None:
     """The graph in which `model` answers by itself."""
-    variables = {variable.name: variable for variable in program.variables}
     prompt = _prompt(program, model)
     if len(program.outputs) != 1 or prompt is None:
         return None
     (output,) = program.outputs
-    if variables[output].kind != "lm":
+    if program.variable(output).kind != "lm":
         return None
     names = input_names(program)
     fit = graph.fit.model_dump(mode="json", exclude_unset=True)

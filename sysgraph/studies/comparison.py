@@ -120,8 +120,7 @@ def _compared(
 
 def _write_pictures(bench: Bench, runs: Mapping[str, Sequence[Path]]) -> None:
     """A contact sheet of each training's first run, if the final outputs are images."""
-    types = {variable.name: variable.type for variable in bench.program.variables}
-    if any(types[name] != "image" for name in bench.program.outputs):
+    if any(bench.program.variable(name).type != "image" for name in bench.program.outputs):
         return
     # Pillow is there only with what draws images.
     from .contact_sheet import write_contact_sheet

@@ -86,12 +86,11 @@ def _strip(bench: Bench, name: str, answer: Scored) -> Strip:
     if trace.abstains:
         heading = f"abstained, {bench.scorer.name} {answer.score:.2f}"
         return Strip(name, heading, _texts(bench, trace), ())
-    variables = {variable.name: variable for variable in bench.program.variables}
     pictures = []
     for output in trace.outputs:
         picture = trace.values.get(output)
         if isinstance(picture, Picture):
-            pictures.append((picture, str(context(variables[output], trace))))
+            pictures.append((picture, str(context(bench.program.variable(output), trace))))
     return Strip(name, f"{bench.scorer.name} {answer.score:.2f}", "", tuple(pictures))
 
 

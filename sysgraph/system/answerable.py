@@ -36,13 +36,12 @@ def require_answerable(models: Models, rows: Sequence[Mapping[str, Any]], source
 
 def _problems(models: Models, row: Mapping[str, Any], known: dict[Draw, str | None]) -> list[str]:
     program = models.program
-    asked = {term.variable: term.model for term in program.terms}
     course = Course(program, {name: row[name] for name in input_names(program)})
     found = []
     for variable in program.variables:
         if variable.is_given or not _is_settled(variable, course):
             continue
-        model = asked.get(variable.name)
+        model = program.model_of(variable.name)
         try:
             if not course.settle(variable) or model is None:
                 continue

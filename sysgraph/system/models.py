@@ -245,10 +245,9 @@ def _oddities(program: Program, engines: Mapping[str, Engine]) -> Iterator[str]:
     Raises:
         InputError: a template does not take a node's messages.
     """
-    models = {term.variable: term.model for term in program.terms}
     nodes: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for variable in program.variables:
-        model = models.get(variable.name)
+        model = program.model_of(variable.name)
         if model is not None and variable.messages:
             nodes[model, tuple(m.role for m in variable.messages)].append(variable.node)
     for (model, roles), several in nodes.items():

@@ -1,6 +1,6 @@
 """A compiled system: sample traces, score traces."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -47,8 +47,6 @@ class System(Models):
         model_dir: Path | str | None = None,
     ) -> None:
         super().__init__(program, device=device, seed=seed, model_dir=model_dir)
-        self._of = {term.variable: term.model for term in program.terms}
-        self._generations = _generations(program)
 
     # ---- scoring
 
@@ -138,13 +136,13 @@ class System(Models):
             traces += [trace] * n
             keys += [derive(seed, text, before * n + k) for k in range(n)]
         courses = [Course(self.program, trace.inputs) for trace in traces]
-        for generation in self._generations:
+        for generation in self.program.layers:
             self._advance(generation, courses, keys, batch_size)
         return [course.trace(trace) for course, trace in zip(courses, traces, strict=True)]
 
     def inputs_at_once(self, n: int) -> int:
         """Inputs that `stream` draws `n` traces each of before it gives them."""
-        values = Counter(model for model in self._of.values() if model is not None)
+        values = Counter(term.model for term in self.program.terms if term.model is not None)
         rooms = {model: self.room(model) for model in values}
         fitting = [_CALLS * room // (n * values[m]) for m, room in rooms.items() if room]
         return max(1, min([_INPUTS, *fitting]))
@@ -186,7 +184,7 @@ class System(Models):
         refusals: dict[Draw, str | None] = {}
         for course, key in zip(courses, keys, strict=True):
             for variable in generation:
-                model = self._of[variable.name]
+                model = self.program.model_of(variable.name)
                 if course.stopped is not None or not course.settle(variable) or model is None:
                     continue
                 try:
@@ -246,15 +244,3 @@ def occurrences_of(program: Program, rows: Sequence[Mapping[str, Any]]) -> list[
         out.append(seen[key])
         seen[key] += 1
     return out
-
-
-def _generations(program: Program) -> list[tuple[Variable, ...]]:
-    """The variables that are no inputs, in layers: a layer needs values of earlier layers only."""
-    depth: dict[str, int] = {}
-    for variable in program.variables:  # topological order
-        depth[variable.name] = max((depth[p] + 1 for p in variable.parents), default=0)
-    layers: dict[int, list[Variable]] = defaultdict(list)
-    for variable in program.variables:
-        if variable.kind != "input":
-            layers[depth[variable.name]].append(variable)
-    return [tuple(layers[d]) for d in sorted(layers)]

@@ -35,7 +35,6 @@ def lessons(table: PairTable, program: Program) -> dict[str, str]:
     is drawn differs between the sides. `summed`: inside the sum, where it is drawn. `apart`: its
     terms stand outside any sum.
     """
-    model = {term.variable: str(term.model) for term in program.terms}
     anchored = (
         (table.index[:, 0] < len(table.requests)) & table.exact & program.fit.needs_likelihood
     )
@@ -45,8 +44,8 @@ def lessons(table: PairTable, program: Program) -> dict[str, str]:
         several = ["absent"] if term not in table.seen else ["agrees"]
         several += ["apart"] * is_taught
         several += [_summed(program, gaps, term) for gaps in table.gaps if gaps is not None]
-        best = max([found.get(model[term], _ORDER[0]), *several], key=_ORDER.index)
-        found[model[term]] = best
+        model = str(program.model_of(term))
+        found[model] = max([found.get(model, _ORDER[0]), *several], key=_ORDER.index)
     return found
 
 
@@ -80,11 +79,11 @@ def _summed(program: Program, gaps: Gaps, term: str) -> str:
     With one trajectory the likelihood of a latent value is on both sides, and cancels, but for the
     anchor and for losses that are no function of the margin alone.
     """
-    if term not in gaps.summed:
+    if term not in gaps.plan.summed:
         return "absent"
-    if term not in gaps.latent:
+    if term not in gaps.plan.latent:
         return "summed"
     fit = program.fit
-    if fit.needs_likelihood or not fit.cancels or term in gaps.branches:
+    if fit.needs_likelihood or not fit.cancels or term in gaps.plan.branches:
         return "summed"
     return "alone" if fit.sampling.k == 1 else "latent"

@@ -29,7 +29,7 @@ class Noises:
     @classmethod
     def of(cls, program: Program, seed: int, *, held_out: bool) -> "Noises":
         """Those of a program's terms."""
-        models = {t.variable: program.models[t.model] for t in program.terms if t.model}
+        models = {name: program.models[str(program.model_of(name))] for name in program.likely}
         found = {name: m.objective for name, m in models.items() if isinstance(m, Diffusion)}
         return cls(found, seed, held_out)
 

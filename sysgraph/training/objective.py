@@ -167,8 +167,7 @@ class Objective:
     def _is_fixed(self, row: int) -> bool:
         """Whether only frozen models draw for this pair."""
         gaps = self.table.gaps[row]
-        status = {t.variable: t.status for t in self._system.program.terms}
-        return gaps is not None and all(status[name] == "frozen" for name in gaps.latent)
+        return gaps is not None and gaps.plan.draws != "every draw"
 
     # ---- state
 

@@ -156,7 +156,7 @@ def tabulate(
         numbers.where(numbers >= 0, len(ids)),
         torch.tensor(compared, dtype=torch.bool).view(-1, len(terms)),
         torch.tensor([*(system.length(r) for r in ids), 0], dtype=torch.float32),
-        tuple(gap if gap and gap.summed.intersection(terms) else None for gap in gaps),
+        tuple(gap if gap and gap.plan.trains else None for gap in gaps),
         tuple(pair.source for pair in pairs),
         noises,
         frozenset(seen),

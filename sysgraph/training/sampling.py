@@ -176,7 +176,7 @@ class Part:
 
     def _apart(self) -> Tensor:
         """Whether each term stands outside the pair's sum: [b, T]."""
-        apart = [[t not in gaps.summed for t in self._table.terms] for gaps in self._sums.gaps]
+        apart = [[t not in gaps.plan.summed for t in self._table.terms] for gaps in self._sums.gaps]
         return torch.tensor(apart, device=self._terms.compared.device)
 
     def _quality(self, after: Tensor, policy: Tensor, kept: Tensor) -> list[Column]:

@@ -48,7 +48,7 @@ class Summands:
         self.trained = [request for request in found if request.model in models]
         self.frozen = [request for request in found if request.model not in models]
         ids = {request: i for i, request in enumerate([*self.trained, *self.frozen])}
-        latent = [set(gaps.latent) for gaps in self.gaps for _ in range(size)] * 2
+        latent = [set(gaps.plan.latent) for gaps in self.gaps for _ in range(size)] * 2
         possible = [cell if cell and cell.possible else None for cell in cells]
         self._shape = (2, len(pairs), size)
         self._terms = [[ids[r] for r in c.terms.values()] if c else None for c in possible]

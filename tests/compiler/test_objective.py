@@ -200,8 +200,8 @@ def test_models_of_one_base_share_the_reference_call() -> None:
 
 def test_the_calls_are_the_engines_own() -> None:
     """The compiler groups requests as `CausalLMEngine` does, whose keys say what runs together."""
+    from sysgraph import System
     from sysgraph.engines.causal_lm.engine import CausalLMEngine
-    from sysgraph.system import System
 
     overrides = ["models.bo.id=toy:specialist-color", "models.cy.train=full"]
     program = moa(Observation(), *overrides, "models.judge.id=toy:specialist-color")

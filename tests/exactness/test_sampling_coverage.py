@@ -23,11 +23,11 @@ from .test_sampling_gates import every, moved, objective
 def trajectory(outcome: Outcome, gaps: Gaps, answer: object) -> frozenset[tuple[str, str]] | None:
     """What stands for an outcome: its latent values but for the last draft, which is the answer."""
     drafts = [name for name in ("d0", "d1", "d2") if name in outcome.values]
-    if drafts[-1] in gaps.latent and outcome.values["pick"] != answer:
+    if drafts[-1] in gaps.plan.latent and outcome.values["pick"] != answer:
         return None
     return frozenset(
         (name, outcome.texts[name])
-        for name in gaps.latent
+        for name in gaps.plan.latent
         if name in outcome.texts and name != drafts[-1]
     )
 

@@ -75,8 +75,8 @@ def every(outcomes: Sequence[Outcome], gaps: Gaps) -> tuple[Trajectory, ...]:
     """All latent values there are, with and without the branches that may have been taken."""
     found = {}
     for outcome in outcomes:
-        texts = {name: outcome.texts[name] for name in gaps.latent if name in outcome.texts}
-        branches = [name for name in texts if name in gaps.branches]
+        texts = {name: outcome.texts[name] for name in gaps.plan.latent if name in outcome.texts}
+        branches = [name for name in texts if name in gaps.plan.branches]
         for size in range(len(branches) + 1):
             for left_out in itertools.combinations(branches, size):
                 values = {n: Completion(t) for n, t in texts.items() if n not in left_out}
@@ -259,7 +259,7 @@ def test_a_router_learns_from_answers_alone() -> None:
     made.draw([0])
     (gaps,) = made.table.gaps
     assert gaps is not None
-    assert gaps.latent == system.program.objective.latent == ("route",)
+    assert gaps.plan.latent == system.program.objective.latent == ("route",)
     assert [{n: v.text for n, v in t.values.items()} for t in made._drawn[0]] == [
         {"route": route} for route in "cba"
     ]

@@ -14,7 +14,6 @@ import pytest
 from sysgraph import Program
 from sysgraph.latent import Gaps, Trajectory
 from sysgraph.latent.chances import way
-from sysgraph.latent.gaps import starts
 from sysgraph.latent.paths import Layers
 from sysgraph.latent.sampler import Job
 
@@ -53,7 +52,7 @@ def check(w: World, held: list[list[str]], seed: int) -> Counter[str]:
         (gaps,) = made.table.gaps
         if gaps is None:
             continue
-        sides = starts(case.program, gaps)
+        sides = gaps.starts
         expected = Counter[frozenset[object]]()
         for side in sides:
             draws = every_draw(w, system, gaps, side)

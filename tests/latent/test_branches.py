@@ -56,8 +56,8 @@ def test_a_prompt_and_answers_are_values_of_the_selection(tmp_path: Path) -> Non
     assert (dict(pair.chosen.values), pair.rejected["answer"]) == ({"answer": "z"}, "x, y")
     gaps = find_gaps(program, pair.chosen, pair.rejected)
     assert gaps is not None
-    assert gaps.latent == ("route", "plan")
-    assert gaps.branches == {"m", "c"}
+    assert gaps.plan.latent == ("route", "plan")
+    assert gaps.plan.branches == {"m", "c"}
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_what_nothing_observed_depends_on_is_left_out(build: Callable[..., World
     assert_same(world, [pair], lambda p: (p["ma"] @ p["mz"])[0, [0, 1]])
     (gaps,) = world.objective([pair]).table.gaps
     assert gaps is not None
-    assert gaps.latent == ("a",)
+    assert gaps.plan.latent == ("a",)
 
 
 def test_one_trajectory_is_direct_on_the_trace_it_completes(build: Callable[..., World]) -> None:

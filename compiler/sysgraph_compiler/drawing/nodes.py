@@ -45,8 +45,6 @@ class _Reader:
         self.copies: dict[str, list[Variable]] = {}
         for variable in program.variables:
             self.copies.setdefault(variable.node, []).append(variable)
-        self._variables = {variable.name: variable for variable in program.variables}
-        self._terms = {term.variable: term for term in program.terms}
         self._outputs = frozenset(program.outputs)
         self._words = Words(program)
 
@@ -54,8 +52,8 @@ class _Reader:
         """A node of the file, from its copies."""
         variables = self.copies[name]
         first = variables[0]
-        own = [self._terms.get(variable.name) for variable in variables]
-        parents = (self._variables[parent].node for v in variables for parent in v.parents)
+        own = [self._program.find_term(variable.name) for variable in variables]
+        parents = (self._program.variable(parent).node for v in variables for parent in v.parents)
         return Node(
             name=name,
             kind=first.kind,
@@ -89,7 +87,7 @@ class _Reader:
     def links(self, name: str) -> Iterator[NodeLink]:
         """The arrows into a node: those of the first turn, and what the next one is given."""
         first = self.copies[name][0]
-        gates = {self._variables[gate.choice].node for gate in first.gates}
+        gates = {self._program.variable(gate.choice).node for gate in first.gates}
         for parent, count in self._seen(first).items():
             if parent in gates:
                 yield NodeLink(parent, name, "gate", self._options(name, parent))
@@ -106,7 +104,7 @@ class _Reader:
         """The parents by node: how many copies, of this turn and outside, or of the one before."""
         found: dict[str, int] = {}
         for name in variable.parents:
-            parent, turn = self._variables[name], variable.turn
+            parent, turn = self._program.variable(name), variable.turn
             same = parent.turn is not None and turn is not None and parent.turn.loop == turn.loop
             if (same and parent.turn != turn) == carried:
                 found[parent.node] = found.get(parent.node, 0) + 1
@@ -118,7 +116,7 @@ class _Reader:
             gate.options
             for variable in self.copies[name]
             for gate in variable.gates
-            if self._variables[gate.choice].node == choice
+            if self._program.variable(gate.choice).node == choice
         }
         return line(" or ".join(options.pop())) if len(options) == 1 else "by copy"
 

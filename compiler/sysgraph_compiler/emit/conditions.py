@@ -42,7 +42,6 @@ class Conditions:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._variables = {variable.name: variable for variable in program.variables}
         gated = (term.variable for term in program.terms if term.gated)
         own = (variable.name for variable in program.variables if variable.gates)
         self._gated = frozenset(gated if program.terms else own)  # own: after an early pass
@@ -79,14 +78,14 @@ class Conditions:
             return [variable.parents]
         by_node: dict[str, list[str]] = {}
         for parent in variable.parents:
-            by_node.setdefault(self._variables[parent].node, []).append(parent)
+            by_node.setdefault(self._program.variable(parent).node, []).append(parent)
         return [tuple(names) for names in by_node.values()]
 
     def _chosen(self, variable: Variable) -> list[Condition]:
         return [
             Chosen(gate.choice, gate.options)
             for gate in variable.gates
-            if not set(self._variables[gate.choice].options) <= set(gate.options)
+            if not set(self._program.variable(gate.choice).options) <= set(gate.options)
         ]
 
     def _long(self, variable: Variable) -> list[Condition]:
@@ -97,7 +96,7 @@ class Conditions:
         ]
 
     def _fewest(self, name: str) -> int:
-        parser = self._program.parsers.get(self._variables[name].parser or "")
+        parser = self._program.parsers.get(self._program.variable(name).parser or "")
         return getattr(parser, "min_items", 0)
 
 

@@ -47,9 +47,9 @@ def _names(program: Program, symbols: Symbols, terms: Terms) -> Iterator[str]:
 def _listed(symbols: Symbols, terms: Terms, names: Sequence[str]) -> str:
     """The variables; of a loop that stands as a sum, all turns of a node as one."""
     shown: list[str] = []
-    for node, run in groupby(names, key=lambda name: symbols.variables[name].node):
+    for node, run in groupby(names, key=lambda name: symbols.variable(name).node):
         some = list(run)
-        turn = symbols.variables[some[0]].turn
+        turn = symbols.variable(some[0]).turn
         if turn is None or turn.loop not in terms.rolled:
             shown.append(symbols.listed(some))
         elif turn.number == 1:
@@ -65,9 +65,9 @@ def _carried(program: Program, symbols: Symbols, terms: Terms) -> list[str]:
         if variable.turn is None or variable.turn.loop not in terms.rolled:
             continue
         for parent in variable.parents:
-            turn = symbols.variables[parent].turn
+            turn = symbols.variable(parent).turn
             if turn and turn.loop == variable.turn.loop and turn.number < variable.turn.number:
-                found[symbols.variables[parent].node] = None
+                found[symbols.variable(parent).node] = None
     return list(found)
 
 

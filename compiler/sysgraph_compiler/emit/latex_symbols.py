@@ -56,7 +56,7 @@ class Symbols:
     """A program's variables as LaTeX. Unobserved ones are those of trajectory a."""
 
     def __init__(self, program: Program) -> None:
-        self.variables = {variable.name: variable for variable in program.variables}
+        self.variable = program.variable
         self.latent = frozenset(program.objective.latent)
         self.turns: dict[str, int] = {}
         self._conditions = Conditions(program).of
@@ -71,13 +71,13 @@ class Symbols:
 
     def beside(self, name: str) -> Sequence[str]:
         """All copies of a variable's node, in a loop those of its turn."""
-        variable = self.variables[name]
+        variable = self.variable(name)
         number = variable.turn.number if variable.turn else 0
         return self._together.get((variable.node, number), [name])
 
     def symbol(self, name: str, at: At = HERE) -> str:
         """One variable, with its indices."""
-        variable = self.variables[name]
+        variable = self.variable(name)
         items = {key: text(item) for key, item in listed_bindings(variable).items()}
         items |= {key: str(element.index) for key, element in variable.elements.items()}
         below = [at.indices.get(key, item) for key, item in items.items()]
@@ -90,7 +90,7 @@ class Symbols:
             some = list(run)
             mixed = 0 < len(self.latent.intersection(some)) < len(some)
             if some == beside and not mixed and len(some) > 1:
-                first = self.variables[some[0]]
+                first = self.variable(some[0])
                 shown.append(self._indexed(first, [at.number(first)]))
             else:
                 shown += [self.symbol(name, at) for name in some]
@@ -106,7 +106,7 @@ class Symbols:
 
     def indicator(self, name: str, at: At = HERE) -> str:
         """1 where the variable exists; nothing for one that always does, or is counted by a sum."""
-        variable = self.variables[name]
+        variable = self.variable(name)
         counted = {
             Long(element.list, element.index)
             for key, element in variable.elements.items()

@@ -20,11 +20,11 @@ class Terms:
     """Writes sequences of a program's terms."""
 
     def __init__(self, program: Program, symbols: Symbols) -> None:
-        self._symbols, self._variables = symbols, symbols.variables
+        self._symbols, self._variable = symbols, symbols.variable
         likely = [term for term in program.terms if term.model]
         self._loops: dict[str, dict[int, list[Term]]] = {}
         for term in likely:
-            turn = self._variables[term.variable].turn
+            turn = self._variable(term.variable).turn
             if turn is not None:
                 turns = self._loops.setdefault(turn.loop, {})
                 turns.setdefault(turn.number, []).append(term)
@@ -35,9 +35,9 @@ class Terms:
         """The parts of the terms' sum, in order; a loop stands where its first term would."""
         written: set[str] = set()
         wanted = frozenset(term.variable for term in terms)
-        for node, run in groupby(terms, key=lambda term: self._variables[term.variable].node):
+        for node, run in groupby(terms, key=lambda term: self._variable(term.variable).node):
             some = list(run)
-            turn = self._variables[some[0].variable].turn
+            turn = self._variable(some[0].variable).turn
             if turn is None or turn.loop not in self.rolled:
                 yield from self._copies(node, some)
             elif turn.loop not in written:
@@ -58,7 +58,7 @@ class Terms:
         yield from bracketed(f"\\sum_{{t=1}}^{{{turns}}} ", body)
 
     def _node(self, term: Term) -> str:
-        return self._variables[term.variable].node
+        return self._variable(term.variable).node
 
     def _is_rolled(self, loop: str) -> bool:
         """Whether it is long, and each turn says the same of the turn before."""
@@ -85,14 +85,14 @@ class Terms:
         """The factors of a node's copies."""
         for _, run in groupby(terms, key=lambda term: self._symbols.beside(term.variable)):
             some = list(run)
-            first = self._variables[some[0].variable]
+            first = self._variable(some[0].variable)
             long = len(some) > (1 if first.elements else _EXPLICIT)
             summed = self._summed(some, at) if long else None
             yield from [summed] if summed else [self._factor(term, at) for term in some]
 
     def _summed(self, terms: Sequence[Term], at: At) -> str | None:
         """One sum over the copies, if one says them all."""
-        first = self._variables[terms[0].variable]
+        first = self._variable(terms[0].variable)
         if [term.variable for term in terms] != list(self._symbols.beside(first.name)):
             return None
         keys = [*listed_bindings(first), *first.elements]
@@ -108,20 +108,20 @@ class Terms:
 
     def _naming_key(self, terms: Sequence[Term]) -> str | None:
         """The `for_each` key whose items are the models' names."""
-        copies = [(term, listed_bindings(self._variables[term.variable])) for term in terms]
+        copies = [(term, listed_bindings(self._variable(term.variable))) for term in terms]
         for key in copies[0][1]:
             if all(bindings[key] == term.model for term, bindings in copies):
                 return key
         return None
 
     def _ranges(self, terms: Sequence[Term], indices: dict[str, str]) -> Iterator[str]:
-        first = self._variables[terms[0].variable]
+        first = self._variable(terms[0].variable)
         for key, index in indices.items():
             if key in first.elements:
                 of = self._symbols.symbol(first.elements[key].list)
                 yield f"\\sum_{{{index}=1}}^{{|{of}|}} "
                 continue
-            variables = [self._variables[term.variable] for term in terms]
+            variables = [self._variable(term.variable) for term in terms]
             names = [text(item) for item in dict.fromkeys(str(v.bindings[key]) for v in variables)]
             if len(names) > _LISTED:
                 names = [*names[:2], "\\dots", names[-1]]
@@ -136,7 +136,7 @@ class Terms:
 
     def event(self, term: Term, at: At = HERE) -> str:
         """What it is the probability of, and given what."""
-        variable = self._variables[term.variable]
+        variable = self._variable(term.variable)
         shown: list[str] = []
         lists = {element.list: key for key, element in variable.elements.items()}
         alone = {name for name in lists if not reads(variable, name)}

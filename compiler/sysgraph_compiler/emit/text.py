@@ -29,7 +29,6 @@ class _Page:
         self.words = Words(program)
         self.outputs = frozenset(program.outputs)
         self.latent = frozenset(program.objective.latent)
-        self.models = {term.variable: term.model for term in program.terms}
 
     def head(self) -> list[str]:
         program = self.program
@@ -42,7 +41,7 @@ class _Page:
         notes += [f"when {conditions}"] if conditions else []
         notes += ["output"] if variable.name in self.outputs else []
         notes += ["unobserved"] if variable.name in self.latent else []
-        how = self.words.how(variable, self.models.get(variable.name))
+        how = self.words.how(variable, self.program.model_of(variable.name))
         return variable.name, variable.type, how, "; ".join(notes)
 
     def terms(self) -> list[str]:

@@ -16,7 +16,7 @@ class Words:
     def __init__(self, program: Program) -> None:
         self._groups = program.groups
         self._owner = {name: node for node, names in program.groups.items() for name in names}
-        self._variables = {variable.name: variable for variable in program.variables}
+        self._program = program
         self._conditions = Conditions(program).of
 
     def together(self, names: Sequence[str]) -> list[str]:
@@ -33,7 +33,7 @@ class Words:
         return shown
 
     def _by_turn(self, node: str, names: Sequence[str]) -> Iterator[str]:
-        for turn, run in groupby(names, key=lambda name: self._variables[name].turn):
+        for turn, run in groupby(names, key=lambda name: self._program.variable(name).turn):
             some = list(run)
             if turn and len(some) > 1 and some == self._copies_of[node, turn.number]:
                 yield f"{node}[*,{turn.number}]"
@@ -44,7 +44,7 @@ class Words:
     def _copies_of(self) -> dict[tuple[str, int], list[str]]:
         """The copies of each node in each turn of its loop."""
         found: dict[tuple[str, int], list[str]] = {}
-        for variable in self._variables.values():
+        for variable in self._program.variables:
             if variable.turn is not None:
                 found.setdefault((variable.node, variable.turn.number), []).append(variable.name)
         return found
@@ -55,7 +55,7 @@ class Words:
 
     def given(self, variable: str) -> str:
         """The parents, all of them but choices that only gate it."""
-        return ", ".join(self.together(given(self._variables[variable])))
+        return ", ".join(self.together(given(self._program.variable(variable))))
 
     def factor(self, term: Term) -> str:
         """`log p_ada(draft | question)`."""
@@ -110,7 +110,7 @@ class Words:
 
     @cached_property
     def _turns(self) -> dict[str, int]:
-        turns = [v.turn for v in self._variables.values() if v.turn is not None]
+        turns = [v.turn for v in self._program.variables if v.turn is not None]
         return {turn.loop: turn.number for turn in sorted(turns, key=lambda turn: turn.number)}
 
 

@@ -11,10 +11,9 @@ def run(facts: Facts, program: Program) -> Program:
     """Every term with `policy`, `reference` and `same_prompt`."""
     del facts
     given = _given(program)
-    parents = {variable.name: variable.parents for variable in program.variables}
 
     def mark(term: Term) -> Term:
-        same = term.model is not None and given.issuperset(parents[term.variable])
+        same = term.model is not None and given.issuperset(program.variable(term.variable).parents)
         update: dict[str, object] = {"same_prompt": same}
         if term.model is not None and not term.cancels:
             trained = term.status == "trained"

@@ -41,9 +41,9 @@ def as_judge(given: ScorerLike | Judge) -> Scorer | Judge:
     """
     if isinstance(given, str):
         return find_judge(given)
-    if isinstance(given, Scorer) or not hasattr(given, "compare"):
-        return as_scorer(given)
-    return given
+    if isinstance(given, Judge):
+        return given
+    return as_scorer(given)
 
 
 def _scorer(name: str, reporter: Reporter) -> Scorer:

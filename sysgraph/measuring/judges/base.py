@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 Verdict = Literal["a", "b", "tie"]
 """Which answer is better."""
@@ -21,6 +21,7 @@ class Comparison:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
+@runtime_checkable
 class Judge(Protocol):
     """Compares answers. The order they are shown in may sway it: `win_rate` asks both.
 

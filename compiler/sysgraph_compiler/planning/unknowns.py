@@ -7,7 +7,7 @@ neither are those that it did not take, unless something else reads them.
 from collections.abc import Set
 from dataclasses import dataclass
 
-from .program import Program
+from ..program import Program
 
 
 @dataclass(frozen=True)
