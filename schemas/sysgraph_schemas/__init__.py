@@ -5,15 +5,18 @@ from .dump import dump
 from .fit import Fit
 from .graph import Graph
 from .loops import Loop
-from .models import CausalLM, Checkpoint, Classifier, Diffusion, LoRA, ModelSpec, Table
+from .models import CausalLM, Checkpoint, Classifier, Diffusion, LoRA, Model, ModelSpec, Table
 from .nodes import (
     ChoiceNode,
+    Computed,
     DiffusionNode,
     InputNode,
     LMNode,
     Message,
+    Node,
     NodeSpec,
     ParseNode,
+    Prompted,
     SelectNode,
     ToolNode,
 )
@@ -27,6 +30,7 @@ __all__ = [
     "ChoiceNode",
     "Classifier",
     "Code",
+    "Computed",
     "Diagnostic",
     "Diffusion",
     "DiffusionNode",
@@ -40,11 +44,14 @@ __all__ = [
     "LoRA",
     "Loop",
     "Message",
+    "Model",
     "ModelSpec",
+    "Node",
     "NodeSpec",
     "Note",
     "ParseNode",
     "ParserSpec",
+    "Prompted",
     "Reading",
     "Regex",
     "SelectNode",

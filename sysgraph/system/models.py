@@ -268,7 +268,7 @@ def _saved_models(program: Program, folder: Path | str) -> dict[str, Path]:
     """The folders of a program's models in a run, or in the `models` folder of one."""
     root = Path(folder)
     root = root / "models" if (root / "models").is_dir() else root
-    trainable = [name for name, spec in program.models.items() if spec.train != "frozen"]
+    trainable = [name for name, spec in program.models.items() if spec.is_trained]
     found = {name: root / component(name) for name in trainable}
     found = {name: path for name, path in found.items() if path.is_dir()}
     if (root / MANIFEST).is_file():
