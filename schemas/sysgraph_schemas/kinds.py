@@ -6,13 +6,15 @@ a graph names the kind, so that a broken package is told of where it is wanted, 
 
 from collections.abc import Callable
 from functools import cache, cached_property
-from importlib.metadata import EntryPoint, EntryPoints
+from importlib.metadata import EntryPoint
 from typing import Annotated, Any, Generic, TypeVar, Union
 
 from pydantic import Field, SerializeAsAny, TypeAdapter, WrapValidator
+from pydantic_core import PydanticCustomError
 
 from .spec import Spec, refuse
 
+_GROUPS = ("sysgraph.models", "sysgraph.nodes")
 S = TypeVar("S", bound=Spec)
 
 
@@ -43,8 +45,8 @@ class Kinds(Generic[S]):
     def registered(self) -> dict[str, tuple[EntryPoint, ...]]:
         """What installed packages register, by kind; several where they clash."""
         found: dict[str, tuple[EntryPoint, ...]] = {}
-        for point in _installed().select(group=self.group):
-            if point.name not in self.built_in:
+        for point in _installed():
+            if point.group == self.group and point.name not in self.built_in:
                 found[point.name] = (*found.get(point.name, ()), point)
         return found
 
@@ -66,18 +68,18 @@ class Kinds(Generic[S]):
         points = self.registered[kind]
         if len(points) > 1:
             several = " and ".join(sorted(map(package_of, points)))
-            raise refuse("SG104", f"{said} is registered by {several}", help="uninstall one")
+            raise _broken(f"{said} is registered by {several}", "uninstall one of them")
         (point,) = points
         said += f" is registered by {package_of(point)} as {point.value}, which"
         try:
             found = point.load()
         except Exception as error:  # a package may do anything when it is imported
             told = f"{said} cannot be loaded: {type(error).__name__}: {error}"
-            raise refuse("SG104", told, help="mend or uninstall the package") from error
+            raise _broken(told) from error
         if not isinstance(found, type) or not issubclass(found, self._base):
-            raise refuse("SG104", f"{said} is no {_named(self._base)}: {found!r:.60}")
+            raise _broken(f"{said} is no {_named(self._base)}: {found!r:.60}")
         if kind_of(found) != kind:
-            raise refuse("SG104", f"{said} calls itself {kind_of(found)!r}")
+            raise _broken(f"{said} calls itself {kind_of(found)!r}")
         return found
 
     def _read(self, value: Any, handler: Callable[[Any], Any]) -> Any:
@@ -89,12 +91,16 @@ class Kinds(Generic[S]):
         return handler(value)
 
 
+def _broken(said: str, help: str = "mend or uninstall the package") -> PydanticCustomError:
+    return refuse("SG104", said, at=("kind",), help=help)
+
+
 @cache
-def _installed() -> EntryPoints:
-    """Of all packages; reading what they register takes some 30 ms."""
+def _installed() -> tuple[EntryPoint, ...]:
+    """What packages register for any section; finding out takes some 30 ms."""
     from importlib.metadata import entry_points
 
-    return entry_points()
+    return tuple(point for group in _GROUPS for point in entry_points(group=group))
 
 
 @cache

@@ -38,3 +38,11 @@ def diagnose(fault: Fault) -> Diagnostic:
         return problem(CODE, text, path=at, span=span, help=f"{legal}: {listed(kinds)}")
     text = f"unknown kind {quoted(kind)} of {what}"
     return problem(CODE, text, path=at, span=span, help=suggestion(kind, kinds, legal))
+
+
+def broken_package(fault: Fault) -> Diagnostic:
+    """A package says that it has the kind, and does not."""
+    context = fault.context
+    help = str(context["help"]) if context["help"] else None
+    span = fault.value_span()
+    return problem(CODE, str(context["message"]), path=fault.path, span=span, help=help)
