@@ -77,10 +77,9 @@ class Expansion:
     def _axes(self, name: str, node: NodeSpec) -> Mapping[str, list[Scalar]]:
         if not node.copies and not node.spread and name not in self.loop_of:
             return {}
-        each = getattr(node, "for_each", None) or {}
         axes: dict[str, list[Scalar]] = {
-            key: _numbers(self.most(items)) if isinstance(items, str) else items
-            for key, items in each.items()
+            key: node.copies[key] if key in node.copies else _numbers(self.most(node.spread[key]))
+            for key in node.each
         }
         if name in self.loop_of:
             axes[ROUND] = _numbers(self.turns(name))

@@ -115,7 +115,7 @@ class Facts(Wiring):
         if node.takes_any:
             return ANY
         if node.parser_name is None:
-            return "list[text]" if getattr(node, "returns", "") == "list" else node.gives
+            return node.value_type
         parser = self.graph.parsers.get(node.parser_name)
         return ANY if parser is None else "list[text]" if gives_list(parser) else "text"
 

@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from pydantic_core import PydanticCustomError
+
 from .diagnostics import Path
 from .graph import Graph
+from .kinds import Kinds, kind_of
+from .models import MODEL_KINDS
+from .nodes import NODE_KINDS
 from .spec import Spec
 
 
@@ -35,7 +40,8 @@ def resolve(loc: Sequence[str | int], section: type[Spec] = Graph) -> Shape:
         if members := _members(hint):
             if number == len(steps):
                 break  # no member fits: the union as a whole was wanted
-            hint = next((m for m in members if label(m) == step), members[0])
+            found = next((m for m in members if label(m) == step), None)
+            hint = found or _of_package(path, str(step)) or members[0]
             continue
         if is_spec(hint):
             owner = hint
@@ -47,6 +53,19 @@ def resolve(loc: Sequence[str | int], section: type[Spec] = Graph) -> Shape:
             hint = get_args(hint)[0]
         path = (*path, step)
     return Shape(path, hint, owner, is_key)
+
+
+KINDS: dict[str, Kinds[Any]] = {"models": MODEL_KINDS, "nodes": NODE_KINDS}
+"""Of the sections to which packages can add."""
+
+
+def _of_package(path: Path, kind: str) -> type[Spec] | None:
+    """The class of a kind that a package adds."""
+    kinds = KINDS.get(str(path[0])) if len(path) == 2 else None
+    try:
+        return kinds.find(kind) if kinds is not None else None
+    except PydanticCustomError:  # its fault speaks of it
+        return None
 
 
 def members_of(hint: Any) -> list[Any]:
@@ -64,8 +83,7 @@ def label(member: Any) -> str:
     """What pydantic calls a member of a union in a `loc`."""
     bare = _bare(member)
     if is_spec(bare):
-        kind = bare.model_fields.get("kind")
-        return str(kind.default) if kind else str(bare.__name__)
+        return kind_of(bare) or str(bare.__name__)
     if get_origin(bare) is list:
         return f"list[{label(get_args(bare)[0])}]"
     return str(getattr(bare, "__name__", bare))

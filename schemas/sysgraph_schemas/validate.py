@@ -42,6 +42,7 @@ _HANDLERS: Mapping[str, Handler] = {
     "model_attributes_type": unknown_kind.diagnose,
     "literal_error": bad_value.not_listed,
     "SG102": clashing_keys.missing_one_of,
+    "SG104": unknown_kind.broken_package,
     "SG107": clashing_keys.diagnose,
     "SG108": table_probs.diagnose,
     "SG110": graph_name.diagnose,

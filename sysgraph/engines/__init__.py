@@ -1,9 +1,30 @@
-"""Engines: one per model kind. A new kind is one engine here and one schema class."""
+"""Engines: one per model kind, found in one table. A new kind is an engine and a schema class.
+
+Packages register theirs in the entry-point group `sysgraph.engines` under the kind, whose schema
+class they register in `sysgraph.models`.
+"""
 
 from collections.abc import Callable
 from importlib import import_module
+from importlib.metadata import entry_points
 
-from .base import Draw, Engine, Pass, Prompted, Request, Sampler, Search, Searcher
+from sysgraph_schemas.kinds import package_of
+
+from ..support.errors import InputError
+from .base import (
+    Draw,
+    Pass,
+    Prompted,
+    Receiving,
+    Request,
+    Sampled,
+    Scored,
+    Search,
+    Searched,
+    Trained,
+)
+
+GROUP = "sysgraph.engines"
 
 # Imported when a system has a model of the kind: transformers alone takes seconds.
 _ENGINES = {
@@ -14,21 +35,43 @@ _ENGINES = {
 }
 
 
-def engine_of(kind: str) -> Callable[..., Engine]:
-    """The engine class of a model kind: called with {name: spec}, `device` and `seed`."""
-    module, name = _ENGINES[kind]
-    engine: Callable[..., Engine] = getattr(import_module(module), name)
+def engine_of(kind: str) -> Callable[..., object]:
+    """The engine class of a model kind: called with {name: spec}, `device` and `seed`.
+
+    Raises:
+        InputError: no package registers one, several do, or it cannot be loaded.
+    """
+    if kind in _ENGINES:
+        module, name = _ENGINES[kind]
+        built_in: Callable[..., object] = getattr(import_module(module), name)
+        return built_in
+    found = [point for point in entry_points(group=GROUP) if point.name == kind]
+    if len(found) != 1:
+        several = " and ".join(sorted(map(package_of, found))) or "no package"
+        raise InputError(
+            f"{several} registers an engine for models of kind {kind!r} (entry-point group {GROUP})"
+        )
+    (point,) = found
+    where = f"the engine of kind {kind!r}, which {package_of(point)} registers as {point.value},"
+    try:
+        engine: Callable[..., object] = point.load()
+    except Exception as error:  # a package may do anything when it is imported
+        raise InputError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not callable(engine):
+        raise InputError(f"{where} is no class: {engine!r:.60}")
     return engine
 
 
 __all__ = [
     "Draw",
-    "Engine",
     "Pass",
     "Prompted",
+    "Receiving",
     "Request",
-    "Sampler",
+    "Sampled",
+    "Scored",
     "Search",
-    "Searcher",
+    "Searched",
+    "Trained",
     "engine_of",
 ]

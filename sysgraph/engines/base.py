@@ -1,7 +1,8 @@
-"""What engines do: score a flat list of requests; some sample and search flat lists as well.
+"""What engines do, as small contracts: score, train, sample and search, each over flat lists.
 
-Everything that makes it fast (equal requests once, sorting by length, one call for models that
-share weights) happens behind these methods and never shows in an objective.
+An engine holds all models of one kind on one device and fulfils some of them. Everything that makes
+it fast (equal requests once, sorting by length, one call for models that share weights) happens
+behind these methods and never shows in an objective.
 """
 
 import math
@@ -117,11 +118,9 @@ def total(passes: Sequence[Pass], count: int, device: torch.device) -> Tensor:
     return out
 
 
-class Engine(Protocol):
-    """All models of one kind, resident on one device: scored and trained.
-
-    Some kinds can be sampled (`Sampler`) or searched (`Searcher`) as well.
-    """
+@runtime_checkable
+class Scored(Protocol):
+    """An engine that gives values their log-likelihood, under the policy and the reference."""
 
     def problem(self, request: Request) -> str | None:
         """Why `request` cannot be scored, or None. Cheap: no model runs."""
@@ -145,16 +144,21 @@ class Engine(Protocol):
         """
         ...
 
+    def digest(self, model: str) -> str:
+        """Tells what `model` was before training from any other weights; read once, then kept."""
+        ...
+
+
+@runtime_checkable
+class Trained(Protocol):
+    """An engine that holds what is trained; the one that scores these models."""
+
     def parameters(self, model: str) -> dict[str, nn.Parameter]:
         """The trainable parameters of `model` by a stable name; empty for a frozen one."""
         ...
 
     def set_reference(self, model: str, weights: dict[str, Tensor] | None) -> None:
         """Makes `weights` (as named by `parameters`) the reference; None: as before training."""
-        ...
-
-    def digest(self, model: str) -> str:
-        """Tells what `model` was before training from any other weights; read once, then kept."""
         ...
 
     def save(self, model: str, folder: Path) -> None:
@@ -167,7 +171,7 @@ class Engine(Protocol):
 
 
 @runtime_checkable
-class Sampler(Protocol):
+class Sampled(Protocol):
     """An engine whose models' outputs can be drawn."""
 
     def sample(
@@ -186,7 +190,7 @@ class Sampler(Protocol):
 
 
 @runtime_checkable
-class Searcher(Protocol):
+class Searched(Protocol):
     """An engine whose models write texts token by token, which beam search can find."""
 
     def search(self, searches: Sequence[Search]) -> list[list[Completion]]:
@@ -209,5 +213,17 @@ class Prompted(Protocol):
 
         Raises:
             InputError: it does not take them.
+        """
+        ...
+
+
+@runtime_checkable
+class Receiving(Protocol):
+    """An engine that draws or searches with weights that another engine trains."""
+
+    def receive(self, model: str, trained: Trained) -> None:
+        """Takes over the weights that `model` has now, as `trained` holds or `save`s them.
+
+        Called before it is asked, whenever they may have changed.
         """
         ...

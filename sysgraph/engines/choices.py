@@ -57,12 +57,12 @@ def drawn(draws: Sequence[Draw], models: Mapping[str, ModelSpec], score: Score) 
     """An option for each draw, by its own seed, at its model's sampling temperature.
 
     Args:
-        models: by name; a model without a temperature samples at 1, and 0 takes the likeliest.
+        models: by name; see `choice_temperature`.
 
     Raises:
         RunError: see `log_probs`.
     """
-    temperatures = [getattr(models[draw.model], "temperature", 1.0) for draw in draws]
+    temperatures = [models[draw.model].choice_temperature for draw in draws]
     seeds = [draw.seed for draw in draws]
     picked = inverse_cdf(log_probs(draws, score), seeds, temperatures)
     return [Completion(d.options[index]) for d, index in zip(draws, picked, strict=True)]

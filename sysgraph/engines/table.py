@@ -24,7 +24,7 @@ _FILE = "table.safetensors"
 
 
 class TableEngine:
-    """All `table` models of a system. See `Engine`, `Sampler`, `Searcher` for the methods."""
+    """All `table` models of a system. For the methods see `engines.base`."""
 
     def __init__(self, models: Mapping[str, Table], *, device: torch.device, seed: int) -> None:
         del seed  # tables start from their declared probabilities

@@ -76,8 +76,8 @@ class Identity:
 def identity_of(program: Program, model: str, digest: str) -> Identity:
     """The identity of a program's model on a base of that digest."""
     spec = program.models[model]
-    fields = {name: getattr(spec, name, None) for name in ("id", "revision", "dtype")}
-    return Identity(model=model, train=getattr(spec, "train", "frozen"), digest=digest, **fields)
+    id, revision, dtype = (b.id, b.revision, b.dtype) if (b := spec.base) else (None, None, None)
+    return Identity(model, spec.training, id, revision, dtype, digest)
 
 
 def require_own(own: Identity, folder: Path) -> None:
@@ -140,7 +140,7 @@ def require_all(
         InputError: one is missing, or was trained and is frozen now.
     """
     used = {term.model for term in program.terms}
-    trainable = {m for m, spec in program.models.items() if getattr(spec, "train", "") != "frozen"}
+    trainable = {m for m, spec in program.models.items() if spec.is_trained}
     trained = trainable & used if run is None else set(trained_in(run))
     still = sorted((trained & used) - trainable)
     if still:

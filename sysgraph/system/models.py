@@ -14,17 +14,18 @@ from sysgraph_compiler import Program
 
 from ..engines import (
     Draw,
-    Engine,
     Pass,
     Prompted,
     Request,
-    Sampler,
+    Sampled,
+    Scored,
     Search,
-    Searcher,
+    Searched,
     choices,
     engine_of,
 )
 from ..engines.base import total
+from ..engines.changes import Changes
 from ..support.device import default_device
 from ..support.errors import InputError
 from ..support.files import component
@@ -34,6 +35,7 @@ from ..support.progress import Reporter
 from ..tools import toolbox_of
 from ..traces.pictures import Picture
 from ..traces.trace import Completion
+from .binding import Bindings, Elsewhere
 from .identity import Identity, differences, identity_of, program_of, require_all, require_own
 
 E = TypeVar("E")
@@ -52,6 +54,7 @@ class Models:
         device: torch.device | str | None,
         seed: int | None,
         model_dir: Path | str | None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         # What is wrong with tools or a folder is told before models are loaded.
         toolbox_of(program)
@@ -64,16 +67,15 @@ class Models:
         for name, spec in program.models.items():
             if name in used:
                 by_kind[spec.kind][name] = spec
-        self._engines: dict[str, Engine] = {}
+        self._engines: dict[str, object] = {}
         for kind, specs in by_kind.items():
             engine = engine_of(kind)(
                 specs, device=self.device, seed=program.fit.seed if seed is None else seed
             )
             self._engines.update(dict.fromkeys(specs, engine))
-        engines = self._engines.items()
-        self._samplers: dict[str, Sampler] = {m: e for m, e in engines if isinstance(e, Sampler)}
-        self._searchers: dict[str, Searcher] = {m: e for m, e in engines if isinstance(e, Searcher)}
-        self.warnings = tuple(_oddities(program, self._engines))
+        self._bound = Bindings.of(program, self._engines, elsewhere or {})
+        self._changes: dict[str, Changes] = {}
+        self.warnings = tuple(_oddities(program, self._bound.prompted))
         if model_dir is not None:
             self.load(model_dir)
 
@@ -91,22 +93,26 @@ class Models:
     def passes(
         self, flat: Sequence[Request], *, reference: bool = False, gradients: bool = False
     ) -> list[Pass]:
-        """What gives the log p of requests, options as they are: see `Engine.passes`."""
+        """What gives the log p of requests, options as they are: see `Scored.passes`."""
         out = []
-        for indices in grouped(flat, lambda request: id(self._engines[request.model])):
-            engine = self._engines[flat[indices[0]].model]
+        for indices in grouped(flat, lambda request: id(self._scored(request))):
+            engine = self._scored(flat[indices[0]])
             found = engine.passes(
                 [flat[i] for i in indices], reference=reference, gradients=gradients
             )
             out += [replace(one, rows=tuple(indices[r] for r in one.rows)) for one in found]
         return out
 
+    def _scored(self, asked: Request | Draw) -> Scored:
+        """The engine that scores its model."""
+        return self._able(self._bound.scored, asked.model, "has no likelihood")
+
     def _score(self, flat: Sequence[Request], *, reference: bool) -> Tensor:
         with torch.set_grad_enabled(torch.is_grad_enabled() and not reference):
             return total(self.passes(flat, reference=reference), len(flat), self.device)
 
     def search(self, searches: Sequence[Search]) -> list[list[Completion]]:
-        """The texts that (diverse) beam searches find under the policy: see `Searcher.search`.
+        """The texts that (diverse) beam searches find under the policy: see `Searched.search`.
 
         Of a choice, its likeliest options.
 
@@ -118,14 +124,15 @@ class Models:
         def found(several: Sequence[Search]) -> Sequence[list[Completion]]:
             if several[0].options:
                 return choices.likeliest(several, self._score_options)
-            return self._able(self._searchers, several[0].model).search(several)
+            return self._searched(several[0].model).search(several)
 
-        return in_groups(searches, self._answerer, found)
+        self._pass_on(searches)
+        return in_groups(searches, self._searcher, found)
 
     def draw(
         self, draws: Sequence[Draw], *, batch_size: int | None = None
     ) -> list[Completion | Picture]:
-        """One value per draw from the policy: see `Sampler.sample`; of a choice, an option.
+        """One value per draw from the policy: see `Sampled.sample`; of a choice, an option.
 
         Raises:
             InputError: a prompt does not fit its model, or a model cannot score an option.
@@ -136,45 +143,80 @@ class Models:
         def drawn(several: Sequence[Draw]) -> Sequence[Completion | Picture]:
             if several[0].options:
                 return choices.drawn(several, self.program.models, self._score_options)
-            sampler = self._able(self._samplers, several[0].model)
-            return sampler.sample(several, batch_size=batch_size)
+            return self._sampled_by(several[0].model).sample(several, batch_size=batch_size)
 
-        return in_groups(draws, self._answerer, drawn)
+        self._pass_on(draws)
+        return in_groups(draws, self._sampler, drawn)
 
     def refusal(self, draw: Draw) -> str | None:
         """Why `draw` would refuse it (an empty prompt, one beyond the window), or None."""
         if not draw.options:
-            return self._able(self._samplers, draw.model).refusal(draw)
-        engine = self._engines[draw.model]
-        return next(filter(None, map(engine.problem, choices.option_requests(draw))), None)
+            return self._sampled_by(draw.model).refusal(draw)
+        problems = map(self._scored(draw).problem, choices.option_requests(draw))
+        return next(filter(None, problems), None)
 
     def room(self, model: str) -> int | None:
         """Values that one call of a model draws at once; None: that depends on the values."""
-        sampler = self._samplers.get(model)
+        sampler = self._bound.sampled.get(model)
         return sampler.room(model) if sampler is not None else None
 
-    def _answerer(self, asked: Draw | Search) -> Hashable:
-        """Equal for what one engine answers in one call, and for choices, which none does."""
-        return None if asked.options else id(self._engines[asked.model])
+    def sync(self, model: str) -> None:
+        """Passes the weights of a model on to engines elsewhere, where they may have changed.
 
-    def _able(self, engines: Mapping[str, E], model: str) -> E:
+        `draw` and `search` do; there is no need to, but to have it done by a certain time.
+        """
+        receivers = self._bound.receivers(model)
+        if not receivers or model not in self._bound.trained:
+            return
+        trained = self._bound.trained[model]
+        parameters = trained.parameters(model)
+        if not parameters:
+            return
+        if model not in self._changes:
+            self._changes[model] = Changes(parameters.values())
+        if self._changes[model].since_last_time():
+            for receiver in receivers:
+                receiver.receive(model, trained)
+
+    def _pass_on(self, asked: Sequence[Draw | Search]) -> None:
+        for model in dict.fromkeys(one.model for one in asked if not one.options):
+            self.sync(model)
+
+    # Equal for what one engine answers in one call, and for choices, which none does.
+
+    def _sampler(self, asked: Draw) -> Hashable:
+        return None if asked.options else id(self._sampled_by(asked.model))
+
+    def _searcher(self, asked: Search) -> Hashable:
+        return None if asked.options else id(self._searched(asked.model))
+
+    def _sampled_by(self, model: str) -> Sampled:
+        return self._able(self._bound.sampled, model, "gives choices alone")
+
+    def _searched(self, model: str) -> Searched:
+        can = model in self._bound.sampled
+        why = "has no beam search: sample it" if can else "gives choices alone"
+        return self._able(self._bound.searched, model, why)
+
+    def _able(self, engines: Mapping[str, E], model: str, why: str) -> E:
         """The model's engine, of those that can do what is asked."""
         if model in engines:
             return engines[model]
-        why = "has no beam search: sample it" if model in self._samplers else "gives choices alone"
         raise InputError(f"{self.program.models[model].kind} model {model!r} {why}")
 
     @torch.no_grad()
     def _score_options(self, flat: Sequence[Request]) -> Tensor:
         for request in flat:
-            problem = self._engines[request.model].problem(request)
+            problem = self._scored(request).problem(request)
             if problem is not None:
                 raise InputError(problem)
         return self._score(flat, reference=False)
 
     def problem(self, request: Request) -> str | None:
         """Why a request cannot be scored, or None."""
-        engine = self._engines[request.model]
+        if request.model not in self._bound.scored:
+            return f"{self.program.models[request.model].kind} models have no likelihood"
+        engine = self._scored(request)
         if not request.options:
             return engine.problem(request)
         found = (engine.problem(option) for option in choices.option_requests(request))
@@ -182,17 +224,17 @@ class Models:
 
     def warning(self, request: Request) -> str | None:
         """What is odd about a request that can be scored, or None."""
-        return self._engines[request.model].warning(request)
+        return self._scored(request).warning(request)
 
     def length(self, request: Request) -> int:
         """Number of tokens that `score` sums over; 1 for a choice."""
-        return 1 if request.options else self._engines[request.model].length(request)
+        return 1 if request.options else self._scored(request).length(request)
 
     # ---- weights
 
     def digests(self) -> dict[str, str]:
         """A digest of each model's weights before training: equal where those are."""
-        return {model: self.digest(model) for model in self._engines}
+        return {model: self.digest(model) for model in self._bound.scored}
 
     def trained(self) -> tuple[str, ...]:
         """Models that have something to train and whose terms are trained, in the graph's order."""
@@ -201,21 +243,21 @@ class Models:
 
     def parameters(self, model: str) -> dict[str, nn.Parameter]:
         """The trainable parameters of one model by stable names."""
-        return self._engines[model].parameters(model)
+        return self._bound.trained[model].parameters(model)
 
     def set_reference(self, model: str, weights: dict[str, Tensor] | None) -> None:
         """Makes `weights` the reference of one model; None: the model as it was before training."""
-        self._engines[model].set_reference(model, weights)
+        self._bound.trained[model].set_reference(model, weights)
 
     def digest(self, model: str) -> str:
         """Tells what one model was before training from any other weights."""
-        return self._engines[model].digest(model)
+        return self._bound.scored[model].digest(model)
 
     def save(self, folder: Path) -> None:
         """Writes one folder per trained model: a peft adapter, or a whole checkpoint."""
         for model in self.trained():
             path = folder / component(model)
-            self._engines[model].save(model, path)
+            self._bound.trained[model].save(model, path)
             self._identity(model).write(path)
 
     def load(self, folder: Path | str) -> None:
@@ -229,7 +271,7 @@ class Models:
         for model, saved in found.items():
             require_own(self._identity(model), saved)
         for model, saved in found.items():
-            self._engines[model].load(model, saved)
+            self._bound.trained[model].load(model, saved)
         run = program_of(Path(folder))
         changed = run and differences(run, json.loads(self.program.to_json()))
         if changed:
@@ -239,7 +281,7 @@ class Models:
         return identity_of(self.program, model, self.digest(model))
 
 
-def _oddities(program: Program, engines: Mapping[str, Engine]) -> Iterator[str]:
+def _oddities(program: Program, engines: Mapping[str, Prompted]) -> Iterator[str]:
     """What chat templates do to the messages of nodes, each model and kind of prompt once.
 
     Raises:
@@ -252,12 +294,12 @@ def _oddities(program: Program, engines: Mapping[str, Engine]) -> Iterator[str]:
             nodes[model, tuple(m.role for m in variable.messages)].append(variable.node)
     for (model, roles), several in nodes.items():
         where = f"{', '.join(dict.fromkeys(several))}: model {model!r}"
-        engine = engines[model]
-        if isinstance(engine, Prompted):
-            try:
-                yield from (f"{where}: {odd}" for odd in engine.oddities(model, roles))
-            except InputError as error:
-                raise InputError(f"{where}: {error}") from error
+        if model not in engines:
+            continue
+        try:
+            yield from (f"{where}: {odd}" for odd in engines[model].oddities(model, roles))
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
 
 
 _REMEDY = "put it back as it was, or train again"
@@ -267,7 +309,7 @@ def _saved_models(program: Program, folder: Path | str) -> dict[str, Path]:
     """The folders of a program's models in a run, or in the `models` folder of one."""
     root = Path(folder)
     root = root / "models" if (root / "models").is_dir() else root
-    trainable = [name for name, spec in program.models.items() if spec.train != "frozen"]
+    trainable = [name for name, spec in program.models.items() if spec.is_trained]
     found = {name: root / component(name) for name in trainable}
     found = {name: path for name, path in found.items() if path.is_dir()}
     if (root / MANIFEST).is_file():

@@ -17,6 +17,7 @@ from ..support.errors import InputError, RunError
 from ..support.seeding import derive
 from ..traces.course import Course, Unobserved, complete, context
 from ..traces.trace import Trace, input_names, is_broken
+from .binding import Elsewhere
 from .models import Models
 
 _INPUTS = 64
@@ -33,6 +34,8 @@ class System(Models):
         device: where the models live; default: an accelerator if there is one.
         seed: initial adapters depend on it; default: the program's `fit.seed`.
         model_dir: a run whose trained models to use, as `load` does.
+        elsewhere: engines that draw from models (`sampled`) or search them (`searched`) in place of
+            those that score them, as {role: {model: engine}}. They `receive` weights that changed.
 
     Raises:
         InputError: a tool or a model cannot be loaded, or `model_dir` holds no models.
@@ -45,8 +48,11 @@ class System(Models):
         device: torch.device | str | None = None,
         seed: int | None = None,
         model_dir: Path | str | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
-        super().__init__(program, device=device, seed=seed, model_dir=model_dir)
+        super().__init__(
+            program, device=device, seed=seed, model_dir=model_dir, elsewhere=elsewhere
+        )
 
     # ---- scoring
 

@@ -30,7 +30,7 @@ class Optimization:
         groups = [
             {
                 "params": list(parameters.values()),
-                "lr": program.models[model].learning_rate or fit.learning_rate,
+                "lr": program.models[model].step_size or fit.learning_rate,
             }
             for model, parameters in weights.items()
         ]

@@ -33,7 +33,7 @@ class PairTable:
 
     Terms that an unobserved value enters are no part of that: `gaps[n]` says what pair n sums over,
     None where nothing is left to sum. `seen` are the terms that some side of a pair has, those that
-    cancel too.
+    cancel too; `bounds` those that are bounds in a scale of their own, and no log-likelihoods.
 
     A visit v is of row v % N, for the (v // N + 1)-th time: so 0 .. N - 1 are the rows themselves.
     """
@@ -47,11 +47,12 @@ class PairTable:
     sources: tuple[str, ...]
     noises: Noises
     seen: frozenset[str]
+    bounds: frozenset[str]
 
     @cached_property
     def exact(self) -> Tensor:
         """Whether each term is a log-likelihood, and no bound in a scale of its own: [T]."""
-        exact = [name not in self.noises.objectives for name in self.terms]
+        exact = [name not in self.bounds for name in self.terms]
         return torch.tensor(exact, dtype=torch.bool)
 
     @cached_property
@@ -128,7 +129,8 @@ def tabulate(
     fit = system.program.fit
     terms = tuple(t.variable for t in system.program.terms if t.status == "trained")
     noises = Noises.of(system.program, seed, held_out=held_out)
-    anchored = {t for t in terms if fit.needs_likelihood and t not in noises.objectives}
+    bounds = frozenset(t.variable for t in system.program.terms if t.bound)
+    anchored = {t for t in terms if fit.needs_likelihood and t not in bounds}
     ids: dict[Request, int] = {}
     index: list[list[list[int]]] = []
     compared: list[list[bool]] = []
@@ -160,6 +162,7 @@ def tabulate(
         tuple(pair.source for pair in pairs),
         noises,
         frozenset(seen),
+        bounds,
     )
 
 

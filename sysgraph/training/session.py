@@ -321,5 +321,5 @@ class Session:
 
 def _named(program: Program, model: str) -> str:
     """Where a model's weights come from."""
-    source = getattr(program.models[model], "id", None)
-    return "" if source is None else f", id {source}"
+    base = program.models[model].base
+    return "" if base is None else f", id {base.id}"

@@ -46,7 +46,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
                 help = suggestion("", router.choices, f"the options of `{gate}` are")
                 yield facts.diagnose(CODE, f"`{name}` runs under no option", path, help=help)
             for index, option in enumerate(options):
-                at = path if isinstance(getattr(node, "when", {})[gate], str) else (*path, index)
+                at = path if node.is_single(gate) else (*path, index)
                 if "{" in option and option not in router.choices:
                     yield from _template(facts, name, gate, option, at)
                 elif option not in router.choices:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sysgraph_schemas import CausalLM, Code, Diagnostic
+from sysgraph_schemas import Code, Diagnostic
 
 from ..facts import Facts
 
@@ -34,7 +34,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
             yield facts.diagnose(CODE, needs(key), path, key=True, help=help)
     used = {model for _, _, model, _ in facts.used_models if model in graph.models}
     specs = [graph.models[name] for name in used]
-    if specs and all(isinstance(spec, CausalLM) and spec.temperature == 0 for spec in specs):
+    if specs and all(spec.is_greedy for spec in specs):
         said = "`rounds` pairs samples that differ, but at `temperature: 0` all are the same"
         help = "give at least one model another `temperature`"
         yield facts.diagnose(CODE, said, path, key=True, help=help)

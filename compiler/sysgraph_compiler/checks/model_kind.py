@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sysgraph_schemas import Code, Diagnostic
+from sysgraph_schemas.models import MODEL_KINDS
 from sysgraph_schemas.suggest import listed
 
 from ..facts import Facts
@@ -32,13 +33,19 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     models = facts.graph.models
     for name, _, model, path in facts.used_models:
         node, spec = facts.graph.nodes[name], models.get(model)
-        if spec is None or spec.kind in node.model_kinds:
+        if spec is None or node.gives in spec.gives:
             continue
         said = f"{node.noun} has no likelihood under `{model}`, which is {spec.noun}"
-        wanted = f"{node.noun} takes a model of kind {_either(node.model_kinds)}"
-        fitting = [other for other, given in models.items() if given.kind in node.model_kinds]
+        wanted = f"{node.noun} takes a model of kind {_either(_giving(node.gives))}"
+        fitting = [other for other, given in models.items() if node.gives in given.gives]
         help = f"{wanted}: {listed(fitting) or 'the graph has none'}"
         yield facts.diagnose(CODE, said, path, help=help)
+
+
+def _giving(type: str) -> tuple[str, ...]:
+    """The built-in kinds of models that give values of a type."""
+    members = MODEL_KINDS.built_in.items()
+    return tuple(name for name, member in members if type in member.gives)
 
 
 def _either(kinds: tuple[str, ...]) -> str:

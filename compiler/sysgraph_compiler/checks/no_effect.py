@@ -27,14 +27,13 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     """Each such key."""
     for name, model in facts.graph.models.items():
         said = model.model_fields_set
-        idle = ["lora"] if "lora" in said and model.train != "lora" else []
-        idle += ["learning_rate"] if model.learning_rate and model.train == "frozen" else []
+        idle = ["lora"] if "lora" in said and model.training != "lora" else []
+        idle += ["learning_rate"] if model.step_size and not model.is_trained else []
         for key in idle:
-            other = "lora" if key == "lora" else "lora` or `train: full"
-            other = "full" if key != "lora" and model.kind == "table" else other
+            other = "lora" if key == "lora" else "` or `train: ".join(model.ways)
             yield facts.diagnose(
                 CODE,
-                f"`{key}` has no effect on `{name}`, which is `train: {model.train}`",
+                f"`{key}` has no effect on `{name}`, which is `train: {model.training}`",
                 ("models", name, key),
                 key=True,
                 help=f"remove it, or set `train: {other}`",

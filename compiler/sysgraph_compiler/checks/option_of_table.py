@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sysgraph_schemas import Code, Diagnostic, Note, Table
+from sysgraph_schemas import Code, Diagnostic, Note
 from sysgraph_schemas.suggest import quoted, suggestion
 
 from ..facts import Facts
@@ -35,13 +35,13 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     """Each such option of each choice."""
     for name, _, model, _ in facts.used_models:
         node, spec = facts.graph.nodes[name], facts.graph.models.get(model)
-        if not node.choices or not isinstance(spec, Table):
+        if not node.choices or spec is None or spec.outcomes is None:
             continue
-        values = {*spec.values}
+        values = {*spec.outcomes}
         for index, option in enumerate(node.choices):
             if option not in values:
-                said = f"the table `{model}` has no value {quoted(option)}"
-                help = suggestion(option, spec.values, "its values are")
-                notes = (Note("the table", facts.key(("models", model))),)
+                said = f"the {spec.kind} `{model}` has no value {quoted(option)}"
+                help = suggestion(option, spec.outcomes, "its values are")
+                notes = (Note(f"the {spec.kind}", facts.key(("models", model))),)
                 path = ("nodes", name, "options", index)
                 yield facts.diagnose(CODE, said, path, help=help, notes=notes)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from sysgraph_schemas import Checkpoint, Code, Diagnostic, Note
+from sysgraph_schemas import Code, Diagnostic, Note
+from sysgraph_schemas.models.base import Base
 
 from ..facts import Facts
 
@@ -27,21 +28,22 @@ models:
 
 def check(facts: Facts) -> Iterator[Diagnostic]:
     """Each model whose type differs from that of the first with its checkpoint."""
-    first: dict[tuple[str, str, str], str] = {}
+    first: dict[tuple[str, ...], tuple[str, Base]] = {}
     for name, model in facts.graph.models.items():
-        if not isinstance(model, Checkpoint):
+        base = model.base
+        if base is None:
             continue
-        other = first.setdefault((model.kind, model.id, model.revision or "main"), name)
-        dtype = getattr(facts.graph.models[other], "dtype", None)
-        if dtype == model.dtype:
+        other, of_other = first.setdefault(base.key[:-1], (name, base))
+        dtype = of_other.dtype
+        if dtype == base.dtype:
             continue
         place = facts.key(("models", other))
         yield facts.diagnose(
             CODE,
             f"`{name}` has the checkpoint of `{other}` with another `dtype` "
-            f"({model.dtype}, not {dtype}): it is loaded twice",
+            f"({base.dtype}, not {dtype}): it is loaded twice",
             ("models", name, "dtype"),
             key=True,
-            help=f"give both one `dtype`: `dtype: {dtype if dtype != 'auto' else model.dtype}`",
+            help=f"give both one `dtype`: `dtype: {dtype if dtype != 'auto' else base.dtype}`",
             notes=(Note("the other one", place),) if place else (),
         )

@@ -77,7 +77,6 @@ def _written(node: NodeSpec) -> int:
     """Characters that every copy of a node holds."""
     gates = (option for options in node.gates.values() for option in options)
     arguments = (text for pair in node.arguments.items() for text in pair)
-    settings = getattr(node, "settings", None) or {}
-    constants = (str(part) for pair in settings.items() for part in pair)
+    constants = (str(part) for pair in node.constants.items() for part in pair)
     texts = (*node.templates.values(), *node.choices, *gates, *arguments, *constants)
     return sum(len(text) + _SEPARATE for text in texts)

@@ -19,7 +19,7 @@ CODE = Code(
 def check(facts: Facts) -> Iterator[Diagnostic]:
     """Unknown, frozen and repeated names."""
     models = facts.graph.models
-    trainable = [name for name, spec in models.items() if spec.train != "frozen"]
+    trainable = [name for name, spec in models.items() if spec.is_trained]
     seen: set[str] = set()
     for index, name in enumerate(facts.graph.fit.train or []):
         path = ("fit", "train", index)
@@ -29,7 +29,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
         if name not in models:
             said = f"`fit.train` names the model {quoted(name)}, which does not exist"
             yield facts.diagnose(CODE, said, path, help=help)
-        elif models[name].train == "frozen":
+        elif not models[name].is_trained:
             said = f"`fit.train` names the model `{name}`, which is frozen"
             help = f"give `{name}` another `train`, or leave it out here"
             yield facts.diagnose(CODE, said, path, help=help)

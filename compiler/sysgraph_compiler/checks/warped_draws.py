@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sysgraph_schemas import CausalLM, Code, Diagnostic
+from sysgraph_schemas import Code, Diagnostic
 
 from ..facts import Facts
 from ..observation import OUTPUTS, in_file, unobserved
@@ -37,11 +37,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     nodes = {name.partition("[")[0] for name in latent}
     for model in dict.fromkeys(model for node, _, model, _ in facts.used_models if node in nodes):
         spec = facts.graph.models.get(model)
-        for key in ("temperature", "top_p"):
-            value = getattr(spec, key, 1.0)
-            if isinstance(spec, CausalLM) and value != 1:
-                said = (
-                    f"`estimator: importance` needs the model's own draws, not `{key}: {value:g}`"
-                )
-                help = f"set `{key}: 1`, or use `estimator: set_sum` with another sampler"
-                yield facts.diagnose(CODE, said, ("models", model, key), help=help)
+        for key, value in (spec.warp if spec is not None else {}).items():
+            said = f"`estimator: importance` needs the model's own draws, not `{key}: {value:g}`"
+            help = f"set `{key}: 1`, or use `estimator: set_sum` with another sampler"
+            yield facts.diagnose(CODE, said, ("models", model, key), help=help)

@@ -33,8 +33,9 @@ def read_models(program: Program) -> tuple[Model, ...]:
     found = []
     for name, spec in program.models.items():
         if name in status:
-            what = getattr(spec, "id", None) or f"{spec.kind} of {len(getattr(spec, 'values', ()))}"
-            how = f"trained, {spec.train}" if status[name] == "trained" else status[name]
+            what = spec.base.id if spec.base else spec.kind
+            what += f" of {len(spec.outcomes)}" if spec.outcomes else ""
+            how = f"trained, {spec.training}" if status[name] == "trained" else status[name]
             found.append(Model(name, line(f"{what} ({how})")))
     return tuple(found)
 

@@ -2,17 +2,16 @@
 
 from collections import defaultdict
 
-from sysgraph_schemas import Diffusion
-from sysgraph_schemas.models.diffusion_objective import DiffusionObjective
+from sysgraph_schemas.models.base import Bound
 
 from ..program import Program
 
 
-def bounds(program: Program) -> dict[DiffusionObjective, list[str]]:
+def bounds(program: Program) -> dict[Bound, list[str]]:
     """The variables whose log-ratio is a bound, by its settings, in the program's order."""
-    found: dict[DiffusionObjective, list[str]] = defaultdict(list)
+    found: dict[Bound, list[str]] = defaultdict(list)
     for term in program.terms:
-        model = program.models[term.model] if term.model is not None else None
-        if term.bound and term.status == "trained" and isinstance(model, Diffusion):
-            found[model.objective].append(term.variable)
+        bound = program.models[term.model].bound if term.model is not None else None
+        if bound is not None and term.status == "trained":
+            found[bound].append(term.variable)
     return found

@@ -102,11 +102,11 @@ def _bounds(program: Program) -> Iterator[str]:
     ratio = "\\log \\frac{p_\\theta}{p_{\\mathrm{ref}}}"
     noise = "\\mathbb{E}_{\\tau, \\epsilon}"
     error = "\\lVert \\epsilon - \\epsilon_m(z_\\tau, \\tau, c) \\rVert_2^2"
-    for objective, names in bounds(program).items():
-        scale = "T" if objective.constant is None else f"{objective.constant:g}"
+    for bound, names in bounds(program).items():
+        scale = "T" if bound.scale is None else f"{bound.scale:g}"
         difference = f"\\bigl[ {scale} (-\\ell_\\theta + \\ell_{{\\mathrm{{ref}}}}) \\bigr]"
         nodes = ", ".join(_nodes(program, names))
         yield f"{ratio}({nodes} \\mid \\cdot) &\\leftarrow {noise} {difference}"
-        weight = "w_\\tau " if objective.weighting == "ddpm" else ""
-        mean = "\\tfrac{1}{\\dim z} " if objective.reducing == "mean" else ""
+        weight = "w_\\tau " if bound.weighting == "ddpm" else ""
+        mean = "\\tfrac{1}{\\dim z} " if bound.reducing == "mean" else ""
         yield f"\\ell_m &= {weight}{mean}{error}, \\quad m \\in \\{{\\theta, \\mathrm{{ref}}\\}}"

@@ -69,11 +69,11 @@ def _existence(program: Program) -> list[str]:
 def _bounds(program: Program, words: Words) -> list[str]:
     """What stands for log p/p_ref of a diffusion model (SysDPO, appendix D)."""
     lines: list[str] = []
-    for objective, names in bounds(program).items():
-        scale = "T" if objective.constant is None else f"{objective.constant:g}"
-        weight = "w_t * " if objective.weighting == "ddpm" else ""
-        error = f"l = {weight}{objective.reducing} of (eps - eps_model(z_t, t, caption))^2"
-        draws = f", mean of {objective.draws} draws of (t, eps)" if objective.draws > 1 else ""
+    for bound, names in bounds(program).items():
+        scale = "T" if bound.scale is None else f"{bound.scale:g}"
+        weight = "w_t * " if bound.weighting == "ddpm" else ""
+        error = f"l = {weight}{bound.reducing} of (eps - eps_model(z_t, t, caption))^2"
+        draws = f", mean of {bound.draws} draws of (t, eps)" if bound.draws > 1 else ""
         lines += [
             f"log p/p_ref of {words.listed(names)} is replaced by a bound:",
             f"   {scale} * [ -l(model) + l(ref) ], {error}{draws},",

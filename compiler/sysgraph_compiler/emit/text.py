@@ -59,11 +59,11 @@ class _Page:
         if name is None:
             return f"(deterministic: probability 1, {count} of 0)"
         spec = self.program.models[name]
-        what = getattr(spec, "id", None) or counted(len(getattr(spec, "values", ())), "value")
-        how = f"trained, {spec.train}" if terms[0].status == "trained" else terms[0].status
+        what = f" {spec.summary}" if spec.summary else ""
+        how = f"trained, {spec.training}" if terms[0].status == "trained" else terms[0].status
         how += ", a bound on log p" if terms[0].bound else ""
         how += ", cancels" if all(term.cancels for term in terms) else ""
-        return f"{name}: {spec.kind} {what} ({how}; {count})"
+        return f"{name}: {spec.kind}{what} ({how}; {count})"
 
     def factor(self, term: Term, beside: Iterable[Term]) -> str:
         only = term.cancels and not all(other.cancels for other in beside)

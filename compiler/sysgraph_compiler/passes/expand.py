@@ -10,7 +10,8 @@ from sysgraph_schemas import NodeSpec
 from ..copies import Scalar, copy_names
 from ..expansion import ROUND
 from ..facts import Facts
-from ..program import Element, Program, Tool, Turn, Type, Variable
+from ..program import Element, Program, Tool, Turn, Variable
+from ..templates.types import ANY
 
 
 def run(facts: Facts, program: Program) -> Program:
@@ -30,13 +31,12 @@ def run(facts: Facts, program: Program) -> Program:
 def _copies(facts: Facts, name: str) -> Iterator[Variable]:
     node = facts.graph.nodes[name]
     kind = facts.type_of(name)
-    type: Type = kind if kind in ("list[text]", "choice", "image") else "text"  # type: ignore[assignment]
     shared: dict[str, Any] = {
         "node": name,
         "kind": node.kind,
-        "type": type,
-        "prompt": getattr(node, "prompt", None),
-        "messages": tuple(getattr(node, "messages", None) or ()) or None,
+        "type": "text" if kind == ANY else kind,
+        "prompt": node.plain_prompt,
+        "messages": node.turns or None,
         "parser": node.parser_name,
         "tool": _tool(node),
         "options": tuple(node.choices),

@@ -58,4 +58,4 @@ def status(graph: Graph, model: str | None) -> Status:
     if model is None:
         return "deterministic"
     named = graph.fit.train is None or model in graph.fit.train
-    return "trained" if named and graph.models[model].train != "frozen" else "frozen"
+    return "trained" if named and graph.models[model].is_trained else "frozen"

@@ -6,7 +6,7 @@ frozen ones, and as the reference of the others.
 
 from collections.abc import Hashable
 
-from sysgraph_schemas import Checkpoint, ModelSpec
+from sysgraph_schemas import ModelSpec
 
 from ..facts import Facts
 from ..program import Call, Program, Resident
@@ -18,8 +18,8 @@ def run(facts: Facts, program: Program) -> Program:
     used = {term.model for term in program.terms}
     on_base: dict[tuple[str, str, str, str], list[str]] = {}
     for name, spec in program.models.items():
-        if isinstance(spec, Checkpoint) and name in used:
-            on_base.setdefault(_base(spec), []).append(name)
+        if spec.base is not None and name in used:
+            on_base.setdefault(spec.base.key, []).append(name)
     residents = tuple(
         Resident(id=id, revision=revision, dtype=dtype, models=tuple(models))
         for (_, id, revision, dtype), models in on_base.items()
@@ -48,10 +48,6 @@ def _calls(program: Program, *, reference: bool) -> list[Call]:
 
 def _weights(name: str, spec: ModelSpec, *, reference: bool) -> Hashable:
     """Equal for models that score under the same weights."""
-    if isinstance(spec, Checkpoint) and (reference or spec.train == "frozen"):
-        return _base(spec)
+    if spec.base is not None and (reference or not spec.is_trained):
+        return spec.base.key
     return name
-
-
-def _base(spec: Checkpoint) -> tuple[str, str, str, str]:
-    return spec.kind, spec.id, spec.revision or "main", spec.dtype

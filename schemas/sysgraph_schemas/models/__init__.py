@@ -1,10 +1,9 @@
 """`models:` of a graph file: the parameter sets. Nodes that name one model share its weights."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from .base import Checkpoint
+from ..kinds import Kinds
+from .base import Checkpoint, Model
 from .causal_lm import CausalLM
 from .classifier import Classifier
 from .diffusion import Diffusion
@@ -13,9 +12,15 @@ from .diffusion_objective import DiffusionObjective
 from .lora import LoRA
 from .table import Table
 
-ModelSpec = Annotated[CausalLM | Classifier | Diffusion | Table, Field(discriminator="kind")]
+MODEL_KINDS = Kinds("model", "sysgraph.models", Model, (CausalLM, Classifier, Diffusion, Table))
+
+if TYPE_CHECKING:
+    ModelSpec = Model
+else:
+    ModelSpec = MODEL_KINDS.annotation
 
 __all__ = [
+    "MODEL_KINDS",
     "CausalLM",
     "Checkpoint",
     "Classifier",
@@ -23,6 +28,7 @@ __all__ = [
     "DiffusionLoRA",
     "DiffusionObjective",
     "LoRA",
+    "Model",
     "ModelSpec",
     "Table",
 ]

@@ -1,28 +1,129 @@
 """What every kind of model answers."""
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
 from ..spec import NotBlank, Spec
 from .lora import LoRA
 
-Likelihood = Literal["exact", "bound"]
+Likelihood = Literal["exact", "bound", "none"]
+Gives = Literal["text", "choice", "image"]
+
+
+@dataclass(frozen=True)
+class Base:
+    """The checkpoint that a model is, adapts or copies; models with equal ones can share it."""
+
+    kind: str
+    id: str
+    revision: str | None
+    """As the graph says it."""
+    dtype: str
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """Equal for models that share the base in memory."""
+        return self.kind, self.id, self.revision or "main", self.dtype
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The noise under which a term is scored: both sides, policy and reference share it."""
+
+    draws: int = 1
+    """Sets of random numbers that a value is scored under."""
+    bank: int | None = None
+    """Such noises that a pair has for the whole run; None: a new one at every visit."""
+    timesteps: Literal["shared", "independent"] = "shared"
+    """Whether all values of a side have one timestep, or each its own."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The bound that stands for log p: -scale * l, l a weighted, reduced squared error."""
+
+    scale: float | None
+    """None: the number of training timesteps, T."""
+    weighting: Literal["constant", "ddpm"]
+    reducing: Literal["mean", "sum"]
+    draws: int
 
 
 class Model(Spec):
-    """What the compiler asks of every kind of model."""
+    """What the rest asks of every kind of model: facts, in place of its class or its name."""
 
     likelihood: ClassVar[Likelihood] = "exact"
-    """Whether its term is log p, or a bound that can not stand inside Sampling's sum."""
+    """Whether its term is log p, a bound that can not stand inside Sampling's sum, or not to be
+    had at all."""
+    gives: ClassVar[tuple[Gives, ...]] = ()
+    """The types of values that it gives, and that nodes with such values take it for."""
 
     kind: str
     """What it is."""
 
     @property
+    def training(self) -> str:
+        """The way it is trained: `frozen`, or what its kind calls it."""
+        return "frozen"
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """The ways in which its kind can be trained."""
+        field = type(self).model_fields.get("train")
+        return tuple(way for way in get_args(field.annotation) if way != "frozen") if field else ()
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it has something to train."""
+        return self.training != "frozen"
+
+    @property
+    def step_size(self) -> float | None:
+        """Its own learning rate, where it has one."""
+        return None
+
+    @property
+    def base(self) -> Base | None:
+        """The checkpoint that it is loaded from; None: the graph itself declares it."""
+        return None
+
+    @property
+    def summary(self) -> str:
+        """What it is, in a few characters, for people."""
+        return ""
+
+    @property
+    def warp(self) -> Mapping[str, float]:
+        """Settings under which its draws are not from its likelihood, with their values."""
+        return {}
+
+    @property
+    def choice_temperature(self) -> float:
+        """The temperature at which it draws options; 0 takes the likeliest."""
+        return 1.0
+
+    @property
+    def is_greedy(self) -> bool:
+        """Whether all its draws given one context are the same."""
+        return False
+
+    @property
+    def noise(self) -> Noise | None:
+        """The noise under which it is scored, if any."""
+        return None
+
+    @property
     def is_noisy(self) -> bool:
         """Whether its term has noise that is drawn anew at every step of training."""
-        return False
+        return self.noise is not None and self.noise.bank is None
+
+    @property
+    def bound(self) -> Bound | None:
+        """What stands for log p in the loss, of one whose likelihood is a bound."""
+        return None
 
     @property
     def outcomes(self) -> tuple[str, ...] | None:
@@ -53,3 +154,23 @@ class Checkpoint(Model):
     about a third more time."""
     learning_rate: Annotated[float | None, Field(gt=0, examples=[1e-4])] = None
     """This model's learning rate; `fit.learning_rate` when absent."""
+
+    @property
+    def training(self) -> str:
+        """`train`."""
+        return self.train
+
+    @property
+    def step_size(self) -> float | None:
+        """`learning_rate`."""
+        return self.learning_rate
+
+    @property
+    def base(self) -> Base:
+        """Its checkpoint."""
+        return Base(self.kind, self.id, self.revision, self.dtype)
+
+    @property
+    def summary(self) -> str:
+        """Its checkpoint's id."""
+        return self.id

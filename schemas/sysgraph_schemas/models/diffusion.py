@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from .base import Checkpoint, Likelihood
+from .base import Bound, Checkpoint, Gives, Likelihood, Noise
 from .diffusion_lora import DiffusionLoRA
 from .diffusion_objective import DiffusionObjective
 
@@ -14,6 +14,7 @@ class Diffusion(Checkpoint):
 
     noun: ClassVar[str] = "a diffusion model"
     likelihood: ClassVar[Likelihood] = "bound"
+    gives: ClassVar[tuple[Gives, ...]] = ("image",)
 
     kind: Annotated[Literal["diffusion"], Field(examples=["diffusion"])] = "diffusion"
     """A text-to-image diffusion pipeline: Stable Diffusion or Stable Diffusion XL."""
@@ -35,6 +36,13 @@ class Diffusion(Checkpoint):
     """What an image's denoising errors count in the system's log-likelihood."""
 
     @property
-    def is_noisy(self) -> bool:
-        """Whether its images have other draws at every visit of their pair."""
-        return self.objective.bank is None
+    def noise(self) -> Noise:
+        """Timesteps and noises of its images."""
+        said = self.objective
+        return Noise(said.draws, said.bank, said.timesteps)
+
+    @property
+    def bound(self) -> Bound:
+        """Its denoising errors."""
+        said = self.objective
+        return Bound(said.constant, said.weighting, said.reducing, said.draws)

@@ -5,13 +5,14 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from ..spec import refuse
-from .base import Model
+from .base import Gives, Model
 
 
 class Table(Model):
     """A tabular categorical p(value | context): enumerable, for exact checks and demos."""
 
     noun: ClassVar[str] = "a table model"
+    gives: ClassVar[tuple[Gives, ...]] = ("text", "choice")
 
     kind: Annotated[Literal["table"], Field(examples=["table"])] = "table"
     """A table of probabilities."""
@@ -25,6 +26,21 @@ class Table(Model):
     """`full` trains the logits, `frozen` nothing."""
     learning_rate: Annotated[float | None, Field(gt=0, examples=[1e-2])] = None
     """This model's learning rate; `fit.learning_rate` when absent."""
+
+    @property
+    def training(self) -> str:
+        """`train`."""
+        return self.train
+
+    @property
+    def step_size(self) -> float | None:
+        """`learning_rate`."""
+        return self.learning_rate
+
+    @property
+    def summary(self) -> str:
+        """How many values it has."""
+        return f"{len(self.values)} value{'s' if len(self.values) > 1 else ''}"
 
     @property
     def outcomes(self) -> tuple[str, ...]:

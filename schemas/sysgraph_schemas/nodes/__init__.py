@@ -1,31 +1,42 @@
 """`nodes:` of a graph file: the variables of the DAG. One file a kind."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
+from ..kinds import Kinds
+from .base import Computed, Message, Node
 from .choice import ChoiceNode
 from .diffusion import DiffusionNode
 from .inputs import InputNode
 from .lm import LMNode
 from .parse import ParseNode
-from .prompted import Message
+from .prompted import Prompted
 from .select import SelectNode
 from .tool import ToolNode
 
-NodeSpec = Annotated[
-    InputNode | LMNode | ChoiceNode | DiffusionNode | ParseNode | ToolNode | SelectNode,
-    Field(discriminator="kind"),
-]
+NODE_KINDS = Kinds(
+    "node",
+    "sysgraph.nodes",
+    Node,
+    (InputNode, LMNode, ChoiceNode, DiffusionNode, ParseNode, ToolNode, SelectNode),
+)
+
+if TYPE_CHECKING:
+    NodeSpec = Node
+else:
+    NodeSpec = NODE_KINDS.annotation
 
 __all__ = [
+    "NODE_KINDS",
     "ChoiceNode",
+    "Computed",
     "DiffusionNode",
     "InputNode",
     "LMNode",
     "Message",
+    "Node",
     "NodeSpec",
     "ParseNode",
+    "Prompted",
     "SelectNode",
     "ToolNode",
 ]

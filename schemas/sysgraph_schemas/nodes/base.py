@@ -1,6 +1,6 @@
 """What every kind of node answers, so that nothing but its own file knows the kind."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,17 @@ When = Annotated[
 ]
 
 
+class Message(Spec):
+    """One turn of a chat prompt."""
+
+    noun: ClassVar[str] = "a message"
+
+    role: Annotated[Literal["system", "user", "assistant"], Field(examples=["user"])]
+    """Who speaks."""
+    content: Annotated[str, Field(examples=["{{ question }}"])]
+    """A Jinja2 template."""
+
+
 class Node(Spec):
     """What the compiler asks of every kind of node; a kind answers what differs."""
 
@@ -30,11 +41,14 @@ class Node(Spec):
     """Whether one of the parents is enough for a value: the others may not have run."""
     gives: ClassVar[str] = "text"
     """The type of its value where that follows from its kind: `text`, `choice`, `image`."""
-    model_kinds: ClassVar[tuple[str, ...]] = ()
-    """The kinds of models that give it a likelihood."""
 
     kind: str
     """How its value comes about."""
+
+    @property
+    def value_type(self) -> str:
+        """The type of its value: what its kind gives, or `list[text]`."""
+        return self.gives
 
     @property
     def copies(self) -> dict[str, list[Item]]:
@@ -47,9 +61,19 @@ class Node(Spec):
         return {}
 
     @property
+    def each(self) -> tuple[str, ...]:
+        """The `for_each` keys, of `copies` and `spread`, in the order of the file."""
+        return ()
+
+    @property
     def gates(self) -> dict[str, list[str]]:
         """The options under which it runs, by choice node; empty for a node that always runs."""
         return {}
+
+    def is_single(self, gate: str) -> bool:
+        """Whether the option of a gate is written as one, not in a list."""
+        del gate
+        return False
 
     @property
     def model_template(self) -> str | None:
@@ -72,6 +96,11 @@ class Node(Spec):
         return {}
 
     @property
+    def constants(self) -> dict[str, str | int | float | bool]:
+        """A tool's arguments that are constants."""
+        return {}
+
+    @property
     def choices(self) -> list[str]:
         """The values of a choice."""
         return []
@@ -82,9 +111,19 @@ class Node(Spec):
         return {}
 
     @property
+    def plain_prompt(self) -> str | None:
+        """The template of its prompt, for a node whose prompt is plain text."""
+        return None
+
+    @property
+    def turns(self) -> tuple[Message, ...]:
+        """Its chat messages, for a node that has some."""
+        return ()
+
+    @property
     def roles(self) -> tuple[str, ...]:
         """Who speaks in each of the chat messages, for a node that has some."""
-        return ()
+        return tuple(turn.role for turn in self.turns)
 
 
 class Computed(Node):
@@ -109,7 +148,16 @@ class Computed(Node):
         return {key: name for key, name in each.items() if isinstance(name, str)}
 
     @property
+    def each(self) -> tuple[str, ...]:
+        """The `for_each` keys in the order of the file."""
+        return tuple(self.for_each or ())
+
+    @property
     def gates(self) -> dict[str, list[str]]:
         """The options under which it runs, by choice node."""
         when = self.when or {}
         return {name: [at] if isinstance(at, str) else at for name, at in when.items()}
+
+    def is_single(self, gate: str) -> bool:
+        """Whether the option of a gate is written as one, not in a list."""
+        return isinstance((self.when or {}).get(gate), str)

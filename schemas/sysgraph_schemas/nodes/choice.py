@@ -14,7 +14,6 @@ class ChoiceNode(Computed, Prompted):
 
     noun: ClassVar[str] = "a choice node"
     gives: ClassVar[str] = "choice"
-    model_kinds: ClassVar[tuple[str, ...]] = ("classifier", "causal_lm", "table")
 
     kind: Annotated[Literal["choice"], Field(examples=["choice"])] = "choice"
     """One of several named options."""

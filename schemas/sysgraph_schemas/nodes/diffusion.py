@@ -12,7 +12,6 @@ class DiffusionNode(Computed):
 
     noun: ClassVar[str] = "a diffusion node"
     gives: ClassVar[str] = "image"
-    model_kinds: ClassVar[tuple[str, ...]] = ("diffusion",)
 
     kind: Annotated[Literal["diffusion"], Field(examples=["diffusion"])] = "diffusion"
     """An image that a diffusion model draws."""
@@ -25,6 +24,11 @@ class DiffusionNode(Computed):
     def model_template(self) -> str:
         """The template that names the model."""
         return self.model
+
+    @property
+    def plain_prompt(self) -> str:
+        """The caption."""
+        return self.prompt
 
     @property
     def templates(self) -> dict[Path, str]:

@@ -12,7 +12,6 @@ class LMNode(Computed, Prompted):
     """A text that a language model writes, given its prompt."""
 
     noun: ClassVar[str] = "an lm node"
-    model_kinds: ClassVar[tuple[str, ...]] = ("causal_lm", "table")
 
     kind: Annotated[Literal["lm"], Field(examples=["lm"])] = "lm"
     """A text that a language model writes."""

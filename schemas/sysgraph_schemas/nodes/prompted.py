@@ -1,22 +1,11 @@
 """What nodes share whose model reads a prompt."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from ..spec import Spec, refuse
-from .base import Node, Path
-
-
-class Message(Spec):
-    """One turn of a chat prompt."""
-
-    noun: ClassVar[str] = "a message"
-
-    role: Annotated[Literal["system", "user", "assistant"], Field(examples=["user"])]
-    """Who speaks."""
-    content: Annotated[str, Field(examples=["{{ question }}"])]
-    """A Jinja2 template."""
+from ..spec import refuse
+from .base import Message, Node, Path
 
 
 class Prompted(Node):
@@ -46,9 +35,14 @@ class Prompted(Node):
         return {("messages", index, "content"): turn.content for index, turn in turns}
 
     @property
-    def roles(self) -> tuple[str, ...]:
-        """Who speaks in each of the chat messages."""
-        return tuple(turn.role for turn in self.messages or ())
+    def plain_prompt(self) -> str | None:
+        """`prompt`."""
+        return self.prompt
+
+    @property
+    def turns(self) -> tuple[Message, ...]:
+        """`messages`."""
+        return tuple(self.messages or ())
 
     @model_validator(mode="after")
     def _one_prompt(self) -> Self:

@@ -32,6 +32,16 @@ class ToolNode(Computed, Fallible):
     """Arguments that are constants."""
 
     @property
+    def value_type(self) -> str:
+        """As it `returns`."""
+        return "list[text]" if self.returns == "list" else self.gives
+
+    @property
+    def constants(self) -> dict[str, Setting]:
+        """`settings`."""
+        return self.settings or {}
+
+    @property
     def tool_name(self) -> str:
         """The registered tool."""
         return self.tool

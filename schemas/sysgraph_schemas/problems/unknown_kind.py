@@ -1,7 +1,7 @@
 """SG104: a `kind` that does not exist, or none."""
 
 from ..diagnostics import Code, Diagnostic, problem
-from ..shape import label, members_of, value_in_words
+from ..shape import KINDS, label, members_of, value_in_words
 from ..suggest import listed, quoted, suggestion
 from .fault import Fault
 
@@ -16,7 +16,9 @@ CODE = Code(
 
 def diagnose(fault: Fault) -> Diagnostic:
     """Placed at the kind, or at the name of what has none."""
-    kinds = [label(member) for member in members_of(fault.shape.type)]
+    known = KINDS.get(str(fault.path[0]))
+    members = members_of(fault.shape.type)
+    kinds = known.names() if known else [label(member) for member in members]
     what = str(fault.path[0]).removesuffix("s")  # models, parsers, nodes
     name = fault.name
     legal = f"the kinds of {what}s are"
@@ -36,3 +38,11 @@ def diagnose(fault: Fault) -> Diagnostic:
         return problem(CODE, text, path=at, span=span, help=f"{legal}: {listed(kinds)}")
     text = f"unknown kind {quoted(kind)} of {what}"
     return problem(CODE, text, path=at, span=span, help=suggestion(kind, kinds, legal))
+
+
+def broken_package(fault: Fault) -> Diagnostic:
+    """A package says that it has the kind, and does not."""
+    context = fault.context
+    help = str(context["help"]) if context["help"] else None
+    span = fault.value_span()
+    return problem(CODE, str(context["message"]), path=fault.path, span=span, help=help)

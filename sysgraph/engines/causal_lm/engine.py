@@ -37,7 +37,7 @@ _PROBE = 16
 
 
 class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
-    """All `causal_lm` models of a system. See `Engine`, `Sampler`, `Searcher` for the methods."""
+    """All `causal_lm` models of a system. For the methods see `engines.base`."""
 
     def __init__(self, models: Mapping[str, CausalLM], *, device: torch.device, seed: int) -> None:
         super().__init__(models, CausalLMResident, device=device, seed=seed)
@@ -144,7 +144,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         """None: prompts differ in length, and what fits is a number of tokens."""
 
     def search(self, searches: Sequence[Search]) -> list[list[Completion]]:
-        """Each search's k distinct texts or fewer, their ids stored; see `Searcher` for which.
+        """Each search's k distinct texts or fewer, their ids stored; see `Searched` for which.
 
         Searches under the policy itself: the model's temperature and top_p play no part. See
         `beam_search` for scores and penalties.

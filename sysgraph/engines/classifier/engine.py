@@ -29,7 +29,7 @@ _PROBE = 32
 
 
 class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
-    """All `classifier` models of a system. See `Engine` for the methods.
+    """All `classifier` models of a system. For the methods see `engines.base`.
 
     They score alone: what a classifier gives is a choice, which `System` draws and searches.
     """

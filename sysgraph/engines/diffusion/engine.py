@@ -31,7 +31,7 @@ _PIXELS_PER_LOOP = 32 * 64 * 64
 
 
 class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
-    """All `diffusion` models of a system. See `Engine` and `Sampler` for the methods.
+    """All `diffusion` models of a system. For the methods see `engines.base`.
 
     An image's likelihood is a bound, up to constants that policy and reference share: see
     `objectives.diffusion`.

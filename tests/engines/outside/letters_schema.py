@@ -1,0 +1,57 @@
+"""What a package adds to the language: a kind of model, and a kind of node for it."""
+
+import sys
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from sysgraph_schemas import Computed, Model
+
+assert "torch" not in sys.modules  # a graph is read, checked and compiled without it
+
+
+class Letters(Model):
+    """Texts whose letters are independent of one another, and of the prompt."""
+
+    noun: ClassVar[str] = "a letters model"
+    gives: ClassVar[tuple[str, ...]] = ("text",)
+
+    kind: Annotated[Literal["letters"], Field(examples=["letters"])] = "letters"
+    """Independent letters."""
+    alphabet: Annotated[str, Field(min_length=1, examples=["ab"])]
+    """The letters."""
+    frozen: bool = False
+    """Whether nothing is trained."""
+
+    @property
+    def training(self) -> str:
+        return "frozen" if self.frozen else "logits"
+
+    @property
+    def summary(self) -> str:
+        return f"over {self.alphabet}"
+
+
+class SpellNode(Computed):
+    """A text that is spelt after a word."""
+
+    noun: ClassVar[str] = "a spell node"
+
+    kind: Annotated[Literal["spell"], Field(examples=["spell"])] = "spell"
+    """A text that is spelt."""
+    speller: Annotated[str, Field(examples=["writer"])]
+    """A name under `models`."""
+    after: Annotated[str, Field(examples=["{{ question }}"])]
+    """What it is spelt after."""
+
+    @property
+    def model_template(self) -> str:
+        return self.speller
+
+    @property
+    def plain_prompt(self) -> str:
+        return self.after
+
+    @property
+    def templates(self) -> dict[tuple[str | int, ...], str]:
+        return {("after",): self.after}
