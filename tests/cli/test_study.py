@@ -33,7 +33,7 @@ fit:
 """
 SCORER = """
 from sysgraph import Scorer
-from sysgraph.scorers import Success
+from sysgraph.measuring.scorers import Success
 letters = Scorer(
     "letters",
     lambda ts: [float(t.output().count("a")) for t in ts],
