@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 import sysgraph
-from sysgraph import RunError
+from sysgraph import RunError, Scorer
 from sysgraph.support.progress import Reporter
 from sysgraph.support.seeding import derive
 from sysgraph.training.batches import batch_visits
@@ -109,6 +109,19 @@ def test_held_out_pairs_are_measured_against_the_start(tmp_path: Path, quiet: Re
     losses = [line["eval_loss"] for line in lines if "eval_loss" in line]
     assert losses[-1] == pytest.approx(-float(logsigmoid(0.5 * (gain[0] - gain[1]))), rel=1e-4)
     assert losses == sorted(losses, reverse=True)
+
+
+def test_every_round_starts_anew(tmp_path: Path, quiet: Reporter) -> None:
+    """The policy is the reference before the first step of a round, and after every second."""
+    (tmp_path / "x.jsonl").write_text("".join(f'{{"x": "x{i}"}}\n' for i in range(6)))
+    overrides = [f"fit.inputs={tmp_path / 'x.jsonl'}", "fit.scorer=z", "fit.rounds=2"]
+    overrides += ["fit.steps=4", "fit.eval_fraction=0", "fit.reference={every: 2, mix: 1}"]
+    graph = sysgraph.load(TABLES, overrides)
+    scorer = Scorer("z", lambda traces: [float(str(t["z"])[1]) for t in traces])
+    run = sysgraph.fit(graph, scorer=scorer, output=tmp_path / "run", reporter=quiet)
+    lines = map(json.loads, (run.folder / "metrics.jsonl").read_text().splitlines())
+    margins = [line["rewards/margins"] for line in lines if "rewards/margins" in line]
+    assert [abs(margin) < 1e-6 for margin in margins] == [True, False] * 4
 
 
 @pytest.mark.parametrize(("every", "observed"), [(8, None), (2, ["answer"])])
