@@ -59,6 +59,18 @@ class Sampling(Spec):
         return self
 
 
+class Reference(Spec):
+    """How the reference follows the policy (TR-DPO, arXiv 2404.09656)."""
+
+    noun: ClassVar[str] = "`reference`"
+
+    every: Annotated[int, Field(ge=1, examples=[512])]
+    """Optimizer steps from one update to the next, counted anew in every round."""
+    mix: Annotated[float, Field(gt=0, le=1, examples=[0.6])] = 0.6
+    """The policy's share of the new reference's weights (of an adapter's own matrices); 1: it is
+    the policy."""
+
+
 def _one_or_mix(written: Any) -> str:
     return "dict" if isinstance(written, dict) else "Literal"
 
@@ -107,6 +119,9 @@ class Fit(Spec):
     anchor: Annotated[float, Field(ge=0, examples=[0.3])] = 0.0
     """Weight of the chosen side's negative log-likelihood per token, of texts and choices alone: an
     image has a bound instead, in a scale of its own."""
+    reference: Annotated[Reference | None, Field(examples=[{"every": 512, "mix": 0.6}])] = None
+    """Lets the reference follow the policy; absent: it is the policy at the start (of the round,
+    with `rounds`). Held-out pairs are always measured against that one."""
     observed: Annotated[list[str] | None, Field(min_length=1, examples=[["answer"]])] = None
     """The generated nodes whose values training uses; all others are summed over, even where data
     holds them. Absent: whatever each row holds."""
@@ -190,6 +205,23 @@ class Fit(Spec):
         if self.data is not None and self.rounds:
             said = "`data` is a fixed set of pairs and `rounds` collects its own: give one of them"
             raise refuse("SG107", said, at=("rounds",), help="remove `data` or `rounds`")
+        return self
+
+    @model_validator(mode="after")
+    def _reference_fits(self) -> Self:
+        if self.reference is None:
+            return self
+        if all(one.of == "likelihood" for one in self._declared):
+            named = " and ".join(f"`{name}`" for name in self.losses)
+            said = f"`reference` moves what a loss compares with, and {named} compares with nothing"
+            raise refuse("SG107", said, at=("reference",), help="remove it")
+        if self.reference.every >= self.steps:
+            said = (
+                f"the reference moves after {self.reference.every} steps, but `steps` is "
+                f"{self.steps}: no step would see it"
+            )
+            help = "lower `every`, or take more `steps`"
+            raise refuse("SG107", said, at=("reference", "every"), help=help)
         return self
 
     @model_validator(mode="after")

@@ -1,5 +1,6 @@
 """Training on one set of pairs: steps, evaluations on held-out pairs, states to resume from."""
 
+import contextlib
 import itertools
 import math
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from .checkpoint import State, flatten
 from .evidence import Evidence
 from .kept import Kept
 from .metrics import MetricsFile
+from .moving_reference import MovingReference
 from .objective import Objective
 from .optimization import Optimization
 from .pairs import PairTable
@@ -46,6 +48,7 @@ class Loop:
         train: pairs to learn from.
         held_out: pairs to choose the best checkpoint by; empty: the last one is kept.
         number: of the round, which decides the order of pairs.
+        reference: this round's, which the system has now; empty: the models before training.
         evidence: told of every gradient.
     """
 
@@ -57,6 +60,7 @@ class Loop:
         held_out: PairTable,
         *,
         number: int,
+        reference: Snapshot,
         optimization: Optimization,
         evidence: Evidence,
         metrics: MetricsFile,
@@ -68,18 +72,22 @@ class Loop:
         self._metrics, self._reporter = metrics, reporter
         self._weights = {model: system.parameters(model) for model in system.trained()}
         self._order = derive(self._fit.seed, number)  # seed of the order of pairs
-        self._remembered = ReferenceCache(system)
+        tables = {"train": train, "held out": held_out}
+        self._remembered = {name: ReferenceCache(system) for name in tables}
         self._train, self._held_out = (
             Objective(
                 system,
                 workers,
                 table,
                 seed=derive(self._order, name),
-                remembered=self._remembered,
+                remembered=self._remembered[name],
                 reporter=reporter,
             )
-            for name, table in (("train", train), ("held out", held_out))
+            for name, table in tables.items()
         )
+        self._moving: MovingReference | None = None
+        if self._fit.reference is not None:
+            self._moving = MovingReference(system, self._weights, self._fit.reference, reference)
         self._best = Best()
         self.kept: Kept | None = None
         """The weights that the round ended with, where held-out pairs chose them."""
@@ -105,14 +113,20 @@ class Loop:
         table = self._train.table
         epochs = max(table.sets.tolist())  # later ones repeat their requests
         drawn = visits_drawn(len(table), fit.batch_size, fit.steps, self._order, epochs=epochs)
-        self._train.prepare(drawn, "reference")
         self._held_out.prepare(range(len(self._held_out.table)), "held-out reference")
+        if self._moving is None:
+            self._train.prepare(drawn, "reference")
+        else:
+            self._train.draw_frozen(drawn)
+            self._moving.install()
+            self._refer(self._moving)
         name = f"round {self._number + 1}/{fit.rounds}" if fit.rounds else "fit"
         with self._reporter.task(name, fit.steps, self._step) as task:
             if self._step == 0:
                 self._evaluate()
             while self._step < fit.steps:
                 norms = self._take_step()
+                self._follow()
                 last = self._step == fit.steps
                 logging = self._step % fit.log_every == 0 or last
                 task.advance(note=self._log(norms) if logging else None)
@@ -126,6 +140,26 @@ class Loop:
         self._evidence.add_round()
         self._restore_best()
         return True
+
+    def _follow(self) -> None:
+        """Lets the reference follow, if it does and it is time, for the steps that are left."""
+        moving = self._moving
+        if moving is not None and self._step < self._fit.steps and moving.follow(self._step):
+            self._remembered["train"].clear()
+            self._refer(moving)
+
+    def _refer(self, moving: MovingReference) -> None:
+        """The values of all steps that have this reference, also of those already taken.
+
+        A resumed round works them out in the same passes, so they are the same to the bit.
+        """
+        fit, table = self._fit, self._train.table
+        visits = [
+            visit
+            for step in moving.span(self._step, fit.steps)
+            for visit in batch_visits(len(table), fit.batch_size, step, self._order)
+        ]
+        self._train.refer(visits, "reference")
 
     def _take_step(self) -> dict[str, Tensor]:
         """One optimizer step; the gradients' norms."""
@@ -201,6 +235,10 @@ class Loop:
     def _evaluate(self) -> None:
         if not len(self._held_out.table):
             return
+        with self._moving.at_start() if self._moving else contextlib.nullcontext():
+            self._evaluate_held_out()
+
+    def _evaluate_held_out(self) -> None:
         rows = list(self._workers.share(range(len(self._held_out.table))))
         self._held_out.draw(rows)  # the same random numbers in every evaluation
         with self._workers.accelerator.autocast():
@@ -245,7 +283,8 @@ class Loop:
         return State(
             {
                 **flatten("best", self._best.weights),
-                **flatten("remembered", {"reference": self._remembered.state()}),
+                **flatten("remembered", {n: one.state() for n, one in self._remembered.items()}),
+                **flatten("moving", self._moving.state() if self._moving else {}),
             },
             {
                 "round": self._number,
@@ -265,7 +304,10 @@ class Loop:
         if info["best_loss"] is not None:
             self._best = Best(info["best_loss"], info["best_step"], state.under("best"))
         self._learnt = info["learnt"]
-        self._remembered.load(state.under("remembered")["reference"])
+        for name, saved in state.under("remembered").items():
+            self._remembered[name].load(saved)
+        if self._moving:
+            self._moving.load(state.under("moving"))
         self._train.load(info["drawn"])
         if info["window"] is not None and self._workers.main:  # the sum over all processes
             self._window = Totals.from_json(info["window"], self._workers.device)

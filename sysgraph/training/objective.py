@@ -29,7 +29,7 @@ class Objective:
 
     Args:
         seed: of the trajectories; with the call of `draw` and the pair it decides each.
-        remembered: shared by the tables of a round.
+        remembered: what is known of the reference that `losses` compare with.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Objective:
         self._system, self._workers, self._reporter = system, workers, reporter
         self._seed, self._remembered = seed, remembered
         self._sampler = TrajectorySampler(system)
-        self._reference = torch.zeros(len(table.requests) + 1, device=workers.device)
+        self._reference = torch.zeros(0)  # until `refer`
         self._fixed: dict[int, Drawn] = {}  # pools that no step changes
         self._drawn: dict[int, Drawn] = {}
 
@@ -60,6 +60,17 @@ class Objective:
             visits: all that `losses` will be asked for, or the first of those that noise repeats.
             name: shown with the progress.
         """
+        self.refer(visits, name)
+        self.draw_frozen(visits)
+
+    def draw_frozen(self, visits: Sequence[int]) -> None:
+        """Draws for those of `visits` for which frozen models alone draw: once for all steps."""
+        fixed = [row for row in self._rows(visits) if self._is_fixed(row)]
+        self._fixed = self._pools(fixed, "fixed")
+
+    def refer(self, visits: Sequence[int], name: str) -> None:
+        """Works out the reference's values for `visits`, in place of all earlier ones."""
+        self._reference = torch.zeros(len(self.table.requests) + 1, device=self._workers.device)
         mine = list(self._workers.share(self.table.referenced(visits)))
         with torch.no_grad(), self._reporter.task(name, len(mine)) as task:
             for chunk in chunks(mine, _REQUESTS_PER_CALL):
@@ -69,8 +80,6 @@ class Objective:
                 self._reference[torch.tensor(chunk, device=values.device)] = values
                 task.advance(len(chunk))
         self._reference = self._workers.sum(self._reference)
-        fixed = [row for row in self._rows(visits) if self._is_fixed(row)]
-        self._fixed = self._pools(fixed, "fixed")
 
     def draw(self, visits: Iterable[int], *key: object) -> None:
         """Draws trajectories for those of `visits` that have gaps, in place of all earlier ones.

@@ -41,6 +41,10 @@ class ReferenceCache:
         self._keep(list(unknown), new)
         return found
 
+    def clear(self) -> None:
+        """Forgets all: the reference is another one."""
+        self._slots.clear()
+
     def state(self) -> dict[str, Tensor]:
         """What `load` reads: keys and values, the longest unused first."""
         keys = torch.tensor(list(self._slots), dtype=torch.long)

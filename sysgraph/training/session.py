@@ -122,12 +122,16 @@ class Session:
                 "warning: a plain sum over independent draws counts likely texts twice; use "
                 "`sampling.estimator: importance`, or another `sampling.sampler`"
             )
+        if self._fit.reference is not None and not self._reference:  # it moves from here
+            self._reference = copy_of(self._weights)
+            self._set_reference()
         loop = Loop(
             self._system,
             self._workers,
             train,
             tabulate(self._system, pairs["held_out"], seed=seeds["held_out"], held_out=True),
             number=number,
+            reference=self._reference,
             optimization=self._optimization,
             evidence=self._evidence,
             metrics=self._metrics,

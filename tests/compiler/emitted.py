@@ -51,6 +51,7 @@ def programs() -> list[Program]:
         *(moa(Observation()), moa(SAMPLING), moa(Observation(("draft", "answer")))),
         moa(Observation(), "fit.label_smoothing=0.1", "fit.anchor=0"),
         *(moa(one, f"fit.loss={loss}") for loss in MIXES for one in (Observation(), SAMPLING)),
+        *(moa(one, "fit.reference={every: 9, mix: 0.5}") for one in (Observation(), SAMPLING)),
         moa(Observation(), "fit.loss=robust", "fit.label_smoothing=0.1", "fit.credit=node"),
         *(sysgraph_compiler.compile(graph).model_copy(update=named) for graph in odd),
         sysgraph_compiler.compile(odd[0], SAMPLING),

@@ -58,6 +58,22 @@ def test_a_mix_goes_to_yaml_and_back() -> None:
             "`discopop_tau` is for `loss: discopop`, not `robust`",
             "remove it",
         ),
+        (
+            "{steps: 9, reference: {every: 9}}",
+            "SG107",
+            29,
+            "the reference moves after 9 steps, but `steps` is 9: no step would see it",
+            "take more `steps`",
+        ),
+        (
+            "{loss: sft, reference: {every: 9}}",
+            "SG107",
+            18,
+            "`reference` moves what a loss compares with, and `sft` compares with nothing",
+            "remove it",
+        ),
+        ("{reference: {every: 9, mix: 1.5}}", "SG105", 34, "`mix` must be 1 or less, not 1.5", ""),
+        ("{reference: {mix: 1}}", "SG102", 7, "`reference` needs the key `every`", ""),
     ],
 )
 def test_what_is_refused(written: str, code: str, column: int, said: str, help: str) -> None:

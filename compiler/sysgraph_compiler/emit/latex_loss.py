@@ -31,6 +31,11 @@ def loss(program: Program) -> Iterator[str]:
     }
     values = [f"{symbol} = {x:g}" for symbol, x in settings.items() if symbol in one]
     yield "\\mathcal{L}(\\theta) &= " + ", \\quad ".join([expectation, *values])
+    if fit.reference is not None:
+        mix, every = fit.reference.mix, fit.reference.every
+        moved = f"{mix:g} \\, \\theta + {1 - mix:g} \\, \\theta_{{\\mathrm{{ref}}}}"
+        when = f"\\quad \\text{{every {every} steps}}"
+        yield f"\\theta_{{\\mathrm{{ref}}}} &\\leftarrow {moved} {when}"
     yield from _bounds(program)
 
 

@@ -42,6 +42,11 @@ def objective(program: Program, words: Words) -> list[str]:
     lines += _loss(fit)
     if fit.anchor:
         lines.append(f"     + {fit.anchor:g} * negative log-likelihood per token of {what}")
+    if fit.reference is not None:
+        mix, every = fit.reference.mix, counted(fit.reference.every, "step")
+        lines += [
+            f"p_ref follows: ref <- {mix:g} * policy + {1 - mix:g} * ref every {every}, in weights",
+        ]
     return lines + _existence(program) + _bounds(program, words)
 
 
@@ -126,16 +131,20 @@ def cost(program: Program, words: Words) -> list[str]:
     likely = [term for term in program.terms if term.model is not None]
     if not any(term.policy == "every step" for term in likely):
         return []
-    rounds = program.fit.rounds > 1
+    rounds, moving = program.fit.rounds > 1, program.fit.reference
     per = "round" if rounds else "set of pairs"
     per = "draw of a" if program.objective.latent else per
+    per_reference = f"{moving.every} steps" if moving and not program.objective.latent else per
     lines = _calls("log p", "every step", _side(program, "policy", "every step"), words)
     lines += _calls("log p", f"once per {per}", _side(program, "policy", "once"), words)
     lines += _calls("log p_ref", "every step", _side(program, "reference", "every step"), words)
-    lines += _calls("log p_ref", f"once per {per}", _side(program, "reference", "once"), words)
+    lines += _calls(
+        "log p_ref", f"once per {per_reference}", _side(program, "reference", "once"), words
+    )
     shared = any(len(call.models) > 1 for call in program.calls if call.side == "reference")
-    if shared and rounds:
-        lines += indent(["(from round 2 on one call a model: each has its own snapshot)"])
+    if shared and (rounds or moving):
+        start = "" if moving else "from round 2 on "
+        lines += indent([f"({start}one call a model: each has its own snapshot)"])
     for resident in program.residents:
         if len(resident.models) > 1:
             users = f"{resident.id} for {words.listed(resident.models)}"
