@@ -261,6 +261,6 @@ def _generations(program: Program) -> list[tuple[Variable, ...]]:
         depth[variable.name] = max((depth[p] + 1 for p in variable.parents), default=0)
     layers: dict[int, list[Variable]] = defaultdict(list)
     for variable in program.variables:
-        if variable.kind != "input":
+        if not variable.is_given:
             layers[depth[variable.name]].append(variable)
     return [tuple(layers[d]) for d in sorted(layers)]
