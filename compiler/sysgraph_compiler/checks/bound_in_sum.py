@@ -48,7 +48,8 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     for name, model in bounded.items():
         texts = sorted({gap for parent in facts.sees[name] for gap in unknown.get(parent, ())})
         if name in lacking:
-            needed = _enters_an_output(facts, name)
+            summed = models[model].likelihood == "none" and bool([*facts.dag.successors(name)])
+            needed = summed or _enters_an_output(facts, name)
             texts = [name] if needed else []  # SG803 speaks of an output itself
             lack = "data would not hold it"
         else:
