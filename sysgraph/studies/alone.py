@@ -105,7 +105,7 @@ def _answering(graph: Graph, program: Program, model: str) -> Graph | None:
     if len(program.outputs) != 1 or prompt is None:
         return None
     (output,) = program.outputs
-    if program.variable(output).kind != "lm":
+    if output in program.deterministic or program.variable(output).type != "text":
         return None
     names = input_names(program)
     fit = graph.fit.model_dump(mode="json", exclude_unset=True)
@@ -127,7 +127,7 @@ def _answering(graph: Graph, program: Program, model: str) -> Graph | None:
 def _prompt(program: Program, model: str) -> dict[str, Any] | None:
     """The prompt of a node of `model` that only inputs enter; else the one input as it is."""
     of_model = {term.variable for term in program.terms if term.model == model}
-    own = [v for v in program.variables if v.name in of_model and v.kind == "lm"]
+    own = [v for v in program.variables if v.name in of_model and v.type == "text"]
     names = input_names(program)
     for variable in own:
         if set(variable.parents) == set(names) and not variable.bindings and not variable.empty:

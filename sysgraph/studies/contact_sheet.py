@@ -96,7 +96,9 @@ def _strip(bench: Bench, name: str, answer: Scored) -> Strip:
 
 def _texts(bench: Bench, trace: Trace) -> str:
     """What the system wrote before a parser rejected it."""
-    written = {v.name for v in bench.program.variables if v.kind == "lm"} & trace.values.keys()
+    program = bench.program
+    texts = {v.name for v in program.variables if v.type == "text" and not v.is_given}
+    written = (texts - program.deterministic) & trace.values.keys()
     return " / ".join(str(trace[name]) for name in trace.values if name in written)
 
 

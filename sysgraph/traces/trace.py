@@ -134,7 +134,7 @@ def ids_by_node(program: Program, trace: Trace) -> dict[str, list[list[int] | No
 
 def input_names(program: Program) -> tuple[str, ...]:
     """The graph's inputs, in order."""
-    return tuple(variable.name for variable in program.variables if variable.kind == "input")
+    return tuple(variable.name for variable in program.variables if variable.is_given)
 
 
 def element_nodes(program: Program) -> frozenset[str]:
@@ -150,7 +150,7 @@ def generated_nodes(program: Program) -> dict[str, tuple[str, ...]]:
     """The graph's nodes that are no inputs, in order, each with its variables."""
     nodes: dict[str, tuple[str, ...]] = {}
     for variable in program.variables:
-        if variable.kind != "input":
+        if not variable.is_given:
             nodes[variable.node] = (*nodes.get(variable.node, ()), variable.name)
     return nodes
 

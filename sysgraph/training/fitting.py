@@ -183,7 +183,9 @@ def _check(system: System, material: Material) -> None:
             continue
         for side, found in zip(("chosen", "rejected"), sides, strict=True):
             for variable, request in found.items():
-                problem = system.problem(request)
+                # What has no likelihood is never scored: it is frozen, and its term left out.
+                has_one = system.program.models[request.model].likelihood != "none"
+                problem = system.problem(request) if has_one else None
                 if problem is not None:
                     problems.append(f"{pair.source}: {side}.{variable}: {problem}")
     if problems:

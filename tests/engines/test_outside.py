@@ -1,11 +1,13 @@
 """A kind of model and a kind of node from a package: checked, compiled, drawn, sampled, trained."""
 
+import copy
 import json
 import math
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +17,7 @@ HERE = Path(__file__).parent / "outside"
 ENTRY_POINTS = """
 [sysgraph.models]
 letters = letters_schema:Letters
+clock = letters_schema:Clock
 absent = letters_schema:Absent
 missing = no_such_module:Model
 node = letters_schema:SpellNode
@@ -26,6 +29,7 @@ spell = letters_schema:SpellNode
 
 [sysgraph.engines]
 letters = letters_engine:LettersEngine
+clock = letters_engine:ClockEngine
 """
 GRAPH = {
     "sysgraph": 1,
@@ -73,12 +77,17 @@ print(json.dumps(found))
 PROGRAM = """
 import json, sys
 import sysgraph
+from sysgraph_compiler.drawing import drawn
+from sysgraph_compiler.emit.latex import emit_latex
 from sysgraph_schemas.json_schema import FILE, as_text, graph_schema
 
 assert as_text(graph_schema()) == FILE.read_text()  # that of the language itself
 graph = sysgraph.load(open(sys.argv[1]).read())
 assert sysgraph.load(sysgraph.dump(graph)) == graph
 program = sysgraph.compile(graph)
+for suffix in (".svg", ".mmd", ".html"):
+    assert drawn(program, suffix)
+assert "writer" in emit_latex(program)
 assert sysgraph.Program.from_json(program.to_json()) == program
 assert program.models["writer"].alphabet == "ab"
 system = sysgraph.System(program, device="cpu")
@@ -86,6 +95,25 @@ traces = system.sample({"question": "?"}, n=200, seed=0)
 values = system.log_prob(traces)["draft"]
 lengths = [len(str(trace["draft"])) + 1 for trace in traces]
 print(json.dumps({"text": str(program), "values": values.tolist(), "lengths": lengths}))
+"""
+
+CLOCK = """
+import json, sys
+import sysgraph
+from sysgraph_compiler import Observation
+
+folder = sys.argv[1]
+graph = sysgraph.load(open(folder + "/graph.yaml").read())
+system = sysgraph.System(sysgraph.compile(graph), device="cpu")
+traces = system.sample({"question": "?"})
+try:
+    system.log_prob(traces)
+except sysgraph.InputError as error:
+    scored = str(error)
+found = sysgraph.check(graph, Observation(("draft", "answer")))
+sysgraph.fit(graph, data=folder + "/pairs.jsonl", output=folder + "/run")
+codes = [d.code for d in found]
+print(json.dumps({"hint": str(traces[0]["hint"]), "scored": scored, "codes": codes}))
 """
 
 
@@ -147,6 +175,28 @@ def test_it_is_trained_beside_others(
     run(installed, *fit)
     trained = load_file(out / "models" / "writer" / "letters.safetensors")["logits"]
     torch.testing.assert_close(trained.cpu(), by_hand(20))
+
+
+def test_what_has_no_likelihood_is_drawn_and_left_out_of_training(
+    installed: dict[str, str], tmp_path: Path
+) -> None:
+    graph: dict[str, Any] = copy.deepcopy(GRAPH)
+    graph["models"]["clock"] = {"kind": "clock"}
+    graph["nodes"]["hint"] = {"kind": "lm", "model": "clock", "prompt": "{{ question }}"}
+    graph["nodes"]["draft"]["after"] = "{{ question }} at {{ hint }}"
+    graph["edges"] += ["question -> hint", "hint -> draft"]
+    graph["fit"]["steps"] = 2
+    (tmp_path / "graph.yaml").write_text(json.dumps(graph))
+    sides = [{"hint": "noon", "draft": d, "answer": a} for d, a in (("aab", "yes"), ("b", "no"))]
+    row = {"inputs": {"question": "?"}, "chosen": sides[0], "rejected": sides[1]}
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(row) + "\n")
+    out = run(installed, "-c", CLOCK, str(tmp_path))
+    assert json.loads(out.splitlines()[-1]) == {
+        "hint": "noon",
+        "scored": "trace 0: hint: clock models have no likelihood",
+        "codes": ["SG806"],
+    }
+    assert (tmp_path / "run" / "models" / "writer" / "letters.safetensors").is_file()
 
 
 def by_hand(steps: int) -> torch.Tensor:

@@ -42,13 +42,14 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     bounded = {
         name: model
         for name, _, model, _ in facts.used_models
-        if model in models and models[model].likelihood == "bound"
+        if model in models and models[model].likelihood != "exact"
     }
     unknown = _unknown(facts, lacking)
     for name, model in bounded.items():
         texts = sorted({gap for parent in facts.sees[name] for gap in unknown.get(parent, ())})
         if name in lacking:
-            needed = _enters_an_output(facts, name)
+            summed = models[model].likelihood == "none" and bool([*facts.dag.successors(name)])
+            needed = summed or _enters_an_output(facts, name)
             texts = [name] if needed else []  # SG803 speaks of an output itself
             lack = "data would not hold it"
         else:
@@ -58,7 +59,8 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
                 texts = gates
                 lack = f"whether it runs follows from {_named(texts)}, which data would not hold"
         if texts:
-            said = f"`{model}` has only a bound on the likelihood of `{name}`, and {lack}: "
+            has = "no" if models[model].likelihood == "none" else "only a bound on the"
+            said = f"`{model}` has {has} likelihood of `{name}`, and {lack}: "
             said += "it can not stand inside Sampling's sum"
             help = f"let data hold {_named(texts)} too: add to `fit.observed` or --observed"
             yield facts.diagnose(CODE, said, ("nodes", name), key=True, help=help)

@@ -80,9 +80,12 @@ class CheckpointEngine(ABC, Generic[S, R]):
             model = together[0].model
             weights = self._weights[model]
             recompute = gradients and self._specs[model].gradient_checkpointing
-            for part in self._parts(weights, together, gradients):
+            parts = list(self._parts(weights, together, gradients))
+            for part in parts:
                 rows = tuple(indices[i] for i in part.rows)
                 run = partial(_run, weights, reference, part.values, recompute)
+                if reference and part is parts[-1]:
+                    run = partial(_run_last, weights, run)
                 # Nothing may be switched on between a pass and its backward pass: not to be held.
                 out.append(Pass(rows, run, math.inf if recompute else part.share))
         return out
@@ -150,6 +153,14 @@ class CheckpointEngine(ABC, Generic[S, R]):
     def load(self, model: str, folder: Path) -> None:
         """Reads what `save` wrote, or raises InputError and changes nothing."""
         self._weights[model].load(folder)
+
+
+def _run_last(weights: Weights[R], run: Callable[[], Tensor]) -> Tensor:
+    """The last pass under the reference's weights: they need not stay on the device."""
+    try:
+        return run()
+    finally:
+        weights.release()
 
 
 def _run(weights: Weights[R], reference: bool, values: Values, recompute: bool) -> Tensor:

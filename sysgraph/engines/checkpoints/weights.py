@@ -5,7 +5,6 @@ keys run under the same weights, so one forward pass serves them all.
 """
 
 from collections.abc import Hashable, Mapping
-from copy import deepcopy
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -17,14 +16,17 @@ from sysgraph_schemas import Checkpoint
 from ...support.errors import InputError
 from ...support.seeding import derive
 from .adapters import Adapters
+from .copying import copy_weights
 from .loading import UNREADABLE
 from .masters import Masters
+from .offloaded import Offloaded
 
 
 class Trainable(Protocol):
     """A base in memory, shared by every model that names it: for adapters, and to be copied."""
 
     adapters: Adapters
+    device: torch.device
     noun: ClassVar[str]
     """What `save` writes, for messages."""
 
@@ -74,6 +76,10 @@ class Weights(Protocol[R]):
         """Other reference weights than the ones before training, or (None) those."""
         ...
 
+    def release(self) -> None:
+        """The reference is not needed for now: frees what it alone has on the device."""
+        ...
+
     def save(self, folder: Path) -> None:
         """Writes what is trained, as its library's own loader reads it."""
         ...
@@ -107,6 +113,9 @@ class Frozen(Generic[R]):
 
     def set_reference(self, weights: dict[str, Tensor] | None) -> None:
         """Nothing: there is but one set of weights."""
+
+    def release(self) -> None:
+        """Nothing: the base is in use."""
 
     def save(self, folder: Path) -> None:
         """Nothing to write."""
@@ -157,6 +166,9 @@ class Adapter(Generic[R]):
         copy_weights(self._adapters.parameters(self._snapshot), weights)
         self._reference = self._snapshot
 
+    def release(self) -> None:
+        """Nothing: an adapter is small."""
+
     def save(self, folder: Path) -> None:
         """Writes the adapter as its library's own loader reads it."""
         self._adapters.save(self._policy, folder)
@@ -180,7 +192,8 @@ class Adapter(Generic[R]):
 class Full(Generic[R]):
     """A trainable copy of every weight. Reference: the untouched shared base, or a frozen copy.
 
-    What is trained, saved and resumed from is float32; the copy runs in the base's own type.
+    The frozen copy is on the device only while it scores. What is trained, saved and resumed from
+    is float32; the trained copy runs in the base's own type.
     """
 
     def __init__(self, resident: R, name: str) -> None:
@@ -188,14 +201,16 @@ class Full(Generic[R]):
         self._name = name
         self._policy = resident.load().requires_grad_(True)
         self._masters = Masters(self._policy)
-        self._reference: nn.Module | None = None
+        self._reference: Offloaded | None = None
 
     def module(self, *, reference: bool) -> nn.Module:
         """The trained copy, or the base or snapshot it is compared with."""
         if not reference:
             self._masters.refresh()
             return self._policy
-        return self.resident.adapters.module(None) if self._reference is None else self._reference
+        if self._reference is None:
+            return self.resident.adapters.module(None)
+        return self._reference.load()
 
     def key(self, *, reference: bool) -> Hashable:
         """The module."""
@@ -213,8 +228,13 @@ class Full(Generic[R]):
             self._reference = None
             return
         if self._reference is None:
-            self._reference = deepcopy(self._policy).requires_grad_(False)
-        copy_weights(dict(self._reference.named_parameters()), weights)
+            self._reference = Offloaded(self._policy, self.resident.device)
+        self._reference.fill(weights)
+
+    def release(self) -> None:
+        """Takes the frozen copy off the device."""
+        if self._reference is not None:
+            self._reference.release()
 
     def save(self, folder: Path) -> None:
         """Writes the copy in float32, as its library's own loader reads it."""
@@ -247,23 +267,3 @@ def _fill(
         copy_weights(target, weights)
     except InputError as error:
         raise InputError(f"{folder} does not fit model {name!r}: {error}") from error
-
-
-def copy_weights(target: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
-    """Copies `weights` into the tensors of the same names; all of them, or none.
-
-    Raises:
-        InputError: a name or shape differs.
-    """
-    odd = sorted(target.keys() ^ weights.keys())
-    odd += [k for k, t in target.items() if k in weights and t.shape != weights[k].shape]
-    if odd:
-        name = odd[0]
-        sides = [
-            f"{tuple(side[name].shape)}" if name in side else "nothing"
-            for side in (weights, target)
-        ]
-        raise InputError(f"{len(odd)} weight(s) do not fit, as {name}: {sides[0]} for {sides[1]}")
-    with torch.no_grad():
-        for name, tensor in target.items():
-            tensor.copy_(weights[name])

@@ -10,6 +10,22 @@ from sysgraph import Completion
 from sysgraph.engines import Pass
 
 
+class ClockEngine:
+    """Sampled alone."""
+
+    def __init__(self, models, *, device, seed):
+        pass
+
+    def sample(self, draws, *, batch_size=None):
+        return [Completion("noon") for _ in draws]
+
+    def refusal(self, draw):
+        return None
+
+    def room(self, model):
+        return None
+
+
 class LettersEngine:
     def __init__(self, models, *, device, seed):
         self.alphabets = {name: spec.alphabet for name, spec in models.items()}

@@ -32,6 +32,17 @@ class Letters(Model):
         return f"over {self.alphabet}"
 
 
+class Clock(Model):
+    """A model that only says something: what it says has no likelihood."""
+
+    noun: ClassVar[str] = "a clock model"
+    gives: ClassVar[tuple[str, ...]] = ("text",)
+    likelihood: ClassVar[Literal["exact", "bound", "none"]] = "none"
+
+    kind: Annotated[Literal["clock"], Field(examples=["clock"])] = "clock"
+    """A clock."""
+
+
 class SpellNode(Computed):
     """A text that is spelt after a word."""
 
