@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from sysgraph_schemas.fit import Sampling
-
 from ..program import Call, Program, Term
 from .bounds import bounds
 from .words import Words, counted, indent, total
@@ -84,12 +82,13 @@ def _likelihood(program: Program, words: Words) -> list[str]:
     return [
         f"SysDPO-Sampling: summed over {words.listed(latent)}, which data lacks",
         *lines,
-        *_draws(program.fit.sampling, words.listed(latent)),
+        *_draws(program, words.listed(latent)),
     ]
 
 
-def _draws(sampling: Sampling, latent: str) -> list[str]:
+def _draws(program: Program, latent: str) -> list[str]:
     """Over what the sum goes, and when it is drawn (`fit.sampling`)."""
+    sampling = program.fit.sampling
     penalty = f"(penalty {sampling.diversity_penalty:g})"
     by = {
         "diverse_beam": f"by diverse beam search {penalty}",
@@ -99,11 +98,16 @@ def _draws(sampling: Sampling, latent: str) -> list[str]:
         "likeliest and least likely",
     }[sampling.sampler]
     steps = "step" if sampling.redraw_every == 1 else f"{sampling.redraw_every} steps"
+    when = f"from the current policy given x, redrawn every {steps}"
+    if program.objective.draws == "once":
+        per = "round" if program.fit.rounds > 1 else "set of pairs"
+        when = f"from frozen models given x, once per {per}"
+        when += f", selected every {steps}" if sampling.sampler == "contrastive" else ""
     weighted = sampling.estimator == "importance"
     what = "independent" if weighted else "distinct"
     return [
         f"a: {sampling.k} {what} joint trajectories of {latent}, {by};",
-        f"   from the current policy given x, redrawn every {steps};",
+        f"   {when};",
         "   the same ones for chosen and rejected, for log p and log p_ref",
         *(["q: the probability with which a was drawn, held constant"] if weighted else []),
     ]
