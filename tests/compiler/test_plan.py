@@ -10,6 +10,8 @@ from sysgraph.latent import find_gaps
 from sysgraph.traces.course import complete
 from sysgraph.traces.trace import Completion, Trace
 from sysgraph_compiler import Observation, Program
+from sysgraph_compiler.facts import Facts
+from sysgraph_compiler.pipeline import PASSES
 from sysgraph_compiler.planning import Given, Pattern, Plan, Seen, implied, lack, plan
 from sysgraph_schemas import load
 
@@ -117,6 +119,32 @@ def test_frozen_models_draw_once() -> None:
     assert (drawn.policy["a"], drawn.reference["a"]) == ("every step", "once")
 
 
+def test_the_program_says_when_trajectories_are_drawn() -> None:
+    once = "from frozen models given x, once per set of pairs;"
+    step = "from the current policy given x, redrawn every step;"
+    assert once in str(compiled(["answer", "last", "notes"]))
+    assert step in str(compiled(["answer", "last"]))
+
+
+def test_ways_through_selections_are_not_counted_one_by_one() -> None:
+    """Of thirty selections of two each there are 2^30."""
+    nodes = [f"{name}: {{kind: lm, model: m, prompt: '{{{{ x }}}}'}}" for name in ("s0", "t0")]
+    edges = ["x -> s0, t0"]
+    for n in range(30):
+        nodes += [f"s{n + 1}: {{kind: select}}", f"t{n + 1}: {{kind: select}}"]
+        edges += [f"s{n}, t{n} -> s{n + 1}, t{n + 1}"]
+    listed = "".join(f"  {node}\n" for node in ["x: {kind: input}", *nodes])
+    text = (
+        "sysgraph: 1\nname: deep\nmodels: {m: {kind: table, values: [u, w]}}\n"
+        f"nodes:\n{listed}edges: {edges}\noutputs: [s30, t30]\n"
+    )
+    facts = Facts(load(text), Observation(("s30", "t30")))
+    program = Program(name="deep", models=facts.graph.models, variables=(), terms=(), outputs=())
+    for _, run in PASSES:  # the checks say that no branch but the first is ever taken
+        program = run(facts, program)
+    assert {"s0", "t0"} <= {*program.objective.observed}
+
+
 def test_pairs_of_one_pattern_share_one_plan() -> None:
     program = compiled()
     side = without("route", "a")
@@ -150,9 +178,7 @@ def test_the_compiler_prints_the_plan_that_pairs_are_trained_by(observed: list[s
 
 def test_a_prompt_that_sees_an_unobserved_selection_is_inside() -> None:
     """`inner` is no branch with a known value to what reads it beside the observed selection."""
-    text = ROUTED.replace("[a, b]", "[a, b, c]").replace(
-        '"{{ answer }}"', '"{{ answer }}{{ inner }}"'
-    )
+    text = ROUTED.replace("[a, b]", "[a, b, c]").replace("{{ answer }}", "{{ answer }}{{ inner }}")
     third = 'c: {kind: lm, model: m, prompt: "{{ x }}", when: {route: c}}'
     text = text.replace("  answer: {", f"  {third}\n  inner: {{kind: select}}\n  answer: {{")
     ends = '"x, route -> c", "a, b -> inner", "inner, c -> answer", "answer, inner -> last"'

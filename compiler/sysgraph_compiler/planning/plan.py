@@ -102,7 +102,7 @@ def _plan(program: Program, pattern: Pattern, given: Given) -> Plan:
     inside = tuple(v for v in scored if v in summed)
     trains = any(program.term(v).status == "trained" for v in inside)
     counted = [t for t in map(program.term, scored) if _counts(t, t.variable in summed, trains)]
-    observed = known | (lacks.selections.chains.keys() - latent)
+    observed = known | (lacks.selections.readers.keys() - latent)
     return Plan(
         observed=tuple(t.variable for t in program.terms if t.variable in observed),
         latent=latent,
@@ -172,8 +172,7 @@ def _decisive(
     before = ancestors(program, {p for v in latent for p in program.variable(v).parents})
     # Whether a branch is drawn hangs on all that decides if a selection takes it.
     needed = branches & {*before, *latent}
-    deciding = {v.name for name in needed for chain in selections.chains[name] for v in chain}
-    return frozenset(before | ancestors(program, deciding))
+    return frozenset(before | ancestors(program, selections.deciding(needed)))
 
 
 def ancestors(program: Program, names: Set[str]) -> set[str]:
