@@ -26,6 +26,7 @@ IR_VERSION = 1
 Type = Literal["text", "list[text]", "choice", "image"]
 Status = Literal["trained", "frozen", "deterministic"]
 Cadence = Literal["never", "once", "every step"]
+Draws = Literal["never", "once", "every draw"]
 
 
 class _Node(BaseModel):
@@ -163,6 +164,9 @@ class Objective(_Node):
     latent: tuple[str, ...] = ()
     """Generated variables that data lacks and that something observed depends on: one trajectory
     of the sum holds a value for each (but for the branch that an observed selection took)."""
+    draws: Draws = "never"
+    """When trajectories are drawn: `once` for a set of pairs (of a round, with `fit.rounds`) where
+    nothing that trains draws them, else every `fit.sampling.redraw_every` steps."""
 
 
 class Resident(_Node):

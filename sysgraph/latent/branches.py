@@ -64,7 +64,7 @@ def answer(
 
 def taken(selections: Selections, trace: Trace) -> frozenset[str]:
     """The branches that the selections take, and those that inner selections do."""
-    readers = {c[-1].name: c[-1] for chains in selections.chains.values() for c in chains}
+    readers = {v.name: v for several in selections.readers.values() for v in several}
     reached = [readers[name] for name in selections.names if name in readers]
     found: set[str] = set()
     for reader in reached:

@@ -43,10 +43,11 @@ class Summands:
             for gaps, row in pairs
             for cell in _cells(system, gaps, table.sources[row], side, drawn[row], size)
         ]  # (2 * B * A,)
-        found = dict.fromkeys(r for cell in cells if cell for r in cell.terms.values())
-        models = set(system.trained())
-        self.trained = [request for request in found if request.model in models]
-        self.frozen = [request for request in found if request.model not in models]
+        found = {r: name for cell in cells if cell for name, r in cell.terms.items()}
+        plans = [gaps.plan.policy.items() for gaps in self.gaps]
+        moving = {name for plan in plans for name, when in plan if when == "every step"}
+        self.trained = [request for request, name in found.items() if name in moving]
+        self.frozen = [request for request, name in found.items() if name not in moving]
         ids = {request: i for i, request in enumerate([*self.trained, *self.frozen])}
         latent = [set(gaps.plan.latent) for gaps in self.gaps for _ in range(size)] * 2
         possible = [cell if cell and cell.possible else None for cell in cells]

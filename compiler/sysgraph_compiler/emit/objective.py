@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sysgraph_schemas.fit import Fit, Sampling
+from sysgraph_schemas.fit import Fit
 from sysgraph_schemas.losses import LOSSES, Argument
 from sysgraph_schemas.samplers import SAMPLERS
 
@@ -107,20 +107,26 @@ def _likelihood(program: Program, words: Words) -> list[str]:
     return [
         f"SysDPO-Sampling: summed over {words.listed(latent)}, which data lacks",
         *lines,
-        *_draws(program.fit.sampling, words.listed(latent)),
+        *_draws(program, words.listed(latent)),
     ]
 
 
-def _draws(sampling: Sampling, latent: str) -> list[str]:
+def _draws(program: Program, latent: str) -> list[str]:
     """Over what the sum goes, and when it is drawn (`fit.sampling`)."""
-    settings = {"penalty": sampling.diversity_penalty, "draws": sampling.draws}
-    by = SAMPLERS[sampling.sampler].text.format(**settings)
+    sampling = program.fit.sampling
+    sampler = SAMPLERS[sampling.sampler]
+    by = sampler.text.format(penalty=sampling.diversity_penalty, draws=sampling.draws)
     steps = "step" if sampling.redraw_every == 1 else f"{sampling.redraw_every} steps"
+    when = f"from the current policy given x, redrawn every {steps}"
+    if program.objective.draws == "once":
+        per = "round" if program.fit.rounds > 1 else "set of pairs"
+        when = f"from frozen models given x, once per {per}"
+        when += f", selected every {steps}" if sampler.keeps else ""
     weighted = sampling.estimator == "importance"
     what = "independent" if weighted else "distinct"
     return [
         f"a: {sampling.k} {what} joint trajectories of {latent}, {by};",
-        f"   from the current policy given x, redrawn every {steps};",
+        f"   {when};",
         "   the same ones for chosen and rejected, for log p and log p_ref",
         *(["q: the probability with which a was drawn, held constant"] if weighted else []),
     ]

@@ -17,10 +17,10 @@ def run(facts: Facts, program: Program) -> Program:
     def mark(term: Term) -> Term:
         if term.model is None:
             return term
-        if term.variable in plan.ignored:  # nothing observed depends on it: its factor sums to 1
-            return term.model_copy(update={"cancels": True})
-        summed = term.variable in plan.inside
-        cancels = not plan.trains if summed else term.status == "frozen"
-        return term.model_copy(update={"summed": summed, "cancels": cancels})
+        update = {
+            "summed": term.variable in plan.inside,
+            "cancels": term.variable not in plan.policy,
+        }
+        return term.model_copy(update=update)
 
     return program.model_copy(update={"terms": tuple(map(mark, program.terms))})

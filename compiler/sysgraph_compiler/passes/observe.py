@@ -13,5 +13,6 @@ def run(facts: Facts, program: Program) -> Program:
         method="sampling" if plan.latent else "direct",
         observed=plan.observed,
         latent=plan.latent,
+        draws=plan.draws,
     )
     return program.model_copy(update={"objective": objective})

@@ -1,25 +1,24 @@
-"""When each term is computed: a reference once for a set of pairs, a policy at every step.
-
-A reference that needs the policy's noise is computed with it, unless the noise is of a fixed bank.
-"""
+"""When each term is computed: a reference once for a set of pairs, a policy at every step."""
 
 from ..facts import Facts
+from ..observation import Observed
+from ..planning import implied
 from ..program import Program, Term
 
 
 def run(facts: Facts, program: Program) -> Program:
     """Every term with `policy`, `reference` and `same_prompt`."""
-    del facts
+    plan = implied(program, Observed(facts.graph, facts.observation).names)
     given = _given(program)
 
     def mark(term: Term) -> Term:
-        same = term.model is not None and given.issuperset(program.variable(term.variable).parents)
-        update: dict[str, object] = {"same_prompt": same}
-        if term.model is not None and not term.cancels:
-            trained = term.status == "trained"
-            update["policy"] = "every step" if trained else "once"
-            before = "every step" if program.models[term.model].is_noisy else "once"
-            update["reference"] = before if trained else "never"  # a frozen model is its reference
+        name = term.variable
+        update = {
+            "same_prompt": term.model is not None
+            and given.issuperset(program.variable(name).parents),
+            "policy": plan.policy.get(name, "never"),
+            "reference": plan.reference.get(name, "never"),
+        }
         return term.model_copy(update=update)
 
     return program.model_copy(update={"terms": tuple(map(mark, program.terms))})

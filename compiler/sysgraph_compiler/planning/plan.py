@@ -7,14 +7,11 @@ an observed selection took: it has the selection's value.
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from typing import Literal
 
-from ..program import Program
+from ..program import Cadence, Draws, Program, Term
 from .pattern import Given, Lack, Pattern, Seen, entered, is_held, is_named, lack
 from .selections import Selections
 from .unknowns import unknowns
-
-Draws = Literal["never", "once", "every draw"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +55,9 @@ class Plan:
             cancels where the sides agree on its value and its prompt.
         trains: whether a term inside trains. If none does, the sum is one and the same under policy
             and reference, and the objective leaves it out.
+        policy: when log p of each term is computed, `once` for a set of pairs; of those alone that
+            the objective does not leave out whatever the values are.
+        reference: when log p_ref of the same is; a frozen model is its own reference.
         sides: chosen and rejected.
     """
 
@@ -73,6 +73,8 @@ class Plan:
     inside: tuple[str, ...]
     outside: tuple[str, ...]
     trains: bool
+    policy: Mapping[str, Cadence]
+    reference: Mapping[str, Cadence]
     sides: tuple[SidePlan, SidePlan]
 
 
@@ -98,7 +100,9 @@ def _plan(program: Program, pattern: Pattern, given: Given) -> Plan:
     ignored = missing - found.needed - branches
     scored = [v for v in program.likely if v not in ignored]
     inside = tuple(v for v in scored if v in summed)
-    observed = known | (lacks.selections.chains.keys() - latent)
+    trains = any(program.term(v).status == "trained" for v in inside)
+    counted = [t for t in map(program.term, scored) if _counts(t, t.variable in summed, trains)]
+    observed = known | (lacks.selections.readers.keys() - latent)
     return Plan(
         observed=tuple(t.variable for t in program.terms if t.variable in observed),
         latent=latent,
@@ -111,7 +115,9 @@ def _plan(program: Program, pattern: Pattern, given: Given) -> Plan:
         ignored=ignored,
         inside=inside,
         outside=tuple(v for v in scored if v not in summed),
-        trains=any(program.term(v).status == "trained" for v in inside),
+        trains=trains,
+        policy={t.variable: "every step" if t.status == "trained" else "once" for t in counted},
+        reference={t.variable: _reference(program, t) for t in counted},
         sides=sides,
     )
 
@@ -136,6 +142,18 @@ def _side(program: Program, pattern: Pattern, given: Given, lacks: Lack, number:
     )
 
 
+def _counts(term: Term, is_inside: bool, trains: bool) -> bool:
+    """Whether log p/p_ref has the term. A frozen one is a weight inside the sum, and 0 outside."""
+    return trains if is_inside else term.status == "trained"
+
+
+def _reference(program: Program, term: Term) -> Cadence:
+    if term.status != "trained":
+        return "never"
+    # One that needs the policy's noise is computed with it, unless the noise is of a fixed bank.
+    return "every step" if program.models[str(term.model)].is_noisy else "once"
+
+
 def _layers(program: Program, latent: tuple[str, ...]) -> dict[int, tuple[str, ...]]:
     depths = sorted({program.depths[name] for name in latent})
     return {d: tuple(name for name in latent if program.depths[name] == d) for d in depths}
@@ -154,8 +172,7 @@ def _decisive(
     before = ancestors(program, {p for v in latent for p in program.variable(v).parents})
     # Whether a branch is drawn hangs on all that decides if a selection takes it.
     needed = branches & {*before, *latent}
-    deciding = {v.name for name in needed for chain in selections.chains[name] for v in chain}
-    return frozenset(before | ancestors(program, deciding))
+    return frozenset(before | ancestors(program, selections.deciding(needed)))
 
 
 def ancestors(program: Program, names: Set[str]) -> set[str]:
