@@ -33,7 +33,7 @@ fit:
 """
 SCORER = """
 from sysgraph import Scorer
-from sysgraph.scorers import Success
+from sysgraph.measuring.scorers import Success
 letters = Scorer(
     "letters",
     lambda ts: [float(t.output().count("a")) for t in ts],
@@ -80,14 +80,15 @@ def test_a_table_and_json(sysgraph: Sysgraph) -> None:
     assert "joint: all trained at once on one loss of the system (SysDPO-Direct)" in lines
     assert "says b" in lines[2]
     assert "vs before" in out
+    assert "no output" not in out, "every sample has one"
     assert "vs reference" not in out, "no input has a field `reference`"
     name = "a_model_with_quite_a_long_name_that_must_be_read alone"
     for row in ("before", "best of 3", name, "n alone", "separate", "per node", "joint"):
         (line,) = [line for line in lines if line[1:].strip().startswith(f"{row} ")]
-        columns = 4 if row == "before" else 5
+        columns = 3 if row == "before" else 4
         cells = [cell.strip() for cell in line.split("│")[2:-1]]
         told = [cell for cell in cells if re.fullmatch(r"\d\.\d{3}( \[.+, .+\])?", cell)]
-        assert len(told) == columns, "score, perfect, says b, failed, vs before: none is cut"
+        assert len(told) == columns, "score, perfect, says b, vs before: none is cut"
     saved = json.loads(Path("runs/twins-study/study.json").read_text())
     assert f"{saved['rows'][0]['score']['mean']:.3f}" in out
 
@@ -133,9 +134,10 @@ def test_failed_trainings_are_named_at_the_end(sysgraph: Sysgraph) -> None:
     never = ("--set", "models.n.probs=[[1.0, 0.0]]", "--seeds", "1")
     code, out, err = sysgraph("study", "graph.yaml", "-o", "study", *never)
     assert code == 1
-    assert "joint (0 of 1)" in out
-    assert "error: 4 measurement(s) failed:" in err
-    assert "n alone, seed 0: no step gave a gradient to n" in err
+    assert "n alone (0 of 1)" in out
+    assert "joint (0 of 1)" not in out, "the other model learns there"
+    assert "error: 2 measurement(s) failed:" in err
+    assert "n alone, seed 0: nothing was learned. n was to be trained, and no step gave it" in err
 
 
 @pytest.mark.parametrize(
