@@ -133,8 +133,9 @@ def _says(column: str, value: "Estimate | int | None") -> bool:
     """Whether a cell is worth its column: that no answer was lost is not."""
     from ..measuring.evaluation import Estimate
 
-    lost = column in _LOST and isinstance(value, Estimate)
-    return value is not None and not (lost and not value.mean)
+    if column in _LOST and isinstance(value, Estimate):
+        return bool(value.mean)
+    return value is not None
 
 
 def _shown(value: "Estimate | int | None") -> str:

@@ -164,3 +164,40 @@ def test_wrong_input_starts_nothing(
     assert (code, out) == (2, "")
     assert err
     assert files() == before
+
+
+VERIFIED = """
+sysgraph: 1
+name: verified
+models: {judge: {kind: table, values: ["pass a", "no"]}}
+parsers: {let: {kind: regex, pattern: "pass (.)", on_failure: POLICY}}
+nodes:
+  x: {kind: input}
+  verdict: {kind: lm, model: judge, prompt: "{{ x }}"}
+  answer: {kind: parse, parser: let}
+edges: [x -> verdict, verdict -> answer]
+outputs: [answer]
+fit: {inputs: inputs.jsonl, eval_inputs: inputs.jsonl, scorer: letters, rounds: 1, samples: 4,
+      steps: 1, eval_fraction: 0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("policy", "column", "other"),
+    [("reject", "no output", "abstained"), ("abstain", "abstained", "no output")],
+)
+def test_answers_that_are_not_there(
+    policy: str, column: str, other: str, sysgraph: Sysgraph
+) -> None:
+    """In a column that says what became of them, and a line that says why."""
+    Path("verified.yaml").write_text(VERIFIED.replace("POLICY", policy))
+    Path("inputs.jsonl").write_text("".join(f'{{"x": "{i}"}}\n' for i in range(16)))
+    code, out, _ = sysgraph("study", "verified.yaml", "--seeds", "1")
+    assert code == 0
+    lines = out.splitlines()
+    assert column in lines[2]
+    assert other not in lines[2]
+    assert [line for line in lines if line.startswith(f"{column}: a parser or tool ")]
+    code, out, _ = sysgraph("eval", "verified.yaml")
+    assert code == 0
+    assert {"reject": "without an output 0.", "abstain": "abstained 0."}[policy] in out

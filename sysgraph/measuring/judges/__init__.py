@@ -1,6 +1,7 @@
 """Judges of answers: scorers, reward models, and models behind an OpenAI-compatible endpoint."""
 
 from collections.abc import Callable
+from typing import cast
 
 from sysgraph_schemas.suggest import suggestion
 
@@ -41,9 +42,9 @@ def as_judge(given: ScorerLike | Judge) -> Scorer | Judge:
     """
     if isinstance(given, str):
         return find_judge(given)
-    if isinstance(given, Scorer) or not hasattr(given, "compare"):
-        return as_scorer(given)
-    return given
+    if hasattr(given, "compare"):
+        return cast(Judge, given)
+    return as_scorer(cast(ScorerLike, given))
 
 
 def _scorer(name: str, reporter: Reporter) -> Scorer:
