@@ -50,7 +50,14 @@ def has_colors(stream: TextIO | None = None) -> bool:
 
 
 def tame() -> None:
-    """Makes standard output take every character, and other packages' logs and warnings safe."""
+    """Makes standard output take every character, and other packages' logs and warnings safe.
+
+    Where the process was started without one, what it says goes nowhere; the next file that is
+    opened would take its descriptor otherwise, and what libraries print.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a test's or a notebook's has none
             stream.reconfigure(errors="backslashreplace")

@@ -54,6 +54,11 @@ class DatasetName:
                 f"no such file: {folder}, and no configuration {folder.name!r} of the dataset in "
                 f"{folder.parent}; it has {listed(configs)}"
             )
+        if folder.is_file():
+            raise InputError(
+                f"{folder} is a file, which has no splits: a file is read whole, give it without "
+                f"{':' + split!r}"
+            )
         on_hub = 1 <= len(parts) <= 3 and all(re.fullmatch(r"\w[\w.-]*", part) for part in parts)
         if not on_hub or (folder.suffix and near(folder)):
             raise InputError(no_file(folder))

@@ -45,6 +45,7 @@ def _of_messages(
 ) -> Mapping[str, Any]:
     at = _parting([_turn(turn) for turn in chosen], [_turn(turn) for turn in rejected])
     if not at:
+        _require_one_prompt(chosen, rejected)
         return fields
     out = _split(fields, at)
     given, repeated = _given(program, fields), chosen[:at]
@@ -69,6 +70,15 @@ def _of_messages(
             "system prompt or earlier turns belong into the graph's `messages:`)"
         )
     return {**out, "prompt": fields.get("prompt")}
+
+
+def _require_one_prompt(chosen: Sequence[Any], rejected: Sequence[Any]) -> None:
+    first = [side[0] for side in (chosen, rejected)]
+    if all(len(side) > 1 for side in (chosen, rejected)) and first[0]["role"] != "assistant":
+        one, other = (f"{turn['role']} {turn.get('content')!r:.60}" for turn in first)
+        raise BadValue(
+            f"chosen begins with {one}, rejected with {other}; expected two answers to one prompt"
+        )
 
 
 def _split(fields: Mapping[str, Any], at: int) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def write_contact_sheet(bench: Bench, rows: Mapping[str, Sequence[Path]]) -> Non
 def _strip(bench: Bench, name: str, answer: Scored) -> Strip:
     trace = answer.trace
     if trace.failed:
-        return Strip(name, "rejected by a parser", _texts(bench, trace), ())
+        return Strip(name, trace.stopped or "a parser or tool rejected", _texts(bench, trace), ())
     if trace.abstains:
         heading = f"abstained, {bench.scorer.name} {answer.score:.2f}"
         return Strip(name, heading, _texts(bench, trace), ())
@@ -95,7 +95,7 @@ def _strip(bench: Bench, name: str, answer: Scored) -> Strip:
 
 
 def _texts(bench: Bench, trace: Trace) -> str:
-    """What the system wrote before a parser rejected it."""
+    """What the system wrote before a parser or tool rejected it."""
     program = bench.program
     texts = {v.name for v in program.variables if v.type == "text" and not v.is_given}
     written = (texts - program.deterministic) & trace.values.keys()

@@ -13,6 +13,8 @@ def quiet() -> Iterator[None]:
     """No loading bars, no notices about names that transformers and peft are renaming."""
     with without_bars(logging), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
+        # peft's own patterns for experts, said of every model that has none; we set no patterns.
+        warnings.filterwarnings("ignore", "The following (rank|alpha)_pattern keys did not match")
         yield
 
 

@@ -122,8 +122,17 @@ def _run(
             )
             write_text(folder.result, result.model_dump_json(indent=2) + "\n")
     except (OSError, SafetensorError) as error:
-        raise RunError(f"{error}; when that is mended: {folder.resume_command()}") from error
+        raise RunError(
+            f"{_said(error, folder)}; when that is mended: {folder.resume_command()}"
+        ) from error
     return Run(folder.root, session.before, session.after)
+
+
+def _said(error: Exception, folder: RunFolder) -> str:
+    """What could not be written, without the system's number for why."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return f"{error}"
+    return f"cannot write {error.filename or folder.root}: {error.strerror}"
 
 
 def _finished(folder: RunFolder) -> Run:

@@ -34,6 +34,23 @@ def test_a_reader_that_has_seen_enough(command: list[str]) -> None:
     os.close(writer)
 
 
+@pytest.mark.parametrize(("closed", "said"), [(">&-", "SG001"), (">&- 2>&-", ""), ("2>&-", "")])
+def test_output_that_was_closed_before(closed: str, said: str) -> None:
+    """As if nobody read it: what the graph is still decides the exit code."""
+    for file, code in (("graphs/moa.yaml", 0), ("graphs/nosuch.yaml", 2)):
+        done = subprocess.run(
+            ["sh", "-c", f'"$0" -m sysgraph compile {file} {closed}', sys.executable],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code
+        assert (said if code else "") in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "report this" not in done.stderr
+
+
 @needs_full
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_full_disk(command: list[str]) -> None:

@@ -80,14 +80,15 @@ def test_a_table_and_json(sysgraph: Sysgraph) -> None:
     assert "joint: all trained at once on one loss of the system (SysDPO-Direct)" in lines
     assert "says b" in lines[2]
     assert "vs before" in out
+    assert "no output" not in out, "every sample has one"
     assert "vs reference" not in out, "no input has a field `reference`"
     name = "a_model_with_quite_a_long_name_that_must_be_read alone"
     for row in ("before", "best of 3", name, "n alone", "separate", "per node", "joint"):
         (line,) = [line for line in lines if line[1:].strip().startswith(f"{row} ")]
-        columns = 4 if row == "before" else 5
+        columns = 3 if row == "before" else 4
         cells = [cell.strip() for cell in line.split("│")[2:-1]]
         told = [cell for cell in cells if re.fullmatch(r"\d\.\d{3}( \[.+, .+\])?", cell)]
-        assert len(told) == columns, "score, perfect, says b, failed, vs before: none is cut"
+        assert len(told) == columns, "score, perfect, says b, vs before: none is cut"
     saved = json.loads(Path("runs/twins-study/study.json").read_text())
     assert f"{saved['rows'][0]['score']['mean']:.3f}" in out
 
@@ -134,8 +135,9 @@ def test_failed_trainings_are_named_at_the_end(sysgraph: Sysgraph) -> None:
     code, out, err = sysgraph("study", "graph.yaml", "-o", "study", *never)
     assert code == 1
     assert "n alone (0 of 1)" in out
+    assert "joint (0 of 1)" not in out, "the other model learns there"
     assert "error: 2 measurement(s) failed:" in err
-    assert "n alone, seed 0: nothing was learned. n was to be trained" in err
+    assert "n alone, seed 0: nothing was learned. n was to be trained, and no step gave it" in err
 
 
 @pytest.mark.parametrize(
@@ -162,3 +164,40 @@ def test_wrong_input_starts_nothing(
     assert (code, out) == (2, "")
     assert err
     assert files() == before
+
+
+VERIFIED = """
+sysgraph: 1
+name: verified
+models: {judge: {kind: table, values: ["pass a", "no"]}}
+parsers: {let: {kind: regex, pattern: "pass (.)", on_failure: POLICY}}
+nodes:
+  x: {kind: input}
+  verdict: {kind: lm, model: judge, prompt: "{{ x }}"}
+  answer: {kind: parse, parser: let}
+edges: [x -> verdict, verdict -> answer]
+outputs: [answer]
+fit: {inputs: inputs.jsonl, eval_inputs: inputs.jsonl, scorer: letters, rounds: 1, samples: 4,
+      steps: 1, eval_fraction: 0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("policy", "column", "other"),
+    [("reject", "no output", "abstained"), ("abstain", "abstained", "no output")],
+)
+def test_answers_that_are_not_there(
+    policy: str, column: str, other: str, sysgraph: Sysgraph
+) -> None:
+    """In a column that says what became of them, and a line that says why."""
+    Path("verified.yaml").write_text(VERIFIED.replace("POLICY", policy))
+    Path("inputs.jsonl").write_text("".join(f'{{"x": "{i}"}}\n' for i in range(16)))
+    code, out, _ = sysgraph("study", "verified.yaml", "--seeds", "1")
+    assert code == 0
+    lines = out.splitlines()
+    assert column in lines[2]
+    assert other not in lines[2]
+    assert [line for line in lines if line.startswith(f"{column}: a parser or tool ")]
+    code, out, _ = sysgraph("eval", "verified.yaml")
+    assert code == 0
+    assert {"reject": "without an output 0.", "abstain": "abstained 0."}[policy] in out

@@ -49,6 +49,7 @@ def test_files_that_are_none(program: Programs, jsonl: Files, tmp_path: Path) ->
         "nothing": "doesn't contain any data files",
         "pair.jsonl": f"no such file: {tmp_path}/pair.jsonl; did you mean {tmp_path}/pairs.jsonl?",
         "pairs.jsnl": f"no such file: {tmp_path}/pairs.jsnl; did you mean {tmp_path}/pairs.jsonl?",
+        "pairs.jsonl:train[:50%]": f"{tmp_path}/pairs.jsonl is a file, which has no splits",
         "saved": f"has no split 'train'; it has test: choose one as {tmp_path}/saved:test",
         "saved:val": "has no split 'val'; it has test",
     }

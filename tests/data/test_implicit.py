@@ -106,6 +106,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         ),
         "begin with messages by system, user",
     ),
+    "two prompts": (
+        ultrafeedback(prompt="q", rejected=[user("other"), answer("bad")]),
+        "chosen begins with user 'q', rejected with user 'other'; expected two answers to one",
+    ),
     "a misspelt input": ({"questoin": "q", "chosen": "red", "rejected": "round"}, "misspelling"),
     "an input by another name": (
         {"instruction": "q", "chosen": "red", "rejected": "round"},

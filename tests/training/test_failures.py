@@ -1,5 +1,6 @@
 """When training must stop, and what must not be trained."""
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 import sysgraph
@@ -15,6 +17,7 @@ from sysgraph.support.progress import Reporter
 from sysgraph.support.seeding import derive
 from sysgraph.training.batches import batch_visits
 from sysgraph.training.direct import pair_losses
+from sysgraph.training.folder import RunFolder
 from sysgraph.training.optimization import Optimization
 from sysgraph.training.pairs import tabulate
 from sysgraph.training.workers import Workers
@@ -42,6 +45,37 @@ def tables(data: Path | str, models: dict[str, Any], **fit: Any) -> sysgraph.Gra
 def row(chosen: str, rejected: str, names: str = "mn", x: str = "x") -> tuple[Any, Any, Any]:
     sides = [{f"y{n}": v for n, v in zip(names, side, strict=True)} for side in (chosen, rejected)]
     return {"x": x}, *sides
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "cannot write {run}: No space left"),
+        (OSError(errno.EIO, "Bad disk", "/mnt/x"), "cannot write /mnt/x: Bad disk; when"),
+        (SafetensorError("I/O error: full"), "I/O error: full; when"),
+    ],
+    ids=str,
+)
+def test_what_could_not_be_written_is_said(
+    error: Exception,
+    said: str,
+    write_pairs: Pairs,
+    tmp_path: Path,
+    quiet: Reporter,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*args: object) -> None:
+        raise error
+
+    monkeypatch.setattr(RunFolder, "save_models", fail)
+    run = tmp_path / "run"
+    with pytest.raises(RunError, match=f"^{said.format(run=run)}.*mended: sysgraph fit .*--resume"):
+        sysgraph.fit(
+            tables(write_pairs([row("a", "b", "m")]), {"m": {}}), output=run, reporter=quiet
+        )
+    monkeypatch.undo()
+    sysgraph.fit(run / "graph.yaml", output=run, resume=True, reporter=quiet)
+    assert (run / "models" / "m").is_dir()
 
 
 def test_no_step_on_a_loss_that_is_not_finite(
