@@ -51,6 +51,7 @@ def test_named_templates_are_read_by_default() -> None:
 
 
 HOSTILE = {
+    "half a character": r"{{ '\ud800' ~ messages[0].content }}",
     "a long range": "{% for i in range(10**12) %}{% endfor %}",
     "loops in loops": "{% for i in range(99999) %}" * 2 + "{% endfor %}" * 2,
     "a loop over itself": "{% for m in range(99999) recursive %}{{ loop(range(99)) }}{% endfor %}",
