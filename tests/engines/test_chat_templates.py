@@ -1,7 +1,7 @@
 """A checkpoint's chat template: the text that transformers gives, within bounds, never a hang."""
 
 from datetime import datetime
-from time import monotonic
+from time import process_time
 
 import pytest
 from tokenizers import Tokenizer, models
@@ -105,10 +105,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_template_is_a_sentence(name: str) -> None:
-    started = monotonic()
+    started = process_time()
     with pytest.raises(InputError, match="chat template") as caught:
         chat_text(tokenizer(HOSTILE[name]), CHATS["a question"])
-    assert monotonic() - started < 8  # most take no time; test machines are busy
+    assert process_time() - started < 8  # of the CPU: most take no time
     assert len(str(caught.value)) < 700
 
 
