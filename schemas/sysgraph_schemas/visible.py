@@ -30,6 +30,12 @@ def visible_json(text: str) -> str:
     )
 
 
+def half_character(text: str) -> str | None:
+    """The first half of a surrogate pair in the text, which no file and no tokenizer takes."""
+    found = re.search("[\ud800-\udfff]", text)
+    return found[0] if found else None
+
+
 def _spelled(text: str, escape: Callable[[str], str]) -> str:
     if text.isprintable():
         return text

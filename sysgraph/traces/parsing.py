@@ -5,6 +5,7 @@ from collections.abc import Callable
 import regex
 
 from sysgraph_schemas import Json, Lines, ParserSpec, Regex, Split, Tagged
+from sysgraph_schemas.visible import half_character
 
 from .json_text import NoJson, field_of
 
@@ -91,7 +92,7 @@ def _scalar(value: object, parser: Json) -> str:
         return "true" if value else "false"
     if not isinstance(value, str):
         raise ParseFailure(f"{where} {_kind(value)}, no text or number")
-    if any("\ud800" <= letter <= "\udfff" for letter in value):
+    if half_character(value) is not None:
         # An escape can spell half of a character, which is no text for tokenizers and files.
         raise ParseFailure(f"{where} a text with half of a character")
     return value

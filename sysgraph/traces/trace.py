@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Union
 
 from sysgraph_compiler import Program
+from sysgraph_schemas.visible import half_character
 
 if TYPE_CHECKING:  # it imports torch, and the command line imports this module at once
     from .pictures import Picture
@@ -157,7 +158,7 @@ def generated_nodes(program: Program) -> dict[str, tuple[str, ...]]:
 
 def is_broken(text: str) -> bool:
     """Whether it holds half of a character, which no tokenizer and no file takes."""
-    return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)
+    return half_character(text) is not None
 
 
 def place_of(row: Mapping[str, Any], source: str, number: int) -> str:

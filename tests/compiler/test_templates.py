@@ -240,6 +240,17 @@ def test_arms_are_capped() -> None:
             render_template(arms.replace("{% else %}c", more) + "{% endif %}", SCOPE)
 
 
+def test_a_template_writes_whole_characters() -> None:
+    assert render_template(r"{{ '\U0001F600' ~ '\x41' }}", SCOPE) == "\U0001f600A"
+    for template in (
+        r"{{ '\ud83d' ~ '\ude00' }}",
+        r"{{ q | replace('i', '\udfff') }}",
+        "\ud800{{ q }}",
+    ):
+        with pytest.raises(TemplateError, match="half of a character"):
+            render_template(template, SCOPE)
+
+
 def test_errors_while_rendering_are_template_errors() -> None:
     for template in ("{{ xs[9] }}", "{{ [] | first }}", "{{ xs + 1 }}", "{{ n"):
         with pytest.raises(TemplateError):

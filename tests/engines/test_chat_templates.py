@@ -1,7 +1,7 @@
 """A checkpoint's chat template: the text that transformers gives, within bounds, never a hang."""
 
 from datetime import datetime
-from time import monotonic
+from time import process_time
 
 import pytest
 from tokenizers import Tokenizer, models
@@ -51,6 +51,7 @@ def test_named_templates_are_read_by_default() -> None:
 
 
 HOSTILE = {
+    "half a character": r"{{ '\ud800' ~ messages[0].content }}",
     "a long range": "{% for i in range(10**12) %}{% endfor %}",
     "loops in loops": "{% for i in range(99999) %}" * 2 + "{% endfor %}" * 2,
     "a loop over itself": "{% for m in range(99999) recursive %}{{ loop(range(99)) }}{% endfor %}",
@@ -104,10 +105,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_template_is_a_sentence(name: str) -> None:
-    started = monotonic()
+    started = process_time()
     with pytest.raises(InputError, match="chat template") as caught:
         chat_text(tokenizer(HOSTILE[name]), CHATS["a question"])
-    assert monotonic() - started < 8  # most take no time; test machines are busy
+    assert process_time() - started < 8  # of the CPU: most take no time
     assert len(str(caught.value)) < 700
 
 

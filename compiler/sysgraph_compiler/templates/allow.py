@@ -10,6 +10,7 @@ from jinja2 import nodes
 
 from sysgraph_schemas.limits import MAX_ARMS, MAX_AST_DEPTH, MAX_LOOP_DEPTH
 from sysgraph_schemas.suggest import suggestion
+from sysgraph_schemas.visible import half_character, visible
 
 from .filters import FILTERS, LOOP, TESTS
 from .flaw import Flaw
@@ -160,9 +161,19 @@ def _loop(parsed: Parsed, node: nodes.Node) -> Iterator[Flaw]:
         yield Flaw("a recursive loop is not allowed in a template", start, end)
 
 
+def _constant(parsed: Parsed, node: nodes.Node) -> Iterator[Flaw]:
+    assert isinstance(node, nodes.Const)
+    half = half_character(node.value) if isinstance(node.value, str) else None
+    if half is not None:
+        start, end = parsed.find(visible(half), node.lineno)
+        help = "write the character itself, or its code as `\\U0001F600`"
+        yield Flaw(f"`{visible(half)}` is half of a character, which is no text", start, end, help)
+
+
 _RULES: dict[type[nodes.Node], Callable[[Parsed, nodes.Node], Iterator[Flaw]]] = {
     nodes.Getattr: _attribute,
     nodes.Filter: _filter,
     nodes.Test: _test,
     nodes.For: _loop,
+    nodes.Const: _constant,
 }

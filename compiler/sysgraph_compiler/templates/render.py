@@ -6,6 +6,7 @@ from functools import lru_cache
 from jinja2 import StrictUndefined, Template
 
 from sysgraph_schemas.limits import MAX_RENDERED, MAX_TEMPLATE
+from sysgraph_schemas.visible import half_character, visible
 
 from .allow import forbidden
 from .budget import Budget, spending
@@ -54,7 +55,11 @@ def written(template: Template, scope: Mapping[str, object], budget: Budget) -> 
     except Exception as error:  # a template can raise whatever Python can
         said = str(error) or type(error).__name__
         raise TemplateError(f"the template cannot be rendered: {said:.500}") from error
-    return "".join(parts)
+    text = "".join(parts)
+    half = half_character(text)
+    if half is not None:
+        raise TemplateError(f"the rendered text has half of a character, {visible(half)}")
+    return text
 
 
 @lru_cache(maxsize=1024)
