@@ -1,7 +1,6 @@
 """Judges of answers: scorers, reward models, and models behind an OpenAI-compatible endpoint."""
 
 from collections.abc import Callable
-from typing import cast
 
 from sysgraph_schemas.suggest import suggestion
 
