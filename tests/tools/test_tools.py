@@ -13,6 +13,7 @@ import sysgraph
 from sysgraph import Completion, DataError, InputError, Program, RunError, System, Trace
 from sysgraph.data import load_pairs
 from sysgraph.traces.course import complete
+from sysgraph_compiler.checks.unknown_tool import installed
 
 MODULE = """
 from sysgraph import Tool, ToolError
@@ -51,7 +52,9 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict
     (info / "METADATA").write_text("Name: some-tools\nVersion: 1\n")
     (info / "entry_points.txt").write_text(ENTRY_POINTS)
     monkeypatch.syspath_prepend(str(tmp_path))
+    installed.cache_clear()  # other tests' tools are not this package's
     yield import_module("some_tools").calls
+    installed.cache_clear()
     del sys.modules["some_tools"]
 
 
