@@ -121,8 +121,11 @@ def read_part(path: str | Path, kind: Any, **settings: Any) -> Any:
     with silent():
         part = kind.from_pretrained(path, trust_remote_code=False, **settings)
     words = getattr(part, "tokenizer", part)
-    if isinstance(words, PreTrainedTokenizerBase) and not _knows_words(words):
-        raise ValueError("its tokenizer has no vocabulary: is a file of it missing?")
+    if isinstance(words, PreTrainedTokenizerBase):
+        if not _knows_words(words):
+            raise ValueError("its tokenizer has no vocabulary: is a file of it missing?")
+        if not _is_template(words.chat_template):
+            raise ValueError("its tokenizer's `chat_template` is no text, nor texts by name")
     return part
 
 
@@ -152,6 +155,12 @@ def silent() -> Iterator[None]:
 def _knows_words(tokenizer: PreTrainedTokenizerBase) -> bool:
     """Whether it has tokens: without its files, some classes make one of special tokens alone."""
     return bool(tokenizer.get_vocab().keys() - set(tokenizer.all_special_tokens))
+
+
+def _is_template(found: object) -> bool:
+    """Whether it is a chat template, several by name, or none: its file may say anything."""
+    texts = found.values() if isinstance(found, dict) else [] if found is None else [found]
+    return all(isinstance(text, str) for text in texts)
 
 
 def _without_code(path: str | Path, kind: Any, settings: dict[str, Any]) -> dict[str, Any]:

@@ -46,3 +46,14 @@ def test_a_tokenizer_that_is_missing(kind: str, tmp_path: Path) -> None:
         file.unlink()
     with pytest.raises(InputError, match=r"cannot load .*tokenizer"):
         KINDS[kind].load(str(tmp_path))
+
+
+@pytest.mark.parametrize("template", [7, {"default": 7}])
+@pytest.mark.parametrize("kind", ["causal_lm", "classifier", "reward"])
+def test_a_chat_template_that_is_no_text(kind: str, template: object, tmp_path: Path) -> None:
+    KINDS[kind].make(tmp_path)
+    file = tmp_path / "tokenizer_config.json"
+    settings = {**json.loads(file.read_text()), "chat_template": template}
+    file.write_text(json.dumps(settings))
+    with pytest.raises(InputError, match=r"cannot load .*`chat_template` is no text"):
+        KINDS[kind].load(str(tmp_path))
