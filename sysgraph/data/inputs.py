@@ -1,5 +1,6 @@
 """What the system is run on: rows with a text for every input of the graph."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from .implicit import with_prompt
 from .rows import Row, Source, convert, read_rows
 from .shown import BadValue, kind
 from .trl import prompt_input
-from .values import example
 
 
 class InputRow(dict[str, Any]):
@@ -87,7 +87,8 @@ def row_inputs(
 def _nested(program: Program, inputs: Any, problems: list[str]) -> dict[str, str]:
     names = input_names(program)
     if not isinstance(inputs, dict):
-        raise BadValue(f"inputs: {kind(inputs)}; expected {example(program)}")
+        wanted = json.dumps(dict.fromkeys(names, "..."))
+        raise BadValue(f"inputs: {kind(inputs)}; expected {wanted}")
     missing = [name for name in names if name not in inputs]
     problems += [
         f"inputs.{name}: the graph has no such input; expected {', '.join(names)} (what else a row "

@@ -75,6 +75,8 @@ def _read(source: str) -> list[Row]:
 def _given(source: Iterable[Mapping[str, Any] | Row]) -> list[Row]:
     """Rows from Python; images are paths relative to the working directory."""
     found = rows_of(source) if hasattr(source, "with_format") else source
+    if not isinstance(found, Iterable):
+        raise InputError(f"{kind(found)} gives no rows; expected rows, or the name of a file")
     rows = []
     for number, fields in enumerate(found, start=1):
         if isinstance(fields, Row):  # read before

@@ -153,6 +153,8 @@ def test_rows_instead_of_files(tmp_path: Path) -> None:
         fit(graph, data=[{"chosen": "x"}], output=tmp_path / "no", reporter=QUIET)
     with pytest.raises(InputError, match="expected a mapping"):
         fit(graph, data=["pairs.jsonl"], output=tmp_path / "no", reporter=QUIET)  # type: ignore[list-item]
+    with pytest.raises(InputError, match="3 gives no rows; expected rows, or the name of a file"):
+        fit(graph, data=3, output=tmp_path / "no", reporter=QUIET)  # type: ignore[arg-type]
 
 
 def test_a_branch_that_may_not_run_is_not_asked_about() -> None:

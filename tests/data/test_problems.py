@@ -142,7 +142,7 @@ CASES: dict[str, tuple[str, Any, list[str]]] = {
     "inputs that are a text": (
         "two",
         {**GOOD, "inputs": "q"},
-        [f"inputs: the text 'q'; expected {EXAMPLE}"],
+        ["""inputs: the text 'q'; expected {"question": "..."}"""],
     ),
     "misspelt input": (
         "two",
