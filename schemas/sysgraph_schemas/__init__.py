@@ -2,7 +2,7 @@
 
 from .diagnostics import Code, Diagnostic, GraphError, Note, Span
 from .dump import dump
-from .fit import Fit, Sampling
+from .fit import Fit, Reference, Sampling
 from .graph import Graph
 from .loops import Loop
 from .models import (
@@ -66,6 +66,7 @@ __all__ = [
     "ParserSpec",
     "Prompted",
     "Reading",
+    "Reference",
     "Regex",
     "Sampling",
     "SelectNode",

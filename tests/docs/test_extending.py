@@ -18,6 +18,7 @@ RECIPES = {  # what a recipe's last command prints
     "A parser": " passed",
     "A tool": "length: 2\nanswer (output): two words\n",
     "A scorer": "brief -5.000",
+    "A loss": " passed",
 }
 BLOCK = re.compile(r"((?:.|\n)*?)^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 

