@@ -3,11 +3,21 @@
 import contextlib
 from collections.abc import Iterator
 
-from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
+from .errors import InputError
 from .quiet import quiet as quiet_transformers
 from .quiet import without_bars
+
+try:
+    import PIL  # noqa: F401
+    from diffusers.utils import logging as diffusers_logging
+except ModuleNotFoundError as error:
+    if error.name not in ("diffusers", "PIL"):
+        raise
+    raise InputError(
+        "diffusion models need diffusers and Pillow: pip install 'sysgraph[diffusion]'"
+    ) from None
 
 
 @contextlib.contextmanager

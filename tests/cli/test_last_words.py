@@ -16,7 +16,7 @@ def raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def read(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(sys.modules["sysgraph.cli.check"], "read", read)
+    monkeypatch.setattr(sys.modules["sysgraph.cli.check"], "diagnose", read)
 
 
 def test_a_mistake_of_sysgraph(

@@ -184,7 +184,7 @@ def test_what_cannot_be_written_is_a_failed_run(
 ) -> None:
     staging = tmp_path / "run" / ".models.staging"
     staging.write_text("in the way")
-    with pytest.raises(RunError, match=r"File exists.*models\.staging.*sysgraph fit .* --resume"):
+    with pytest.raises(RunError, match=r"models\.staging: File exists.*sysgraph fit .* --resume"):
         sysgraph.fit(stopped, output=tmp_path / "run", resume=True, reporter=quiet)
     staging.unlink()
     sysgraph.fit(stopped, output=tmp_path / "run", resume=True, reporter=quiet)

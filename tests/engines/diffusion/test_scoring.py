@@ -132,7 +132,7 @@ def uniform(seed: int) -> float:
 def error_at(engine: DiffusionEngine, request: Request, timestep: int) -> float:
     resident = engine._weights["ada"].resident
     assert isinstance(request.value, Picture)
-    row = scoring.Row(str(request.context), request.value, timestep, request.noise[0])
+    row = scoring.NoisedImage(str(request.context), request.value, timestep, request.noise[0])
     module: nn.Module = resident.adapters.module(None)
     return float(scoring.errors(module, resident, [row], "sum")[0])
 

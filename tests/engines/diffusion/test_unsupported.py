@@ -63,7 +63,8 @@ def test_settings_that_the_pipeline_cannot_do(make: MakeEngine) -> None:
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [n for n in sys.modules if n.startswith("sysgraph.engines.diffusion")]:
+    ours = ("sysgraph.engines.diffusion", "sysgraph.support.quiet_diffusers")
+    for name in [n for n in sys.modules if n.startswith(ours)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "diffusers", None)
     with pytest.raises(InputError, match=r"pip install 'sysgraph\[diffusion\]'"):

@@ -241,10 +241,9 @@ def test_sides_that_agree_teach_no_images(
     side = {"text": "fog;owl", "image": [str(images[0])] * 2}
     rows = write_pairs([({"prompt": "p"}, side, side)])
     graph = with_data(story({"anchor": 0.5}), rows)
-    with pytest.raises(
-        RunError, match=r"no pair gives a gradient to painter, .*agree on the value"
-    ):
-        sysgraph.fit(graph, output=tmp_path / "run", reporter=Reporter(shown=False))
+    reporter = Telling()
+    sysgraph.fit(graph, output=tmp_path / "run", reporter=reporter)
+    assert any("painter" in text and "agree" in text for text in reporter.lines), reporter.lines
 
 
 class Telling(Reporter):
