@@ -10,6 +10,7 @@ from .quiet import quiet as quiet_transformers
 from .quiet import without_bars
 
 try:
+    import diffusers  # noqa: F401
     import PIL  # noqa: F401
     from diffusers.utils import logging as diffusers_logging
 except ModuleNotFoundError as error:
