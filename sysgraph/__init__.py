@@ -7,8 +7,14 @@
 What reads, checks and compiles graphs is cheap to import; what needs torch comes on first use.
 """
 
+import gc
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+# What follows makes 100,000s of objects that all stay: the collector would look through them again
+# and again, and find nothing, for a fifth of a command's time.
+_is_collecting = gc.isenabled()
+gc.disable()
 
 from sysgraph_compiler import (
     IRVersionError,
@@ -67,6 +73,9 @@ if TYPE_CHECKING:
     from .traces.trace import Completion, Trace
     from .training.collection import collect
     from .training.fitting import fit
+
+if _is_collecting:
+    gc.enable()
 
 __version__ = "0.1.0"
 
