@@ -11,6 +11,7 @@ import sysgraph
 from sysgraph import InputError, Scorer, Trace
 from sysgraph.support.progress import Reporter
 from sysgraph.training.kept import Kept, learned_nothing
+from sysgraph.training.session import Session
 
 from .test_failures import row, tables
 
@@ -97,6 +98,23 @@ def test_a_failed_start_can_be_tried_again(
     scorer = Scorer("s", lambda traces: [0.0 for _ in traces])
     sysgraph.fit(again, output=run, scorer=scorer, reporter=quiet)
     assert (run / "result.json").is_file()
+
+
+def test_wrong_input_leaves_nothing(
+    write_pairs: Pairs, tmp_path: Path, quiet: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is found to be wrong before there is a state."""
+
+    def refuse(session: Session) -> None:
+        raise InputError("no")
+
+    monkeypatch.setattr(Session, "run", refuse)
+    run = tmp_path / "deep" / "run"
+    with pytest.raises(InputError, match="no"):
+        sysgraph.fit(
+            tables(write_pairs([row("a", "b", "m")]), {"m": {}}), output=run, reporter=quiet
+        )
+    assert not run.parent.exists()
 
 
 def test_nothing_learned_is_said(
