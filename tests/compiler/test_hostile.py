@@ -242,7 +242,7 @@ def test_costs_little(name: str, reports: dict[str, dict[str, object]]) -> None:
     seconds, megabytes = reports[name]["seconds"], reports[name]["megabytes"]
     assert isinstance(seconds, float)
     assert isinstance(megabytes, float)
-    assert seconds < 1.5  # alone each takes less than 1 s; test machines are busy
+    assert seconds < 10  # of the CPU: each takes less than 1, and what grows without end does not
     assert megabytes < 200  # the peak of the process so far: all bombs before this one too
 
 

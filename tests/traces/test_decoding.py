@@ -4,14 +4,13 @@ import contextlib
 import io
 import os
 import struct
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile, WebPImagePlugin
 
 from sysgraph.data.images import ImageFiles
 from sysgraph.data.shown import BadValue
@@ -108,14 +107,14 @@ def jpeg(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("make", [png, bmp, gif, webp, jpeg])
 @pytest.mark.parametrize("size", [(13_000, 13_000), (16_000, 3_000), (1, 60_000_000)])
 def test_too_many_pixels_are_not_decoded(
-    make: Callable[[int, int], bytes], size: tuple[int, int]
+    make: Callable[[int, int], bytes], size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if max(size) > 16_383 and make is not png and make is not bmp:
         pytest.skip("no such header")
-    before = time.process_time()
+    for kind in (ImageFile.ImageFile, WebPImagePlugin.WebPImageFile):
+        monkeypatch.setattr(kind, "load", pytest.fail)
     with pytest.raises(ValueError, match=f"an image of {size[0]} x {size[1]} pixels"):
         decoded(make(*size))
-    assert time.process_time() - before < 0.5
 
 
 def test_more_pixels_than_pillow_looks_at() -> None:
