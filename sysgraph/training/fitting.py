@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 
 import sysgraph_compiler
 from sysgraph_compiler import Program, load
-from sysgraph_compiler.checks import idle_rounds
+from sysgraph_compiler.checks.training import idle_rounds
 from sysgraph_schemas import Graph
 
 from ..data import load_inputs, load_pairs

@@ -23,7 +23,7 @@ import sysgraph
 
 from ..cli.test_run import Done, here
 from ..engines.diffusion.folders import save_sd, save_sdxl
-from ..scorers.checkpoints import save_clip
+from ..measuring.scorers.checkpoints import save_clip
 
 GRAPH = Path(__file__).parents[2] / "graphs" / "hub" / "progression_sd15.yaml"
 LEVELS, SCENES = ("dim", "fair", "bright"), ("lake", "sea")

@@ -13,7 +13,7 @@ import sysgraph
 from sysgraph import Completion, DataError, InputError, Program, RunError, System, Trace
 from sysgraph.data import load_pairs
 from sysgraph.traces.course import complete
-from sysgraph_compiler.checks.unknown_tool import installed
+from sysgraph_compiler.checks.models.unknown_tool import installed
 
 MODULE = """
 from sysgraph import Tool, ToolError

@@ -1,0 +1,1 @@
+"""SG601 and on: copies and loops."""

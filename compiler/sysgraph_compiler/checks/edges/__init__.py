@@ -1,0 +1,1 @@
+"""SG201 and on: edges and outputs."""

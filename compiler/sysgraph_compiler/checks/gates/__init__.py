@@ -1,0 +1,1 @@
+"""SG901 and on: gates."""

@@ -1,0 +1,1 @@
+"""SG301 and on: models, parsers and tools."""

@@ -1,0 +1,48 @@
+"""SG306: a name that a template reads as something else."""
+
+from collections.abc import Iterator
+
+from sysgraph_schemas import Code, Diagnostic
+from sysgraph_schemas.diagnostics import Path
+
+from ...expansion import ROUND
+from ...facts import Facts
+
+CODE = Code(
+    id="SG306",
+    title="reserved name",
+    meaning="Nodes and `for_each` keys are variables of templates, where words such as `if`, `in`, "
+    "`true` and `loop` already mean something, and in the nodes of a loop `round`.",
+    wrong="nodes:\n  loop: {kind: input}\n",
+    right="nodes:\n  question: {kind: input}\n",
+)
+
+_RESERVED = frozenset(
+    (
+        *("and", "elif", "else", "endfor", "endif", "false", "False", "for", "if", "in", "is"),
+        *("loop", "none", "None", "not", "or", "recursive", "self", "super", "true", "True"),
+    )
+)
+
+
+def check(facts: Facts) -> Iterator[Diagnostic]:
+    """Nodes and keys."""
+    for name, node in facts.graph.nodes.items():
+        paths: list[Path] = [("nodes", name)]
+        paths += [("nodes", name, "for_each", key) for key in (*node.copies, *node.spread)]
+        for path in paths:
+            if path[-1] in _RESERVED:
+                said = f"`{path[-1]}` means something else in a template"
+                help = f"for example `{path[-1]}_`"
+                yield facts.diagnose(CODE, said, path, key=True, help=help)
+            elif path[-1] == ROUND and _in_loop(facts, name, path):
+                said = "`round` is the number of the turn in the templates of a loop"
+                yield facts.diagnose(CODE, said, path, key=True, help="for example `round_`")
+
+
+def _in_loop(facts: Facts, name: str, path: Path) -> bool:
+    """Whether templates of a loop would read the name: a key of their node, or what it sees."""
+    loop_of = facts.expansion.loop_of
+    if len(path) > 2:
+        return name in loop_of
+    return any(name in facts.sees[child] for child in loop_of)

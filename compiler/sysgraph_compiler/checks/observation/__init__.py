@@ -1,0 +1,1 @@
+"""SG801 and on: what data holds."""

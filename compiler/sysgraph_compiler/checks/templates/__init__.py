@@ -1,0 +1,1 @@
+"""SG401 and on: templates."""

@@ -1,0 +1,1 @@
+"""SG701 and on: training."""

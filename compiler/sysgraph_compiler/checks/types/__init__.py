@@ -1,0 +1,1 @@
+"""SG501 and on: types."""
