@@ -1,7 +1,7 @@
 """The reference pages, from their subjects: `python -m sysgraph_compiler.docs docs` writes them.
 
-`language.md` comes from the schema of graph files, `diagnostics.md` from what `sysgraph explain`
-says. A page that no longer says what the code does fails a test.
+`language.md` comes from the schema of graph files, `templates.md` and `diagnostics.md` from what
+`sysgraph explain` says. A page that no longer says what the code does fails a test.
 """
 
 import json
@@ -15,6 +15,7 @@ from sysgraph_schemas import Code
 from sysgraph_schemas.json_schema import Schema, graph_schema
 
 from .pipeline import CODES
+from .templates import reference
 
 _GENERATED = "<!-- Generated: `python -m sysgraph_compiler.docs docs` writes this file. -->"
 _FAMILIES = {
@@ -33,7 +34,11 @@ _FAMILIES = {
 
 def pages() -> dict[str, str]:
     """The text of each generated page, by file name."""
-    return {"language.md": _language(), "diagnostics.md": _diagnostics()}
+    return {
+        "language.md": _language(),
+        "templates.md": f"# Templates\n\n{_GENERATED}\n\n{reference.page()}",
+        "diagnostics.md": _diagnostics(),
+    }
 
 
 # ---- the language
@@ -45,7 +50,8 @@ def _language() -> str:
         "# The graph file",
         _GENERATED,
         "A graph file is YAML 1.2: a mapping with these keys. `sysgraph check` says what is wrong "
-        "with one, [diagnostics.md](diagnostics.md) what its codes mean, and the files in "
+        "with one, [diagnostics.md](diagnostics.md) what its codes mean, "
+        "[templates.md](templates.md) what prompts can say, and the files in "
         "[`graphs/`](../graphs) run as they are. In Python, each section is a class of that name "
         "in `sysgraph`.",
         _keys(schema),
@@ -127,6 +133,8 @@ def _type(node: Schema) -> str:
 def _several(item: Schema) -> str:
     if item.get("type") == "array":
         return f"lists of {_several(item.get('items', {}))}"
+    if "oneOf" in item:
+        return " or ".join(_several(one) for one in item["oneOf"])
     if "$ref" in item:
         return f"{item['$ref'].rpartition('/')[2]}s"
     return {"string": "texts", "number": "numbers"}.get(item.get("type", ""), "values")

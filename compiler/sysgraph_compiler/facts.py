@@ -25,7 +25,7 @@ from .templates.flaw import Flaw
 from .templates.model_name import flaw_of, gate_options, keys_of
 from .templates.names import free_names
 from .templates.parse import Parsed, code_size, parse
-from .templates.types import ANY, type_of_items
+from .templates.types import ANY, element, is_list, type_of_items
 from .wiring import Wiring
 
 
@@ -134,6 +134,17 @@ class Facts(Wiring):
             **{name: kind.replace("choice", "text") for name, kind in sees.items()},
         }
 
+    def scope_at(self, path: Path) -> dict[str, str]:
+        """The same for one template, with the names that it alone may use."""
+        name, *inside = path[1:]
+        scope = self.scope(str(name))
+        local = self.graph.nodes[str(name)].local_keys.get(tuple(inside))
+        if local is None:
+            return scope
+        key, source = local
+        kind = scope.get(source, ANY)
+        return {**scope, key: element(kind) if is_list(kind) else ANY}
+
     def seen_as(self, parent: str, child: str) -> str:
         """The type of a parent as its child sees it: all copies of a `for_each` node are a list."""
         kind = self.type_of(parent)
@@ -204,15 +215,17 @@ class Facts(Wiring):
             if all(path in sound for path in paths):
                 found[name] = {}
                 for path in paths:
-                    for used in names[sound[path]]:
+                    own = node.local_keys.get(path[2:], ())[:1]
+                    for used in names[sound[path]].keys() - own:
                         found[name].setdefault(used, path)
+                for at, source in node.sources.items():
+                    found[name].setdefault(source, ("nodes", name, *at))
         return found
 
-    def place_of(self, name: str, path: Path) -> tuple[int, int]:
-        """Where a template first uses a name."""
-        parsed = self.templates[path]
-        assert isinstance(parsed, Parsed)
-        return parsed.find(name, free_names(parsed)[name])
+    def place_of(self, name: str, path: Path) -> tuple[int, int] | None:
+        """Where a template first uses a name; None: it is the whole value, and no template."""
+        parsed = self.templates.get(path)
+        return parsed.find(name, free_names(parsed)[name]) if isinstance(parsed, Parsed) else None
 
     # --- diagnostics ---------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ def _closing(facts: Facts, inside: Sequence[str]) -> list[Pair] | None:
 
     for start in sorted(inside, key=lambda name: not begins(name)):
         back = list(_back_edges(tangle, start))
-        if all(nodes[child].templates for _, child in back):
+        if all(nodes[child].is_prompted for _, child in back):
             return back
     return None
 

@@ -76,6 +76,7 @@ from .checks.observation import (
 )
 from .checks.templates import (
     message_order,
+    message_source,
     missing_edge,
     model_template,
     template_forbidden,
@@ -145,6 +146,7 @@ CHECKS: tuple[Check, ...] = (
     unused_edge,
     model_template,
     message_order,
+    message_source,
     template_type,
     parse_parents,
     parse_type,

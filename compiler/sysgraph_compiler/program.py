@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sysgraph_schemas import Fit, Message, ModelSpec, ParserSpec
+from sysgraph_schemas import Fit, Messages, ModelSpec, ParserSpec
 from sysgraph_schemas.failure import OnFailure
 
 from .copies import Scalar
@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # it reads programs itself
 
 IR_VERSION = 1
 
-Type = Literal["text", "list[text]", "choice", "image"]
+Type = Literal["text", "list[text]", "choice", "image", "messages"]
 Status = Literal["trained", "frozen", "deterministic"]
 Cadence = Literal["never", "once", "every step"]
 Draws = Literal["never", "once", "every draw"]
@@ -103,8 +103,8 @@ class Variable(_Node):
     """Names in the prompt that stand for the empty text: carried, in the first turn of a loop."""
     prompt: str | None = None
     """The template of its prompt, plain text for the model."""
-    messages: tuple[Message, ...] | None = None
-    """The templates of its chat messages, in place of `prompt`."""
+    messages: tuple[Messages, ...] | None = None
+    """What its chat messages are made of, in place of `prompt`."""
     parser: str | None = None
     """The parser that reads it."""
     tool: Tool | None = None

@@ -162,7 +162,7 @@ class Wiring:
             ends = {end.name for edge in carried for end in (*edge.parents, *edge.children)}
             faulty = any(edge.fault for edge in carried) or not ends <= inside
             into = {end.name for edge in carried for end in edge.children} & self.graph.nodes.keys()
-            faulty = faulty or not all(self.graph.nodes[name].templates for name in into)
+            faulty = faulty or not all(self.graph.nodes[name].is_prompted for name in into)
             if faulty or not inside <= self.graph.nodes.keys():
                 words = {word for text in loop.carry for word in re.findall(r"\w+", text)}
                 found |= (inside | words) & self.graph.nodes.keys()

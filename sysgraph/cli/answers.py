@@ -14,6 +14,7 @@ from ..support.files import write_text
 from ..support.progress import Reporter
 from ..system import System
 from ..system.answerable import require_answerable
+from ..traces.messages import inputs_by_name
 from ..traces.trace import Trace, by_node
 
 
@@ -63,7 +64,7 @@ def write_answers(
 def _line(program: Program, trace: Trace, folder: Path) -> str:
     """A trace as a line of JSON."""
     values = by_node(program, trace, partial(written, folder=folder))
-    row = {**trace.extra, "inputs": dict(trace.inputs), **values}
+    row = {**trace.extra, "inputs": inputs_by_name(program, trace.inputs), **values}
     if trace.stopped is not None:
         row["stopped"] = trace.stopped
     return json.dumps(row, ensure_ascii=False) + "\n"

@@ -1,4 +1,7 @@
-"""`sysgraph explain SG101`: what a code means, with a wrong and a right example."""
+"""`sysgraph explain SG101`: what a code means, with a wrong and a right example.
+
+`sysgraph explain templates`: the language of prompts.
+"""
 
 import textwrap
 from typing import Annotated
@@ -15,13 +18,22 @@ from .terminal import say
 
 def explain(
     code: Annotated[
-        str | None, typer.Argument(metavar="CODE", help="As in error[SG101]; default: list all.")
+        str | None,
+        typer.Argument(
+            metavar="CODE|templates",
+            help="As in error[SG101], or the language of templates; default: list all codes.",
+        ),
     ] = None,
 ) -> None:
-    """Explain a kind of problem, or list them all."""
+    """Explain a kind of problem, or list them all; or the language of templates."""
     codes = {known.id: known for known in CODES}
     if code is None:
         say("\n".join(_line(known) for known in CODES))
+        return
+    if code.lower() in ("template", "templates"):
+        from sysgraph_compiler.templates.reference import page
+
+        say(page().rstrip("\n"))
         return
     name = code.strip("[] ").upper()
     name = f"SG{name}" if name.isdigit() else name

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,11 +12,15 @@ from sysgraph_schemas.suggest import suggestion
 
 from ..support.errors import InputError
 from ..support.files import component
+from ..traces.messages import inputs_by_name, messages_text
 from ..traces.presence import why_skipped
 from ..traces.trace import Trace, by_node, input_names, is_broken
 from .opening import opened
 from .options import Format, GraphFile, ModelDir, Settings
 from .terminal import say, say_json
+
+if TYPE_CHECKING:
+    from ..system import System
 
 
 def run(
@@ -44,6 +48,9 @@ def run(
             "--inputs, the JSONL file of every node's values.",
         ),
     ] = None,
+    show_prompts: Annotated[
+        bool, typer.Option("--show-prompts", help="Also what each model was sent, to the token.")
+    ] = False,
     format: Format = "text",
     settings: Settings = None,
 ) -> None:
@@ -53,9 +60,18 @@ def run(
     """
     program = opened(graph, settings).program
     if inputs is not None:
-        _run_all(program, inputs, output, model_dir=model_dir, seed=seed, given=input)
+        given = ["--input"] * bool(input) + ["--show-prompts"] * show_prompts
+        _run_all(program, inputs, output, model_dir=model_dir, seed=seed, given=given)
     else:
-        _run_one(program, input or [], output, model_dir=model_dir, seed=seed, format=format)
+        _run_one(
+            program,
+            input or [],
+            output,
+            model_dir=model_dir,
+            seed=seed,
+            format=format,
+            show_prompts=show_prompts,
+        )
 
 
 def _run_all(
@@ -65,9 +81,9 @@ def _run_all(
     *,
     model_dir: str | None,
     seed: int,
-    given: list[str] | None,
+    given: list[str],
 ) -> None:
-    problems = ["--input and --inputs: expected one of them"] if given else []
+    problems = [f"{option} and --inputs: expected one of them" for option in given]
     problems += [] if output else ["--inputs: needs an --output FILE for the values"]
     if problems:
         raise InputError("\n".join(f"error: {problem}" for problem in problems))
@@ -96,6 +112,7 @@ def _run_one(
     model_dir: str | None,
     seed: int,
     format: str,
+    show_prompts: bool,
 ) -> None:
     inputs = _inputs(program, given)
     if output is not None and all(variable.type != "image" for variable in program.variables):
@@ -107,11 +124,16 @@ def _run_one(
     system = System(program, model_dir=model_dir)
     system.tell(Reporter())
     (trace,) = system.sample(inputs, seed=seed)
+    prompts = _prompts(system, trace) if show_prompts else {}
     trace = _with_files(trace, Path(output or f"runs/{component(program.name)}-images"))
     if format == "json":
-        say_json(json.dumps({"inputs": inputs, **by_node(program, trace)}, ensure_ascii=False))
+        row = {"inputs": inputs_by_name(program, inputs), **by_node(program, trace)}
+        more = {"prompts": prompts} if show_prompts else {}
+        say_json(json.dumps({**row, **more}, ensure_ascii=False))
     else:
         for variable in program.variables:
+            if variable.name in prompts:
+                say(f"{variable.name} was asked:\n{_indented(prompts[variable.name])}")
             say(_shown(program, trace, variable))
 
 
@@ -135,11 +157,28 @@ def _inputs(program: Program, given: list[str]) -> dict[str, str]:
             problems.append(f"--input {name} is given twice; expected once")
         elif is_broken(text):
             problems.append(f"--input {name}: {text!r:.80} is no UTF-8; expected text in UTF-8")
+        elif program.variable(name).type == "messages":
+            try:
+                text = messages_text(text)
+            except ValueError as error:
+                problems.append(f"--input {name}: {error}")
         inputs[name] = text
     problems += [f'missing --input {name}="..."' for name in names if name not in inputs]
     if problems:
         raise InputError("\n".join(f"error: {problem}" for problem in problems))
     return inputs
+
+
+def _prompts(system: "System", trace: Trace) -> dict[str, str]:
+    """What each model was sent, by variable."""
+    from ..engines.requests import requests
+
+    asked = requests(system.program, trace)
+    return {name: system.shown(request.model, request.context) for name, request in asked}
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.split("\n"))
 
 
 def _with_files(trace: Trace, folder: Path) -> Trace:

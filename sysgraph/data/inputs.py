@@ -10,6 +10,7 @@ from sysgraph_schemas.suggest import closest, suggestion
 
 from .. import toys
 from ..support.errors import InputError
+from ..traces.messages import messages_text
 from ..traces.trace import input_names, is_broken
 from .columns import as_json
 from .images import ImageFiles
@@ -47,11 +48,20 @@ def load_inputs(program: Program, source: Source) -> list[dict[str, Any]]:
 def read_inputs(
     program: Program, fields: Mapping[str, Any], where: str, problems: list[str]
 ) -> dict[str, str]:
-    """The text of every input; what is wrong is appended to `problems`, under `where` + name."""
+    """The text of every input, of messages their JSON; what is wrong goes to `problems`.
+
+    Args:
+        where: what stands before an input's name there.
+    """
     out = {}
     for name in input_names(program):
         value = fields.get(name)
-        if isinstance(value, str) and is_broken(value):
+        if value is not None and program.variable(name).type == "messages":
+            try:
+                out[name] = messages_text(value)
+            except ValueError as error:
+                problems.append(f"{where}{name}: {error}")
+        elif isinstance(value, str) and is_broken(value):
             problems.append(f"{where}{name}: {value!r:.60} holds half of a character")
         elif isinstance(value, str):
             out[name] = value

@@ -10,6 +10,7 @@ from sysgraph_schemas.suggest import closest
 
 from ..latent import Gaps, find_gaps, unfounded
 from ..tools import toolbox_of
+from ..traces.messages import inputs_by_name
 from ..traces.pair import Pair
 from ..traces.trace import Trace, by_node, ids_by_node, input_names
 from .columns import as_json
@@ -52,7 +53,10 @@ def pair_row(program: Program, pair: Pair, folder: Path) -> dict[str, Any]:
 
     Its images are written to `folder`, where the row's file is to lie.
     """
-    row: dict[str, Any] = {**pair.chosen.extra, "inputs": dict(pair.chosen.inputs)}
+    row: dict[str, Any] = {
+        **pair.chosen.extra,
+        "inputs": inputs_by_name(program, pair.chosen.inputs),
+    }
     for side, ids, trace in zip(_SIDES, _IDS, (pair.chosen, pair.rejected), strict=True):
         row[side] = by_node(program, trace, partial(written, folder=folder))
         row[ids] = ids_by_node(program, trace)

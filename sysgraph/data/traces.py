@@ -8,6 +8,7 @@ from typing import Any
 
 from sysgraph_compiler import Program
 
+from ..traces.messages import inputs_by_name
 from ..traces.trace import Trace, by_node, ids_by_node
 from .images import written
 from .inputs import read_inputs
@@ -21,7 +22,7 @@ def trace_row(program: Program, trace: Trace, folder: Path) -> dict[str, Any]:
     Its images are written to `folder`, where the row's file is to lie.
     """
     return {
-        "inputs": dict(trace.inputs),
+        "inputs": inputs_by_name(program, trace.inputs),
         "values": by_node(program, trace, partial(written, folder=folder)),
         "ids": ids_by_node(program, trace),
         "extra": dict(trace.extra),

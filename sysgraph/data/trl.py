@@ -4,6 +4,7 @@ from typing import Any
 
 from sysgraph_compiler import Program, Variable
 
+from ..traces.messages import messages_text
 from ..traces.trace import input_names
 from .images import is_image_column
 from .shown import BadValue, kind
@@ -22,7 +23,18 @@ def prompt_input(program: Program, prompt: Any) -> dict[str, str]:
             f"a row with 'prompt' gives one input; this graph takes {', '.join(names)}; expected "
             f"{example(program)}"
         )
+    if program.variable(names[0]).type == "messages":
+        return {names[0]: _messages(prompt)}
     return {names[0]: _text(prompt, "prompt", "user")}
+
+
+def _messages(prompt: Any) -> str:
+    """A talk so far; a text is what its user says."""
+    try:
+        is_text = isinstance(prompt, str)
+        return messages_text([{"role": "user", "content": prompt}] if is_text else prompt)
+    except ValueError as error:
+        raise BadValue(f"prompt: {error}") from error
 
 
 def by_its_node(program: Program, name: str, side: Any) -> dict[str, Any]:
@@ -72,5 +84,5 @@ def _text(value: Any, name: str, role: str) -> str:
     roles = ", ".join(str(turn.get("role")) for turn in value) or "nobody"
     raise BadValue(
         f"{name}: messages by {roles}; {wanted} (a system prompt or earlier turns belong into the "
-        "graph's `messages:`)"
+        "graph's `messages:`, or into an input of `type: messages`)"
     )

@@ -216,6 +216,10 @@ class Prompted(Protocol):
         """
         ...
 
+    def shown(self, model: str, context: Context) -> str:
+        """The text of the very tokens that `model` is sent, special ones included. Cheap."""
+        ...
+
 
 @runtime_checkable
 class Receiving(Protocol):

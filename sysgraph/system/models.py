@@ -34,6 +34,7 @@ from ..support.manifest import MANIFEST, require_whole
 from ..support.progress import Reporter
 from ..tools import toolbox_of
 from ..traces.pictures import Picture
+from ..traces.prompt import Context
 from ..traces.trace import Completion
 from .binding import Bindings, Elsewhere
 from .identity import Identity, differences, identity_of, program_of, require_all, require_own
@@ -154,6 +155,14 @@ class Models:
             return self._sampled_by(draw.model).refusal(draw)
         problems = map(self._scored(draw).problem, choices.option_requests(draw))
         return next(filter(None, problems), None)
+
+    def shown(self, model: str, context: Context) -> str:
+        """What a model is sent for a context, as text, special tokens included."""
+        engine = self._bound.prompted.get(model)
+        if engine is not None:
+            return engine.shown(model, context)
+        turns = [("", context)] if isinstance(context, str) else context
+        return "\n".join(f"{role}: {text}" if role else text for role, text in turns)
 
     def room(self, model: str) -> int | None:
         """Values that one call of a model draws at once; None: that depends on the values."""
@@ -291,10 +300,11 @@ def _oddities(program: Program, engines: Mapping[str, Prompted]) -> Iterator[str
     for variable in program.variables:
         model = program.model_of(variable.name)
         if model is not None and variable.messages:
-            nodes[model, tuple(m.role for m in variable.messages)].append(variable.node)
+            roles = tuple(role for part in variable.messages for role in part.roles.values())
+            nodes[model, roles].append(variable.node)
     for (model, roles), several in nodes.items():
         where = f"{', '.join(dict.fromkeys(several))}: model {model!r}"
-        if model not in engines:
+        if model not in engines or not roles:
             continue
         try:
             yield from (f"{where}: {odd}" for odd in engines[model].oddities(model, roles))

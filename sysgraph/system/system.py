@@ -16,6 +16,7 @@ from ..engines.requests import requests
 from ..support.errors import InputError, RunError
 from ..support.seeding import derive
 from ..traces.course import Course, Unobserved, complete, context
+from ..traces.messages import messages_text
 from ..traces.trace import Trace, input_names, is_broken
 from .binding import Elsewhere
 from .models import Models
@@ -224,8 +225,21 @@ class System(Models):
                 return RunError(f"{name}: {found}; the inputs were {inputs}")
         return error
 
+    def _messages(self, row: Mapping[str, Any]) -> dict[str, str]:
+        """The inputs that are messages, as traces hold them."""
+        found = {}
+        for variable in self.program.variables:
+            if variable.type == "messages" and row.get(variable.name) is not None:
+                try:
+                    found[variable.name] = messages_text(row[variable.name])
+                except ValueError as error:
+                    raise InputError(f"input {variable.name!r}: {error}") from error
+        return found
+
     def _start(self, row: Mapping[str, Any]) -> Trace:
+        place = getattr(row, "place", "")
         names = input_names(self.program)
+        row = {**row, **self._messages(row)}
         for name in names:
             if is_broken(str(row.get(name))):
                 raise InputError(f"input {name!r}: {row[name]!r:.60} holds half of a character")
@@ -236,7 +250,6 @@ class System(Models):
                 )
         extra = {key: value for key, value in row.items() if key not in names}
         inputs = {name: row[name] for name in names}
-        place = getattr(row, "place", "")
         return Trace(inputs, {}, self.program.outputs, extra=extra, place=place)
 
 

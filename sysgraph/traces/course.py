@@ -39,8 +39,11 @@ def context(variable: Variable, trace: Known) -> Context:
         if variable.prompt is not None:
             return render_template(variable.prompt, scope)
         return tuple(
-            ChatTurn(message.role, render_template(message.content, scope))
-            for message in variable.messages or ()
+            ChatTurn(t.role, render_template(t.content, {**scope, **t.names}))
+            if t.is_template
+            else ChatTurn(t.role, t.content)
+            for part in variable.messages or ()
+            for t in part.turns(scope)
         )
     except TemplateError as error:
         raise InputError(f"the prompt of {variable.name}: {error}") from error

@@ -77,7 +77,7 @@ class _Reader:
             tool=_tool(first),
             parser=_parser(self._program, first.parser),
             prompt=first.prompt,
-            messages=tuple((m.role, m.content) for m in first.messages or ()),
+            messages=tuple(said for part in first.messages or () for said in part.shown),
             parents=tuple(dict.fromkeys(parents)),
             copies=tuple(
                 Copy(v.name, t.model if t else None, self._factor(t))

@@ -115,9 +115,13 @@ def reads(variable: Variable, name: str) -> bool:
 
 def _read(variable: Variable) -> set[str]:
     """The variables that its templates, or its tool, name."""
-    texts = [m.content for m in variable.messages or ()]
-    parsed = [parse(text) for text in ([variable.prompt] if variable.prompt else texts)]
-    names = {name for one in parsed if isinstance(one, Parsed) for name in free_names(one)}
+    texts = [variable.prompt] if variable.prompt else []
+    names: set[str] = set()
+    for part in variable.messages or ():
+        texts += part.templates.values()
+        names.update(part.sources.values())
+    parsed = [parse(text) for text in texts]
+    names.update(name for one in parsed if isinstance(one, Parsed) for name in free_names(one))
     parts = [part for name, part in variable.scope.items() if name in names]
     if variable.tool is not None:
         parts += variable.tool.arguments.values()

@@ -32,7 +32,7 @@ def _link(facts: Facts, variable: Variable) -> Variable:
     node = facts.graph.nodes[name]
     there = {parent: part for parent, part in seen.items() if part is not None}
     update: dict[str, object] = {"parents": tuple(dict.fromkeys(_flat(there.values())))}
-    if node.templates:
+    if node.is_prompted:
         update["scope"], update["empty"] = _scope(facts, seen)
     if variable.tool is not None:
         update["tool"] = _tool(variable.tool, node, there)

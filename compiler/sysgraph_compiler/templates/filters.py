@@ -13,13 +13,17 @@ class Filter:
     """What a filter does, and to what.
 
     `takes` is the kind of value, `gives` the type of the result ("same": the value's own,
-    "element": an item's); `arguments` is the fewest and the most.
+    "element": an item's); `arguments` is the fewest and the most. `about` says it to people,
+    `example` is a template (over `reference.VALUES`), `shown` how its arguments are written.
     """
 
     run: Callable[..., Any]
     takes: str
     gives: str
+    about: str
+    example: str
     arguments: tuple[int, int] = (0, 0)
+    shown: str = ""
 
 
 def _replace(text: str, old: object, new: object) -> str:
@@ -44,21 +48,115 @@ def _json(value: object) -> str:
 
 
 FILTERS: dict[str, Filter] = {
-    "capitalize": Filter(str.capitalize, "text", "text"),
-    "first": Filter(_end(0), "list or text", "element"),
-    "join": Filter(_join, "list", "text", (0, 1)),
-    "last": Filter(_end(-1), "list or text", "element"),
-    "length": Filter(len, "list or text", "number"),
-    "lower": Filter(str.lower, "text", "text"),
-    "replace": Filter(_replace, "text", "text", (2, 2)),
-    "reverse": Filter(lambda items: items[::-1], "list or text", "same"),
-    "sort": Filter(sorted, "list", "same"),
-    "string": Filter(str, "any", "text"),
-    "title": Filter(str.title, "text", "text"),
-    "tojson": Filter(_json, "any", "text"),
-    "trim": Filter(str.strip, "text", "text"),
-    "unique": Filter(lambda items: list(dict.fromkeys(items)), "list", "same"),
-    "upper": Filter(str.upper, "text", "text"),
+    "capitalize": Filter(
+        str.capitalize,
+        "text",
+        "text",
+        "its first letter large, the others small",
+        "{{ draft[0] | capitalize }}",
+    ),
+    "first": Filter(
+        _end(0),
+        "list or text",
+        "element",
+        "its first element",
+        "{{ draft | first }}",
+    ),
+    "join": Filter(
+        _join,
+        "list",
+        "text",
+        "its elements as one text, with the separator between them",
+        '{{ draft | join("; ") }}',
+        (0, 1),
+        '(", ")',
+    ),
+    "last": Filter(
+        _end(-1),
+        "list or text",
+        "element",
+        "its last element",
+        "{{ draft | last }}",
+    ),
+    "length": Filter(
+        len,
+        "list or text",
+        "number",
+        "how many elements or characters",
+        "{{ draft | length }}",
+    ),
+    "lower": Filter(
+        str.lower,
+        "text",
+        "text",
+        "in small letters",
+        '{{ "Ada" | lower }}',
+    ),
+    "replace": Filter(
+        _replace,
+        "text",
+        "text",
+        "with another text in place of one",
+        '{{ draft[0] | replace("red", "green") }}',
+        (2, 2),
+        '("a", "b")',
+    ),
+    "reverse": Filter(
+        lambda items: items[::-1],
+        "list or text",
+        "same",
+        "the other way around",
+        '{{ draft | reverse | join("; ") }}',
+    ),
+    "sort": Filter(
+        sorted,
+        "list",
+        "same",
+        "in the order of the alphabet",
+        '{{ ["b", "a"] | sort | join }}',
+    ),
+    "string": Filter(
+        str,
+        "any",
+        "text",
+        "as a text",
+        "{{ round | string }}",
+    ),
+    "title": Filter(
+        str.title,
+        "text",
+        "text",
+        "every word with a large letter",
+        "{{ draft[0] | title }}",
+    ),
+    "tojson": Filter(
+        _json,
+        "any",
+        "text",
+        "as JSON",
+        "{{ draft | tojson }}",
+    ),
+    "trim": Filter(
+        str.strip,
+        "text",
+        "text",
+        "without white space around it",
+        '{{ "  a " | trim }}',
+    ),
+    "unique": Filter(
+        lambda items: list(dict.fromkeys(items)),
+        "list",
+        "same",
+        "each element once",
+        '{{ ["a", "b", "a"] | unique | join }}',
+    ),
+    "upper": Filter(
+        str.upper,
+        "text",
+        "text",
+        "in large letters",
+        '{{ "Ada" | upper }}',
+    ),
 }
 
 

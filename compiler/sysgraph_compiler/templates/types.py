@@ -9,6 +9,11 @@ from .flaw import Flaw
 from .parse import Parsed
 
 ANY = "any"
+_INSTEAD = {
+    "image": "use the text that the image is drawn from",
+    "messages": "put them in among `messages:`, as `- insert: {name}`",
+}
+"""What to do with values of types that templates cannot use."""
 
 
 def misuses(parsed: Parsed, scope: Mapping[str, str]) -> list[Flaw]:
@@ -93,11 +98,12 @@ class _Walker:
         return ANY if isinstance(node, nodes.And | nodes.Or) else "true or false"
 
     def name(self, node: nodes.Name, kind: str) -> str:
-        """A variable's type; an image's is noted, as no template can do anything with it."""
-        if not kind.endswith(("image", "image]")):
+        """A variable's type; of what no template can do anything with, it is noted."""
+        instead = _INSTEAD.get(kind.removeprefix("list[").removesuffix("]"))
+        if instead is None:
             return kind
         said = f"`{node.name}` is {in_words(kind)}, and prompts are made of texts"
-        self.flaw(node, said, "use the text that the image is drawn from")
+        self.flaw(node, said, instead.format(name=node.name))
         return ANY
 
     def all(self, children: Iterator[nodes.Node], scope: dict[str, str]) -> None:
@@ -185,6 +191,7 @@ def in_words(kind: str) -> str:
         "image": "an image",
         "list[choice]": "a list of choices",
         "list[image]": "a list of images",
+        "messages": "messages",
         ANY: "a value",
     }
     return names.get(kind, "a list of lists" if kind.startswith("list[list") else f"a {kind}")

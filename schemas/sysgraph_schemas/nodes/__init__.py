@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING
 
 from ..kinds import Kinds
-from .base import Computed, Message, Node
+from .base import Computed, Node
 from .choice import ChoiceNode
 from .diffusion import DiffusionNode
 from .inputs import InputNode
 from .lm import LMNode
+from .messages import InsertedMessages, Message, Messages, MessagesForEach, Part
 from .parse import ParseNode
 from .prompted import Prompted
 from .select import SelectNode
@@ -31,11 +32,15 @@ __all__ = [
     "Computed",
     "DiffusionNode",
     "InputNode",
+    "InsertedMessages",
     "LMNode",
     "Message",
+    "Messages",
+    "MessagesForEach",
     "Node",
     "NodeSpec",
     "ParseNode",
+    "Part",
     "Prompted",
     "SelectNode",
     "ToolNode",

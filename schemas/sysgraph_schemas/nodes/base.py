@@ -1,13 +1,13 @@
 """What every kind of node answers, so that nothing but its own file knows the kind."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from ..spec import IDENTIFIER, Spec
+from .messages import Part, Path
 
 Item = str | int | float
-Path = tuple[str | int, ...]
 Key = Annotated[str, Field(pattern=IDENTIFIER)]
 ForEach = Annotated[
     dict[Key, list[Item] | str],
@@ -17,17 +17,6 @@ When = Annotated[
     dict[Key, str | list[str]],
     Field(min_length=1, examples=[{"route": "math"}, {"route": ["math", "code"]}]),
 ]
-
-
-class Message(Spec):
-    """One turn of a chat prompt."""
-
-    noun: ClassVar[str] = "a message"
-
-    role: Annotated[Literal["system", "user", "assistant"], Field(examples=["user"])]
-    """Who speaks."""
-    content: Annotated[str, Field(examples=["{{ question }}"])]
-    """A Jinja2 template."""
 
 
 class Node(Spec):
@@ -111,19 +100,47 @@ class Node(Spec):
         return {}
 
     @property
+    def is_prompted(self) -> bool:
+        """Whether a prompt is made of its parents."""
+        return bool(self.templates or self.sources)
+
+    @property
     def plain_prompt(self) -> str | None:
         """The template of its prompt, for a node whose prompt is plain text."""
         return None
 
     @property
-    def turns(self) -> tuple[Message, ...]:
-        """Its chat messages, for a node that has some."""
+    def parts(self) -> tuple[Part, ...]:
+        """What its chat messages are made of, for a node that has some."""
         return ()
 
     @property
-    def roles(self) -> tuple[str, ...]:
-        """Who speaks in each of the chat messages, for a node that has some."""
-        return tuple(turn.role for turn in self.turns)
+    def local_keys(self) -> dict[Path, tuple[str, str]]:
+        """The names that a template alone may use, and the lists whose elements they stand for."""
+        return {
+            ("messages", number, *path): part.key
+            for number, part in enumerate(self.parts)
+            for path in part.templates
+            if part.key is not None
+        }
+
+    @property
+    def sources(self) -> dict[Path, str]:
+        """What its messages are made of besides templates, by where that stands in the node."""
+        return {
+            ("messages", number, *path): source
+            for number, part in enumerate(self.parts)
+            for path, source in part.sources.items()
+        }
+
+    @property
+    def roles(self) -> dict[Path, str]:
+        """Who speaks in the chat messages, by where that stands, so far as the graph says it."""
+        return {
+            ("messages", number, *path): role
+            for number, part in enumerate(self.parts)
+            for path, role in part.roles.items()
+        }
 
 
 class Computed(Node):

@@ -4,7 +4,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from .base import Computed, Path
+from .base import Computed
+from .messages import Path
 
 
 class DiffusionNode(Computed):

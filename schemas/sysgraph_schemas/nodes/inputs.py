@@ -15,3 +15,11 @@ class InputNode(Node):
 
     kind: Annotated[Literal["input"], Field(examples=["input"])] = "input"
     """A value the user gives."""
+    type: Annotated[Literal["text", "messages"], Field(examples=["messages"])] = "text"
+    """What it is. `messages`: a list of {role, content}, which chat prompts `insert`: examples that
+    every row may bring along, or a talk so far."""
+
+    @property
+    def value_type(self) -> str:
+        """Its `type`."""
+        return self.type

@@ -5,7 +5,8 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from ..spec import refuse
-from .base import Message, Node, Path
+from .base import Node
+from .messages import Messages, Part, Path
 
 
 class Prompted(Node):
@@ -16,10 +17,11 @@ class Prompted(Node):
     prompt: Annotated[str | None, Field(examples=["{{ question }}"])] = None
     """A Jinja2 template over the parents, given to the model as plain text."""
     messages: Annotated[
-        list[Message] | None,
+        list[Messages] | None,
         Field(min_length=1, examples=[[{"role": "user", "content": "{{ question }}"}]]),
     ] = None
-    """The prompt as chat messages, through the model's chat template."""
+    """The prompt as chat messages, through the model's chat template. Besides messages there may be
+    messages for each element of a list, and those that an input gives."""
 
     @property
     def model_template(self) -> str:
@@ -31,8 +33,11 @@ class Prompted(Node):
         """The prompt, or every message's content."""
         if self.prompt is not None:
             return {("prompt",): self.prompt}
-        turns = enumerate(self.messages or [])
-        return {("messages", index, "content"): turn.content for index, turn in turns}
+        return {
+            ("messages", number, *path): text
+            for number, part in enumerate(self.parts)
+            for path, text in part.templates.items()
+        }
 
     @property
     def plain_prompt(self) -> str | None:
@@ -40,7 +45,7 @@ class Prompted(Node):
         return self.prompt
 
     @property
-    def turns(self) -> tuple[Message, ...]:
+    def parts(self) -> tuple[Part, ...]:
         """`messages`."""
         return tuple(self.messages or ())
 

@@ -70,6 +70,10 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         tokenizer = self._weights[model].resident.tokenizer
         return tuple(prompt_oddities(tokenizer, roles, answers=True))
 
+    def shown(self, model: str, context: Context) -> str:
+        """The text of the prompt's tokens; see `Prompted`."""
+        return str(self._weights[model].resident.tokenizer.decode(self._prompt(model, context)))
+
     def length(self, request: Request) -> int:
         """Number of completion tokens, the end-of-sequence token included."""
         return len(self._encoded(request).completion)

@@ -63,6 +63,10 @@ class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
         tokenizer = self._weights[model].resident.tokenizer
         return tuple(prompt_oddities(tokenizer, roles, answers=False))
 
+    def shown(self, model: str, context: Context) -> str:
+        """The text of the prompt's tokens; see `Prompted`."""
+        return str(self._weights[model].resident.tokenizer.decode(self._encoded(model, context)))
+
     def length(self, request: Request) -> int:
         """1: a value is one label."""
         return 1

@@ -69,7 +69,7 @@ def _outside(facts: Facts, loop: str, edge: Edge, end: End) -> Diagnostic:
 def _without_prompt(facts: Facts, loop: str, edge: Edge) -> Iterator[Diagnostic]:
     for end in edge.children:
         node = facts.graph.nodes.get(end.name)
-        if node is None or node.templates or end.name not in facts.graph.loops[loop].nodes:
+        if node is None or node.is_prompted or end.name not in facts.graph.loops[loop].nodes:
             continue
         said = f"`{end.name}` is {node.noun}, which has nothing to read in the first turn"
         help = "carry into a node with a prompt: there the value is empty in the first turn"

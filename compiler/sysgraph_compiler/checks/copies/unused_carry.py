@@ -31,7 +31,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     """Each one, unless the child has undefined variables: one of them may be what is carried."""
     for (parent, child), (loop, edge, end, _) in facts.expansion.carried.items():
         used = facts.uses.get(child)
-        if used is None or parent in used or not facts.graph.nodes[child].templates:
+        if used is None or parent in used or not facts.graph.nodes[child].is_prompted:
             continue
         sees = {*facts.sees[child], *facts.keys(child)}
         if (parent, child) in facts.links or not used.keys() <= sees:

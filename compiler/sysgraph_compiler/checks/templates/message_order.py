@@ -36,13 +36,14 @@ nodes:
 def check(facts: Facts) -> Iterator[Diagnostic]:
     """A system message that is not first; no user's turn."""
     for name, node in facts.graph.nodes.items():
-        roles = node.roles
-        for index, role in enumerate(roles):
-            if role == "system" and index > 0:
-                turn: Path = ("nodes", name, "messages", index, "role")
+        first: Path = ("messages", 0, "role")
+        for at, role in node.roles.items():
+            if role == "system" and at != first:
                 said = "a system message after the first message"
-                yield facts.diagnose(CODE, said, turn, help="put it first")
-        if roles and "user" not in roles:
+                if len(at) > len(first):
+                    said = "a system message for each element: all but the first are after others"
+                yield facts.diagnose(CODE, said, ("nodes", name, *at), help="put it first")
+        if node.parts and "user" not in node.roles.values() and all(p.roles for p in node.parts):
             said = f"the messages of `{name}` have no user's turn"
             path = ("nodes", name, "messages")
             yield facts.diagnose(CODE, said, path, key=True, help="add `role: user`")

@@ -24,7 +24,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     for (parent, child), (edge, end, _) in facts.links.items():
         used = facts.uses.get(child)
         node = facts.graph.nodes[child]
-        if used is None or parent in used or not node.templates or parent in facts.keys(child):
+        if used is None or parent in used or not node.is_prompted or parent in facts.keys(child):
             continue
         if parent in node.gates or parent in node.spread.values() or _is_off(facts, child):
             continue

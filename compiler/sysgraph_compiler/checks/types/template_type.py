@@ -31,5 +31,5 @@ nodes:
 def check(facts: Facts) -> Iterator[Diagnostic]:
     """Every misuse in every template that is otherwise in order."""
     for path, parsed in facts.sound():
-        for flaw in misuses(parsed, facts.scope(str(path[1]))):
+        for flaw in misuses(parsed, facts.scope_at(path)):
             yield facts.flaw(CODE, path, flaw)
