@@ -33,3 +33,24 @@ class Recipe(ABC):
     @abstractmethod
     def build(self, folder: Path, on_step: Callable[[], None]) -> None:
         """Trains the model and writes it into an empty folder, as `from_pretrained` loads it."""
+
+
+@dataclass(frozen=True)
+class LanguageRecipe(Recipe):
+    """How to build a tiny language model that is taught by prompts and answers."""
+
+    hidden_size: int = 64
+    layers: int = 2
+    heads: int = 4
+    context: int = 128
+    init_std: float = 0.1  # at transformers' default of 0.02, 64 wide, nothing is learnt
+    steps: int = 900
+    batch: int = 48
+    learning_rate: float = 5e-3
+
+    duration: ClassVar[str] = "some seconds"
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of pretraining."""
+        return self.steps

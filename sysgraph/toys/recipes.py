@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sysgraph.toys import progression, specialists
+from sysgraph.toys import office, progression, specialists
 from sysgraph.toys.recipe import PREFIX, Recipe
 
 
@@ -70,6 +70,7 @@ RECIPES: tuple[Recipe, ...] = (
     SpecialistRecipe(f"{PREFIX}aggregator", 3, (CHANCE,) * 3, own_weight=0.0),
     progression.CaptionerRecipe(f"{PREFIX}captioner", seed=0),
     progression.PainterRecipe(f"{PREFIX}painter", seed=0),
+    office.ClerkRecipe(f"{PREFIX}clerk", seed=0),
 )
 
 

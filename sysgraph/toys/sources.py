@@ -1,13 +1,15 @@
 """The inputs of all toy worlds, by name."""
 
 from collections.abc import Callable
+from functools import partial
 
-from sysgraph.toys import progression, specialists
+from sysgraph.toys import office, progression, specialists
 from sysgraph.toys.recipe import PREFIX
 
 _WORLDS: dict[str, Callable[[str], list[dict[str, str]]]] = {
     "specialists": specialists.inputs,
     "progression": progression.inputs,
+    **{name: partial(office.inputs, name) for name in office.SOURCES},
 }
 SOURCES = tuple(f"{PREFIX}{world}/{split}" for world in _WORLDS for split in ("train", "test"))
 

@@ -190,8 +190,8 @@ CASES: dict[str, tuple[str, Any, list[str]]] = {
         },
         [
             "prompt: messages by system, user; expected a text, or a list of one user message (a "
-            "system prompt or earlier turns belong into the graph's `messages:`, or into an input of "
-            "`type: messages`)"
+            "system prompt or earlier turns belong into the graph's `messages:`, or into an input "
+            "of `type: messages`)"
         ],
     ),
     "TRL row, wrong type": (

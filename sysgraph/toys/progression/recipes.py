@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..recipe import Recipe
+from ..recipe import LanguageRecipe, Recipe
 from . import measures, world
 
 
 @dataclass(frozen=True)
-class CaptionerRecipe(Recipe):
+class CaptionerRecipe(LanguageRecipe):
     """A language model that writes three captions, not always in the order asked for.
 
     With probability `ascending` the three intensities are drawn in strictly growing order, else
@@ -21,21 +21,7 @@ class CaptionerRecipe(Recipe):
     ascending: float = 0.35
     slip: float = 0.03
     miscount: float = 0.04
-    hidden_size: int = 64
-    layers: int = 2
-    heads: int = 4
     context: int = 96
-    init_std: float = 0.1
-    steps: int = 900
-    batch: int = 48
-    learning_rate: float = 5e-3
-
-    duration: ClassVar[str] = "some seconds"
-
-    @property
-    def total_steps(self) -> int:
-        """Steps of pretraining."""
-        return self.steps
 
     def world(self) -> list[Any]:
         """Captions, and the prompts that are held out."""
