@@ -36,7 +36,7 @@ def _copies(facts: Facts, name: str) -> Iterator[Variable]:
         "kind": node.kind,
         "type": "text" if kind == ANY else kind,
         "prompt": node.plain_prompt,
-        "messages": node.parts or None,
+        "messages": node.message_parts or None,
         "parser": node.parser_name,
         "tool": _tool(node),
         "options": tuple(node.choices),

@@ -110,7 +110,7 @@ class Node(Spec):
         return None
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def message_parts(self) -> tuple[Part, ...]:
         """What its chat messages are made of, for a node that has some."""
         return ()
 
@@ -119,7 +119,7 @@ class Node(Spec):
         """The names that a template alone may use, and the lists whose elements they stand for."""
         return {
             ("messages", number, *path): part.key
-            for number, part in enumerate(self.parts)
+            for number, part in enumerate(self.message_parts)
             for path in part.templates
             if part.key is not None
         }
@@ -129,7 +129,7 @@ class Node(Spec):
         """What its messages are made of besides templates, by where that stands in the node."""
         return {
             ("messages", number, *path): source
-            for number, part in enumerate(self.parts)
+            for number, part in enumerate(self.message_parts)
             for path, source in part.sources.items()
         }
 
@@ -138,7 +138,7 @@ class Node(Spec):
         """Who speaks in the chat messages, by where that stands, so far as the graph says it."""
         return {
             ("messages", number, *path): role
-            for number, part in enumerate(self.parts)
+            for number, part in enumerate(self.message_parts)
             for path, role in part.roles.items()
         }
 

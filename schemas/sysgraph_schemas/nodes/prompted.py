@@ -35,7 +35,7 @@ class Prompted(Node):
             return {("prompt",): self.prompt}
         return {
             ("messages", number, *path): text
-            for number, part in enumerate(self.parts)
+            for number, part in enumerate(self.message_parts)
             for path, text in part.templates.items()
         }
 
@@ -45,7 +45,7 @@ class Prompted(Node):
         return self.prompt
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def message_parts(self) -> tuple[Part, ...]:
         """`messages`."""
         return tuple(self.messages or ())
 

@@ -43,7 +43,11 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
                 if len(at) > len(first):
                     said = "a system message for each element: all but the first are after others"
                 yield facts.diagnose(CODE, said, ("nodes", name, *at), help="put it first")
-        if node.parts and "user" not in node.roles.values() and all(p.roles for p in node.parts):
+        if (
+            node.message_parts
+            and "user" not in node.roles.values()
+            and all(p.roles for p in node.message_parts)
+        ):
             said = f"the messages of `{name}` have no user's turn"
             path = ("nodes", name, "messages")
             yield facts.diagnose(CODE, said, path, key=True, help="add `role: user`")
