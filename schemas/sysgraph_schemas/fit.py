@@ -95,8 +95,9 @@ class Fit(Spec):
     ] = None
     """Held-out inputs that `eval` and `study` score; never trained on."""
     scorer: Annotated[str | None, Field(examples=["attributes"])] = None
-    """The scorer of final outputs: a name in the entry-point group `sysgraph.scorers`, or a model,
-    as in `progression:clip:openai/clip-vit-base-patch32`."""
+    """The scorer of final outputs: a name in the entry-point group `sysgraph.scorers`, or a model:
+    of texts `reward:ID` or `judge:openai:MODEL`, of images as in
+    `progression:clip:openai/clip-vit-base-patch32`."""
 
     loss: Annotated[
         Annotated[LossName, Tag("Literal")] | Annotated[_Mix, Field(min_length=1), Tag("dict")],

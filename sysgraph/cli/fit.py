@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from .opening import opened
-from .options import GraphFile, Settings
+from .options import Endpoints, GraphFile, Settings, addresses
 from .terminal import say
 
 
@@ -26,16 +26,25 @@ def fit(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove the run that is in --output first.")
     ] = False,
+    endpoint: Endpoints = None,
     settings: Settings = None,
 ) -> None:
     """Trains the system from preferences over its outputs, in one resumable run folder."""
-    loaded = opened(graph, settings).graph
+    found = opened(graph, settings)
+    loaded, endpoints = found.graph, addresses(endpoint, found.program)
 
     from accelerate import PartialState
 
     from ..training.fitting import fit as train
 
-    run = train(loaded, data=data, output=output, resume=resume, overwrite=overwrite)
+    run = train(
+        loaded,
+        data=data,
+        output=output,
+        resume=resume,
+        overwrite=overwrite,
+        endpoints=endpoints,
+    )
     if not PartialState().is_main_process:
         return
     if run.before is not None and run.after is not None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .opening import opened
-from .options import Format, GraphFile, Settings
+from .options import Endpoints, Format, GraphFile, Settings, addresses
 from .terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def study(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove the study that is in --output first.")
     ] = False,
+    endpoint: Endpoints = None,
     format: Format = "text",
     settings: Settings = None,
 ) -> None:
@@ -43,7 +44,8 @@ def study(
 
     Run again, it goes on where it was stopped.
     """
-    loaded = opened(graph, settings).graph
+    found = opened(graph, settings)
+    loaded, endpoints = found.graph, addresses(endpoint, found.program)
 
     from accelerate import PartialState
 
@@ -53,9 +55,15 @@ def study(
     from ..support.files import component
 
     folder = output or f"runs/{component(loaded.name)}-study"
-    found = find_judge(judge) if judge is not None else None
+    chosen = find_judge(judge) if judge is not None else None
     result = run(
-        loaded, output=folder, seeds=seeds, compare=compare, judge=found, overwrite=overwrite
+        loaded,
+        output=folder,
+        seeds=seeds,
+        compare=compare,
+        judge=chosen,
+        overwrite=overwrite,
+        endpoints=endpoints,
     )
     if PartialState().is_main_process:
         if format == "json":

@@ -6,7 +6,7 @@ behind these methods and never shows in an objective.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -53,6 +53,13 @@ class Draw:
     context: Context
     seed: int
     options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No value for a draw, as its model's server would not give one; `why` is for people."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +183,12 @@ class Sampled(Protocol):
 
     def sample(
         self, draws: Sequence[Draw], *, batch_size: int | None = None
-    ) -> Sequence[Completion | Picture]:
-        """One text or image per draw; the same to rounding whatever the batch size."""
+    ) -> Sequence[Completion | Picture | Refused]:
+        """One text or image per draw; the same to rounding whatever the batch size.
+
+        Raises:
+            ServiceError: a server that draws fails, whatever it is asked.
+        """
         ...
 
     def refusal(self, draw: Draw) -> str | None:
@@ -218,6 +229,27 @@ class Prompted(Protocol):
 
     def shown(self, model: str, context: Context) -> str:
         """The text of the very tokens that `model` is sent, special ones included. Cheap."""
+        ...
+
+
+@runtime_checkable
+class Hosted(Protocol):
+    """An engine whose models run on servers elsewhere."""
+
+    def connect(self, endpoints: Mapping[str, str]) -> None:
+        """Takes the servers' addresses, by model; under "", that of those without one of their own.
+
+        Raises:
+            InputError: one is no address.
+        """
+        ...
+
+    def require(self) -> None:
+        """Refuses to go on where a model can not be asked. Nothing is sent.
+
+        Raises:
+            InputError: no address is known for it, or a package is missing.
+        """
         ...
 
 

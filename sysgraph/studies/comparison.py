@@ -36,6 +36,7 @@ def study(
     scorer: ScorerLike | None = None,
     judge: ScorerLike | Judge | None = None,
     overwrite: bool = False,
+    endpoints: Mapping[str, str] | None = None,
     reporter: Reporter | None = None,
     on_row: Callable[[StudyRow], None] = lambda row: None,
 ) -> Study:
@@ -61,6 +62,7 @@ def study(
         scorer: scores answers: a scorer, a function of a trace, or a name; default: `fit.scorer`.
         judge: says which of two answers is better, as `win_rate` takes it; default: the scorer.
         overwrite: remove the study in `output` first, if one is there; other files stay.
+        endpoints: addresses of hosted models, as `System` takes them.
         on_row: called with each row as it is done.
 
     Raises:
@@ -76,7 +78,16 @@ def study(
             "values data holds"
         )
     reporter, root = reporter or Reporter(), Path(output)
-    opened = open_bench(graph, program, root, scorer, judge, reporter, overwrite=overwrite)
+    opened = open_bench(
+        graph,
+        program,
+        root,
+        scorer,
+        judge,
+        reporter,
+        overwrite=overwrite,
+        endpoints=endpoints or {},
+    )
     with opened as bench:
         samplers = compare == "samplers"
         rows = sampler_rows(bench) if samplers else training_rows(bench, unobserved=unobserved)

@@ -24,7 +24,10 @@ def require_answerable(models: Models, rows: Sequence[Mapping[str, Any]], source
 
     Raises:
         DataError: there are such rows, all of them.
+        InputError: it is not known what server to ask for a model.
     """
+    if rows:
+        models.require_servers()
     known: dict[Draw, str | None] = {}
     problems = []
     for number, row in enumerate(rows, start=1):

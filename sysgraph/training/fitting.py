@@ -1,7 +1,7 @@
 """`sysgraph.fit`: from a graph and preferences to a trained system, in one resumable run folder."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,7 @@ def fit(
     resume: bool = False,
     overwrite: bool = False,
     scorer: ScorerLike | None = None,
+    endpoints: Mapping[str, str] | None = None,
     reporter: Reporter | None = None,
 ) -> Run:
     """Trains every model of a system from preferences over its outputs.
@@ -59,6 +60,7 @@ def fit(
         resume: go on with the run in `output`, or with the last one of that name.
         overwrite: remove the run in `output` first, if one is there; other files stay.
         scorer: scores outputs: a scorer, a function of a trace, or a name; default: `fit.scorer`.
+        endpoints: addresses of hosted models, as `System` takes them.
         reporter: shows progress; default: standard error.
 
     Raises:
@@ -81,7 +83,7 @@ def fit(
     workers = Workers(program.fit.mixed_precision)
     reporter = reporter or Reporter()
     reporter.only_if(workers.main)
-    system = System(program, device=workers.device)
+    system = System(program, device=workers.device, endpoints=endpoints)
     system.tell(reporter)
     _check(system, material)
     workers.wait()  # every process has seen the folder as it was

@@ -194,7 +194,7 @@ def test_what_has_no_likelihood_is_drawn_and_left_out_of_training(
     assert json.loads(out.splitlines()[-1]) == {
         "hint": "noon",
         "scored": "trace 0: hint: clock models have no likelihood",
-        "codes": ["SG806"],
+        "codes": ["SG807"],
     }
     assert (tmp_path / "run" / "models" / "writer" / "letters.safetensors").is_file()
 

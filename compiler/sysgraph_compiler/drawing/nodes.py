@@ -33,7 +33,7 @@ def read_models(program: Program) -> tuple[Model, ...]:
     found = []
     for name, spec in program.models.items():
         if name in status:
-            what = spec.base.id if spec.base else spec.kind
+            what = spec.base.id if spec.base else spec.summary if spec.is_hosted else spec.kind
             what += f" of {len(spec.outcomes)}" if spec.outcomes else ""
             how = f"trained, {spec.training}" if status[name] == "trained" else status[name]
             found.append(Model(name, line(f"{what} ({how})")))

@@ -61,6 +61,9 @@ class Model(Spec):
     gives: ClassVar[tuple[Gives, ...]] = ()
     """The types of values that it gives, and that nodes with such values take it for."""
 
+    is_hosted: ClassVar[bool] = False
+    """Whether a server elsewhere runs it, whose address is given outside the graph."""
+
     kind: str
     """What it is."""
 

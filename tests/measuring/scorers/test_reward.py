@@ -21,7 +21,7 @@ from transformers import (
 
 from sysgraph import InputError, Scorer, Trace, win_rate
 from sysgraph.measuring.judges import find_judge
-from sysgraph.measuring.judges.reward import RewardModel
+from sysgraph.measuring.scorers.reward import RewardModel
 
 WORDS = [f"w{i}" for i in range(60)]
 CHAT = "{% for m in messages %}<s> {{ m.role }} {{ m.content }} {% endfor %}"

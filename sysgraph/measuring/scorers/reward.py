@@ -24,7 +24,7 @@ from ...support.errors import InputError
 from ...support.progress import Reporter
 from ...traces.prompt import ChatTurn
 from ...traces.trace import Trace
-from .base import question
+from ..question import answer, question
 
 BATCH = 16
 """Texts in one call of the model."""
@@ -89,10 +89,11 @@ class RewardModel:
         return scores
 
     def _text(self, trace: Trace) -> str:
-        asked, answer = question(trace.inputs), trace.output()
+        asked = question(trace.inputs)
+        said = answer(trace, f"reward:{self._name}")
         if not self._tokenizer.chat_template:
-            return f"{asked}\n\n{answer}"
-        turns = (ChatTurn("user", asked), ChatTurn("assistant", answer))
+            return f"{asked}\n\n{said}"
+        turns = (ChatTurn("user", asked), ChatTurn("assistant", said))
         try:
             return chat_text(self._tokenizer, turns)
         except InputError as error:

@@ -2,6 +2,7 @@
 
 import time
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import httpx2
@@ -22,11 +23,16 @@ class BoundedClient(openai.DefaultHttpxClient):
     A server that sends a byte now and then satisfies any time-out per read; one that compresses
     sends gigabytes in a few. No redirect is followed: questions, answers and the key go to no other
     address than the one that was given.
+
+    Args:
+        seconds: of waiting for a reply.
+        given: what says the address, for messages.
+        without: headers that are not sent, whoever sets them.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, given: str, *, without: Sequence[str] = ()) -> None:
         super().__init__(follow_redirects=False, headers={"Accept-Encoding": "identity"})
-        self._seconds = seconds
+        self._seconds, self._given, self._without = seconds, given, without
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """The whole reply, or as much of it as is read, as one that was never compressed.
@@ -36,6 +42,8 @@ class BoundedClient(openai.DefaultHttpxClient):
             openai.OpenAIError: the server sends on to another address.
         """
         end = time.monotonic() + self._seconds
+        for name in self._without:
+            request.headers.pop(name, None)
         options["stream"] = True  # so that its headers come without its body
         try:
             return within(self._seconds, lambda: self._received(request, end, options))
@@ -51,7 +59,7 @@ class BoundedClient(openai.DefaultHttpxClient):
             if response.has_redirect_location:
                 raise openai.OpenAIError(
                     f"it sends on to {response.headers['location']}, which is not followed: set "
-                    "OPENAI_BASE_URL to the address that answers"
+                    f"{self._given} to the address that answers"
                 )
             body = _bounded(response, end)
         finally:

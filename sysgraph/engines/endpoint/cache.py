@@ -1,38 +1,46 @@
-"""Verdicts on disk, so that no comparison is asked about twice."""
+"""What servers said, on disk, so that nothing is asked twice."""
 
-import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import cast, get_args
+from typing import Generic, TypeVar
 
 from sysgraph_schemas.bounded import read_bounded
 
 from ...support.errors import InputError, RunError
 from ...support.progress import Reporter
-from .base import Comparison, Verdict
 
-_MAX_BYTES = 1 << 28
-"""Bytes of a file of verdicts: three million of them."""
+_MAX_BYTES = 1 << 30
+"""Bytes of a file: a million texts, or ten million verdicts."""
+
+V = TypeVar("V")
 
 
-class VerdictCache:
-    """A file of verdicts by key, one a line. Several processes may add to it at once.
+class Replies(Generic[V]):
+    """A file of replies by key, one a line. Several processes may add to it at once.
+
+    Args:
+        file: where it is; its folder is made.
+        what: one reply, for messages, and its name in a line.
+        read: the reply that a line's value is; None where it is none.
 
     Raises:
         InputError: the file's folder cannot be made.
     """
 
-    def __init__(self, file: Path, reporter: Reporter) -> None:
+    def __init__(
+        self, file: Path, what: str, read: Callable[[object], V | None], reporter: Reporter
+    ) -> None:
         self.file = file
-        self._reporter = reporter
+        self._what, self._value, self._reporter = what, read, reporter
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot write {file.parent}: {error.strerror}") from error
 
-    def read(self) -> dict[str, Verdict]:
-        """What is there; lines that hold no verdict, as a crash leaves them, are told and left out.
+    def read(self) -> dict[str, V]:
+        """What is there; lines that hold no reply, as a crash leaves them, are told and left out.
 
         Raises:
             RunError: the file cannot be read, is none, or is too big.
@@ -45,15 +53,15 @@ class VerdictCache:
             said = error.strerror if isinstance(error, OSError) else error
             raise RunError(f"cannot read {self.file}: {said}; remove it to ask anew") from None
         lines = [line for line in content.split(b"\n") if line.strip()]
-        found = [entry for line in lines if (entry := _entry(line)) is not None]
+        found = [entry for line in lines if (entry := self._entry(line)) is not None]
         if len(found) < len(lines):
             self._reporter.line(
                 f"warning: {self.file}: {len(lines) - len(found)} of {len(lines)} lines hold no "
-                "verdict and are left out: what they were about is asked again"
+                f"{self._what} and are left out: what they were about is asked again"
             )
         return dict(found)
 
-    def add(self, key: str, verdict: Verdict) -> None:
+    def add(self, key: str, value: V) -> None:
         """Appends one.
 
         Raises:
@@ -61,7 +69,7 @@ class VerdictCache:
         """
         # Begun with its line break, no line is lost to one that was cut short before it; in a
         # single write, no line of another process comes between.
-        line = "\n" + json.dumps({"key": key, "verdict": verdict})
+        line = "\n" + json.dumps({"key": key, self._what: value})
         try:
             descriptor = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
             try:
@@ -71,19 +79,11 @@ class VerdictCache:
         except OSError as error:
             raise RunError(f"cannot write {self.file}: {error.strerror}") from error
 
-
-def _entry(line: bytes) -> tuple[str, Verdict] | None:
-    """A key and its verdict; None if that is not what the line holds."""
-    try:
-        row = json.loads(line)
-        key, verdict = row["key"], row["verdict"]
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return None
-    sound = isinstance(key, str) and isinstance(verdict, str) and verdict in get_args(Verdict)
-    return (key, cast("Verdict", verdict)) if sound else None
-
-
-def key_of(identity: str, comparison: Comparison) -> str:
-    """The name of a comparison, in this order, by the judge that `identity` stands for."""
-    parts = [identity, dict(comparison.inputs), comparison.a, comparison.b]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    def _entry(self, line: bytes) -> tuple[str, V] | None:
+        """A key and its reply; None if that is not what the line holds."""
+        try:
+            row = json.loads(line)
+            key, value = row["key"], self._value(row[self._what])
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return None
+        return (key, value) if isinstance(key, str) and value is not None else None
