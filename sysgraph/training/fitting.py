@@ -22,6 +22,7 @@ from ..support.files import damaged, read_json, write_text
 from ..support.progress import Reporter
 from ..system import System
 from ..system.answerable import require_answerable
+from ..system.binding import Elsewhere
 from .claims import Place
 from .collecting import Material
 from .folder import RunFolder
@@ -48,6 +49,7 @@ def fit(
     resume: bool = False,
     overwrite: bool = False,
     scorer: ScorerLike | None = None,
+    elsewhere: Elsewhere | None = None,
     reporter: Reporter | None = None,
 ) -> Run:
     """Trains every model of a system from preferences over its outputs.
@@ -59,6 +61,7 @@ def fit(
         resume: go on with the run in `output`, or with the last one of that name.
         overwrite: remove the run in `output` first, if one is there; other files stay.
         scorer: scores outputs: a scorer, a function of a trace, or a name; default: `fit.scorer`.
+        elsewhere: engines that draw or search in place of those that train, as `System` takes them.
         reporter: shows progress; default: standard error.
 
     Raises:
@@ -81,7 +84,7 @@ def fit(
     workers = Workers(program.fit.mixed_precision)
     reporter = reporter or Reporter()
     reporter.only_if(workers.main)
-    system = System(program, device=workers.device)
+    system = System(program, device=workers.device, elsewhere=elsewhere)
     system.tell(reporter)
     _check(system, material)
     workers.wait()  # every process has seen the folder as it was
