@@ -1,4 +1,4 @@
-"""SG806: a diffusion node inside Sampling's sum."""
+"""SG806: a value without an exact likelihood inside Sampling's sum."""
 
 from collections.abc import Iterator
 
@@ -13,9 +13,9 @@ from ...observation import unobserved
 CODE = Code(
     id="SG806",
     title="bound inside Sampling's sum",
-    meaning="A diffusion model has a bound on its log-likelihood, and SysDPO-Sampling sums "
-    "likelihoods over what data does not hold: a bound on a summand is none on the objective. So "
-    "data holds an image, and the texts that its caption is made of.",
+    meaning="SysDPO-Sampling sums likelihoods over what data does not hold. A diffusion model has "
+    "but a bound on its own, and a bound on a summand is none on the objective; other models may "
+    "have none at all. So data holds what such a model gives, and what its prompt is made of.",
     wrong="""\
 models:
   painter: {kind: diffusion, id: stabilityai/sd-turbo}
@@ -54,7 +54,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
             lack = "data would not hold it"
         else:
             gates = sorted(lacking & {*facts.graph.nodes[name].gates})
-            lack = f"its caption is made of {_named(texts)}, which data would not hold"
+            lack = f"its prompt is made of {_named(texts)}, which data would not hold"
             if not texts or {*texts} <= {*gates}:
                 texts = gates
                 lack = f"whether it runs follows from {_named(texts)}, which data would not hold"
