@@ -25,6 +25,11 @@ from .rows import Entry, training_rows
 from .samplers import sampler_rows
 
 Compared = Literal["training", "samplers"]
+_NO_SAMPLERS = (
+    "no samplers to compare: every value is observed; set fit.observed to the nodes whose values "
+    "data holds"
+)
+_GOES_ON = "interrupted; the same study, started again, goes on here"
 
 
 def study(
@@ -71,10 +76,7 @@ def study(
     program = sysgraph_compiler.compile(graph)
     unobserved = _lacks_values(program)
     if compare == "samplers" and not unobserved:
-        raise InputError(
-            "no samplers to compare: every value is observed; set fit.observed to the nodes whose "
-            "values data holds"
-        )
+        raise InputError(_NO_SAMPLERS)
     reporter, root = reporter or Reporter(), Path(output)
     opened = open_bench(graph, program, root, scorer, judge, reporter, overwrite=overwrite)
     with opened as bench:
@@ -83,8 +85,7 @@ def study(
         try:
             result, runs = _compared(bench, rows, seeds, bench.root / TABLES[compare], on_row)
         except (Interrupted, KeyboardInterrupt):
-            again = "interrupted; the same study, started again, goes on here"
-            raise Interrupted(again) from None
+            raise Interrupted(_GOES_ON) from None
         if bench.workers.main:
             write_curves(bench, runs, CURVES[compare])
             _write_pictures(bench, runs)
