@@ -335,6 +335,6 @@ class Program(_Node):
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """The program's picture, in a notebook."""
-        from .drawing import drawn
+        from .drawing import render
 
-        return {"image/svg+xml": drawn(self, ".svg").decode(), "text/plain": str(self)}
+        return {"image/svg+xml": render(self, ".svg").decode(), "text/plain": str(self)}
