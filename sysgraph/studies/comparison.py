@@ -15,7 +15,7 @@ from ..support.errors import InputError, Interrupted, RunError
 from ..support.files import write_text
 from ..support.progress import Reporter
 from ..training.folder import RunFolder
-from ..training.pairs import gaps_of
+from ..training.needs import has_gaps
 from .bench import Bench, open_bench
 from .curves import write_curves
 from .folder import CURVES, TABLES
@@ -136,7 +136,7 @@ def _lacks_values(program: Program) -> bool:
         return True
     if program.fit.data is None or program.fit.rounds:
         return False
-    return any(gaps_of(program, pair) for pair in load_pairs(program, program.fit.data))
+    return any(has_gaps(program, pair) for pair in load_pairs(program, program.fit.data))
 
 
 def _row(entry: Entry, seeds: int, scorer: Scorer) -> StudyRow:

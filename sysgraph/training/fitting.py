@@ -27,7 +27,7 @@ from .claims import Place
 from .collecting import Material
 from .folder import RunFolder
 from .kept import Kept
-from .pairs import gaps_of, observed_requests
+from .needs import needs
 from .session import Session
 from .workers import Workers
 
@@ -187,9 +187,8 @@ def _check(system: System, material: Material) -> None:
     require_answerable(system, material.eval_inputs, str(fit.eval_inputs))
     problems = []
     for pair in material.pairs:
-        gaps = gaps_of(system.program, pair)
         try:
-            sides = observed_requests(system.program, pair, gaps)
+            sides = needs(system.program, pair).sides
         except InputError as error:  # a template, on the pair's values
             problems.append(f"{pair.source}: {error}")
             continue
