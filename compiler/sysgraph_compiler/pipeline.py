@@ -105,7 +105,7 @@ from .checks.types import (
 )
 from .facts import Facts
 from .observation import EVERYTHING, Observation
-from .passes import cancel, expand, factorize, link, merge, observe, schedule
+from .passes import expand, factorize, link, observe, plan, share
 from .program import Program
 
 
@@ -202,13 +202,12 @@ CODES: tuple[Code, ...] = (*FILE_CODES, *(check.CODE for check in CHECKS))
 """Every kind of problem, by number."""
 
 PASSES: tuple[tuple[str, Callable[[Facts, Program], Program]], ...] = (
+    ("observe", observe.run),
     ("expand", expand.run),
     ("link", link.run),
     ("factorize", factorize.run),
-    ("observe", observe.run),
-    ("cancel", cancel.run),
-    ("schedule", schedule.run),
-    ("merge", merge.run),
+    ("share", share.run),
+    ("plan", plan.run),
 )
 """From a sound graph to its program: each adds what its file says."""
 

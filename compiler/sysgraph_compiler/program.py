@@ -87,6 +87,8 @@ class Variable(_Node):
     """How it comes about: the `kind` in the graph file."""
     type: Type
     """The type of its value."""
+    is_given: bool
+    """The user gives its value: it is an input."""
     bindings: dict[str, Scalar] = {}
     """The `for_each` values of this copy, and in a loop the number of its `round`."""
     elements: dict[str, Element] = {}
@@ -115,11 +117,6 @@ class Variable(_Node):
     """It has the value of the first of its parents that exists."""
 
     @property
-    def is_given(self) -> bool:
-        """Whether the user gives its value."""
-        return self.kind == "input"
-
-    @property
     def reads(self) -> tuple[str, ...]:
         """The parents whose values enter its own; the others gate it, or give it its elements."""
         beside = {gate.choice for gate in self.gates}
@@ -128,7 +125,7 @@ class Variable(_Node):
 
 
 class Term(_Node):
-    """The factor log p_model(variable | parents), and what the objective needs of it."""
+    """The factor log p_model(variable | parents), and what `Program.plan` says of it."""
 
     variable: str
     """What it is the likelihood of."""
@@ -154,10 +151,12 @@ class Term(_Node):
 
 
 class Objective(_Node):
-    """What training minimizes, as it follows from what data holds."""
+    """What training minimizes, as it follows from what data holds: `Program.plan` in short."""
 
     method: Method = "direct"
     """`direct`: every generated value is observed. `sampling`: the rest is summed over."""
+    named: tuple[str, ...] | None = None
+    """The nodes and variables whose values data is said to hold; null: all."""
     observed: tuple[str, ...] = ()
     """Generated variables whose values data holds, or that follow from those: the branch that an
     observed selection took has its value."""
@@ -280,6 +279,31 @@ class Program(_Node):
                 found.setdefault(self.depths[variable.name], []).append(variable)
         return tuple(tuple(found[depth]) for depth in sorted(found))
 
+    def has_same_prompt(self, name: str) -> bool:
+        """Whether both sides of a pair give a variable one prompt: nothing but inputs enters it."""
+        return self._from_inputs.issuperset(self.variable(name).parents)
+
+    @cached_property
+    def _from_inputs(self) -> frozenset[str]:
+        """Inputs, and what is computed from nothing else."""
+        found: set[str] = set()
+        for variable in self.variables:
+            follows = variable.name in self.deterministic and found.issuperset(variable.parents)
+            if variable.is_given or follows:
+                found.add(variable.name)
+        return frozenset(found)
+
+    @cached_property
+    def plan(self) -> "Plan":
+        """What pairs need that hold what `objective.named` says.
+
+        It is what is printed; terms, objective and calls have it for whoever reads the JSON.
+        """
+        from .planning import implied
+
+        named = self.objective.named
+        return implied(self, None if named is None else frozenset(named))
+
     @cached_property
     def lacks(self) -> "dict[tuple[Pattern, frozenset[str]], Lack]":
         """What pairs lack, so far as `planning` was asked."""
@@ -335,6 +359,6 @@ class Program(_Node):
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """The program's picture, in a notebook."""
-        from .drawing import drawn
+        from .drawing import render
 
-        return {"image/svg+xml": drawn(self, ".svg").decode(), "text/plain": str(self)}
+        return {"image/svg+xml": render(self, ".svg").decode(), "text/plain": str(self)}

@@ -1,8 +1,8 @@
 """What engines do, as small contracts: score, train, sample and search, each over flat lists.
 
 An engine holds all models of one kind on one device and fulfils some of them. Everything that makes
-it fast (equal requests once, sorting by length, one call for models that share weights) happens
-behind these methods and never shows in an objective.
+it fast (equal requests once, sorting by length) happens behind these methods and never shows in an
+objective.
 """
 
 import math
@@ -147,6 +147,8 @@ class Scored(Protocol):
         """What gives log p(value | context), nats, summed over tokens, of each request.
 
         Args:
+            requests: of one call: they are scored under the same weights, as the compiler says
+                (`sysgraph_compiler.planning.calls`), even where they name several models.
             gradients: cut the work into passes whose graphs fit into memory.
         """
         ...

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sysgraph_compiler import Program
+from sysgraph_compiler.planning import call_of
 
 from ..engines import (
     Draw,
@@ -84,6 +85,8 @@ class Models:
                 engine.connect(endpoints or {})
         self._bound = Bindings.of(program, self._engines, elsewhere or {})
         self._changes: dict[str, Changes] = {}
+        self._moved: set[str] = set()
+        """The models whose reference is a snapshot."""
         self.warnings = tuple(_oddities(program, self._bound.prompted))
         if model_dir is not None:
             self.load(model_dir)
@@ -102,9 +105,16 @@ class Models:
     def passes(
         self, flat: Sequence[Request], *, reference: bool = False, gradients: bool = False
     ) -> list[Pass]:
-        """What gives the log p of requests, options as they are: see `Scored.passes`."""
+        """What gives the log p of requests, options as they are: see `Scored.passes`.
+
+        The compiler says which of them are one call.
+        """
+        calls = {
+            model: call_of(self.program, model, reference=reference, snapshot=model in self._moved)
+            for model in {request.model for request in flat}
+        }
         out = []
-        for indices in grouped(flat, lambda request: id(self._scored(request))):
+        for indices in grouped(flat, lambda request: calls[request.model]):
             engine = self._scored(flat[indices[0]])
             found = engine.passes(
                 [flat[i] for i in indices], reference=reference, gradients=gradients
@@ -283,6 +293,7 @@ class Models:
     def set_reference(self, model: str, weights: dict[str, Tensor] | None) -> None:
         """Makes `weights` the reference of one model; None: the model as it was before training."""
         self._bound.trained[model].set_reference(model, weights)
+        (self._moved.discard if weights is None else self._moved.add)(model)
 
     def digest(self, model: str) -> str:
         """Tells what one model was before training from any other weights."""

@@ -112,15 +112,10 @@ def collect(
     graph = graph if isinstance(graph, Graph) else load(graph)
     program = sysgraph_compiler.compile(graph)
     rater = _rater(scorer, judge, by_hand or answers is not None, comparisons)
-    if not 2 <= samples <= MAX_SAMPLES:
-        raise InputError(f"collecting compares samples: take 2 to {MAX_SAMPLES} per input")
     part = Shard.parse(shard) if shard is not None else Shard()
-    rows = load_inputs(program, inputs)
-    rater.require(program, rows, called(inputs))
-    if part.count > len(rows):
-        raise InputError(f"{part.count} shards of {len(rows)} inputs: take at most one an input")
     if overwrite and part.count > 1:
         raise InputError("--overwrite removes every shard: remove the folder before the first one")
+    rows = _rows(program, inputs, rater, samples, part)
     folder = Path(output)
     settings = _settings(program, inputs, rows, rater, samples, seed, model_dir)
     settings["shards"] = part.count
@@ -135,11 +130,7 @@ def collect(
     require_answerable(system, rows, called(inputs))
     settings["weights"] = _weights(system, trained=model_dir is not None)
     with files.claimed():
-        with claimed(folder, wait=_WAIT):  # shards that start together see each other's settings
-            _require_free(folder, settings, overwrite)
-            if overwrite:
-                clear(folder)
-            write_text(files.settings, json.dumps(settings, indent=2) + "\n")
+        _start(folder, files, settings, overwrite)
         with files.undone_if_empty():
             _sample(system, rows, part, rater.scorer, samples, seed, files.traces, reporter)
             if by_hand:
@@ -169,6 +160,32 @@ def _rater(
         return ByHand(comparisons)
     found = as_judge(judge) if judge is not None else as_scorer(cast("ScorerLike", scorer))
     return ByScore(found) if isinstance(found, Scorer) else ByJudge(found, comparisons)
+
+
+def _rows(
+    program: Program, inputs: Source, rater: Rater, samples: int, part: Shard
+) -> list[Mapping[str, Any]]:
+    """All inputs, which can be sampled so often in so many shards and be scored.
+
+    Raises:
+        InputError: they cannot.
+    """
+    if not 2 <= samples <= MAX_SAMPLES:
+        raise InputError(f"collecting compares samples: take 2 to {MAX_SAMPLES} per input")
+    rows = load_inputs(program, inputs)
+    rater.require(program, rows, called(inputs))
+    if part.count > len(rows):
+        raise InputError(f"{part.count} shards of {len(rows)} inputs: take at most one an input")
+    return list(rows)
+
+
+def _start(folder: Path, files: ShardFiles, settings: Mapping[str, Any], overwrite: bool) -> None:
+    """Writes a shard's settings, if those of other shards, and what is there, fit."""
+    with claimed(folder, wait=_WAIT):  # shards that start together see each other's settings
+        _require_free(folder, settings, overwrite)
+        if overwrite:
+            clear(folder)
+        write_text(files.settings, json.dumps(settings, indent=2) + "\n")
 
 
 def _settings(

@@ -77,7 +77,7 @@ print(json.dumps(found))
 PROGRAM = """
 import json, sys
 import sysgraph
-from sysgraph_compiler.drawing import drawn
+from sysgraph_compiler.drawing import render
 from sysgraph_compiler.emit.latex import emit_latex
 from sysgraph_schemas.json_schema import FILE, as_text, graph_schema
 
@@ -86,7 +86,7 @@ graph = sysgraph.load(open(sys.argv[1]).read())
 assert sysgraph.load(sysgraph.dump(graph)) == graph
 program = sysgraph.compile(graph)
 for suffix in (".svg", ".mmd", ".html"):
-    assert drawn(program, suffix)
+    assert render(program, suffix)
 assert "writer" in emit_latex(program)
 assert sysgraph.Program.from_json(program.to_json()) == program
 assert program.models["writer"].alphabet == "ab"

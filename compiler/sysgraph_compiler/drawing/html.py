@@ -22,7 +22,7 @@ def html(picture: Picture) -> str:
     """
     script = (_FOLDER / "page.js").read_text(encoding="utf-8")
     return Template((_FOLDER / "page.html").read_text(encoding="utf-8")).substitute(
-        title=escape(picture.drawing.title),
+        title=escape(picture.diagram.title),
         svg=svg(picture),
         data=_data(picture),
         script=script,
@@ -31,16 +31,16 @@ def html(picture: Picture) -> str:
 
 
 def _data(picture: Picture) -> str:
-    drawing = picture.drawing
+    diagram = picture.diagram
     boxes = [
         {"id": box.id, "title": box.title, "label": f"{box.title}, {box.subtitle}"}
         | {"nodes": box.nodes}
-        for box in drawing.boxes
+        for box in diagram.boxes
     ]
     data = {
         "boxes": boxes,
-        "nodes": [asdict(node) for node in drawing.nodes],
-        "models": {model.name: model.what for model in drawing.models},
+        "nodes": [asdict(node) for node in diagram.nodes],
+        "models": {model.name: model.what for model in diagram.models},
     }
     text = json.dumps(data, separators=(",", ":"))  # ASCII: nothing that only some parsers break at
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

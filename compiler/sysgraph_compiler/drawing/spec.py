@@ -1,4 +1,4 @@
-"""A drawing as plain data: what every output format draws, and nothing else."""
+"""A diagram as plain data: what every output format draws, and nothing else."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -106,7 +106,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Diagram:
     """One picture. `links` join boxes; `nodes` and their `parents` are the whole program."""
 
     title: str

@@ -63,21 +63,21 @@ def _colors(theme: dict[str, str]) -> Iterator[str]:
 
 
 def _document(picture: Picture) -> Iterator[str]:
-    drawing = picture.drawing
+    diagram = picture.diagram
     size = f"{_n(picture.width)} {_n(picture.height)}"
     wide, high = size.split()
-    tag = sha256(repr(drawing).encode("utf-8", "replace")).hexdigest()[:8]
+    tag = sha256(repr(diagram).encode("utf-8", "replace")).hexdigest()[:8]
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="sg-picture" width="{wide}" '
         f'height="{high}" viewBox="0 0 {size}" role="img" '
         f'aria-labelledby="sg-title-{tag} sg-desc-{tag}">'
     )
-    yield f'<title id="sg-title-{tag}">{escape(drawing.title)}</title>'
+    yield f'<title id="sg-title-{tag}">{escape(diagram.title)}</title>'
     yield f'<desc id="sg-desc-{tag}">{escape(_description(picture))}</desc>'
     yield f"<style>{style()}</style>"
     yield f'<rect class="sg-paper" width="{wide}" height="{high}"/>'
     yield from (_text(text) for text in picture.heading)
-    number = {model.name: i for i, model in enumerate(drawing.models)}
+    number = {model.name: i for i, model in enumerate(diagram.models)}
     for arrow in picture.arrows:
         link = arrow.link
         ends = f'data-from="{link.source}" data-to="{link.target}"'
@@ -99,13 +99,13 @@ def _document(picture: Picture) -> Iterator[str]:
 
 
 def _description(picture: Picture) -> str:
-    drawing = picture.drawing
-    names = {box.id: box.title for box in drawing.boxes}
+    diagram = picture.diagram
+    names = {box.id: box.title for box in diagram.boxes}
     arrows = "; ".join(
         f"{names[k.source]} to {names[k.target]}" + (f" ({k.label})" if k.label else "")
-        for k in drawing.links
+        for k in diagram.links
     )
-    return " ".join(part for part in (drawing.description, drawing.note, f"{arrows}.") if part)
+    return " ".join(part for part in (diagram.description, diagram.note, f"{arrows}.") if part)
 
 
 def _card(x: float, y: float, card: Card, number: dict[str, int]) -> Iterator[str]:

@@ -35,6 +35,7 @@ def _copies(facts: Facts, name: str) -> Iterator[Variable]:
         "node": name,
         "kind": node.kind,
         "type": "text" if kind == ANY else kind,
+        "is_given": node.is_input,
         "prompt": node.plain_prompt,
         "messages": node.message_parts or None,
         "parser": node.parser_name,

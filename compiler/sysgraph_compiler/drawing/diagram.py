@@ -1,4 +1,4 @@
-"""From a program to its drawing."""
+"""From a program to its diagram."""
 
 from collections.abc import Sequence
 
@@ -6,18 +6,18 @@ from ..program import Program
 from .clean import line
 from .fold import fold
 from .nodes import NodeLink, read_models, read_nodes
-from .spec import Box, Drawing, Link, LinkKind, Node, Role
+from .spec import Box, Diagram, Link, LinkKind, Node, Role
 
 
-def draw(program: Program) -> Drawing:
-    """The drawing of a program: the same program gives the same drawing."""
+def diagram(program: Program) -> Diagram:
+    """The diagram of a program: the same program gives the same diagram."""
     nodes, links = read_nodes(program)
     folded = fold(nodes, [link for link in links if link.kind != "next"])
     by_name = {node.name: node for node in nodes}
     boxes = tuple(
         _box(f"n{i}", [by_name[name] for name in group]) for i, group in enumerate(folded.groups)
     )
-    return Drawing(
+    return Diagram(
         title=line(program.name),
         description=line(program.description),
         note=folded.note,
