@@ -37,6 +37,7 @@ def _copies(facts: Facts, name: str) -> Iterator[Variable]:
         "type": "text" if kind == ANY else kind,
         "prompt": node.plain_prompt,
         "messages": node.message_parts or None,
+        "decoding": node.decoding,
         "parser": node.parser_name,
         "tool": _tool(node),
         "options": tuple(node.choices),
