@@ -6,7 +6,7 @@ from itertools import product
 
 import networkx as nx
 
-from sysgraph_schemas import Code, Diagnostic, Graph, NodeSpec, Note, Span, gives_list
+from sysgraph_schemas import Code, Decoding, Diagnostic, Graph, NodeSpec, Note, Span, gives_list
 from sysgraph_schemas.diagnostics import Path, problem
 from sysgraph_schemas.limits import (
     MAX_TEMPLATE,
@@ -166,6 +166,21 @@ class Facts(Wiring):
     def used_models(self) -> tuple[ModelUse, ...]:
         """The models that each node asks for, without nodes whose `model` gives no name."""
         return tuple(used_models(self))
+
+    @cached_property
+    def decodings(self) -> tuple[tuple[str, str, Decoding], ...]:
+        """How each node draws from each model that it asks for: (node, model, its settings)."""
+        nodes, models = self.graph.nodes, self.graph.models
+        return tuple(
+            (node, model, nodes[node].decoding.over(models[model].decoding))
+            for node, _, model, _ in self.used_models
+            if model in models
+        )
+
+    def setting(self, node: str, model: str, key: str) -> Path:
+        """Where it is said how a node draws from a model: at the node, or else at the model."""
+        own = key in self.graph.nodes[node].decoding.given
+        return ("nodes", node, key) if own else ("models", model, key)
 
     # --- templates -----------------------------------------------------------------------------
 

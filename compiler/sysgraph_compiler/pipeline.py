@@ -77,6 +77,8 @@ from .checks.observation import (
     unread_text,
 )
 from .checks.templates import (
+    foreign_decoding,
+    idle_stop,
     message_order,
     message_source,
     missing_edge,
@@ -87,6 +89,7 @@ from .checks.templates import (
     unused_edge,
 )
 from .checks.training import (
+    equal_draws,
     idle_rounds,
     independent_draws,
     seen_eval_inputs,
@@ -149,6 +152,8 @@ CHECKS: tuple[Check, ...] = (
     unused_edge,
     model_template,
     message_order,
+    foreign_decoding,
+    idle_stop,
     message_source,
     template_type,
     parse_parents,
@@ -180,6 +185,7 @@ CHECKS: tuple[Check, ...] = (
     unscored_eval,
     independent_draws,
     warped_draws,
+    equal_draws,
     unknown_observed,
     direct_with_gap,
     unobserved_output,

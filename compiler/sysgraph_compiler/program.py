@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sysgraph_schemas import Fit, Messages, ModelSpec, ParserSpec
+from sysgraph_schemas import Decoding, Fit, Messages, ModelSpec, ParserSpec
 from sysgraph_schemas.failure import OnFailure
 
 from .copies import Scalar
@@ -107,6 +107,8 @@ class Variable(_Node):
     """The template of its prompt, plain text for the model."""
     messages: tuple[Messages, ...] | None = None
     """What its chat messages are made of, in place of `prompt`."""
+    decoding: Decoding = Decoding()
+    """How the node has it drawn; what is null is as the model says."""
     parser: str | None = None
     """The parser that reads it."""
     tool: Tool | None = None

@@ -1,5 +1,6 @@
 """The graph file: its sections as pydantic models, read with places and written back."""
 
+from .decoding import Decoding
 from .diagnostics import Code, Diagnostic, GraphError, Note, Span
 from .dump import dump
 from .fit import Fit, Reference, Sampling
@@ -47,6 +48,7 @@ __all__ = [
     "Classifier",
     "Code",
     "Computed",
+    "Decoding",
     "Diagnostic",
     "Diffusion",
     "DiffusionLoRA",

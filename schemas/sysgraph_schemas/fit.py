@@ -16,7 +16,7 @@ class Sampling(Spec):
 
     sampler: Annotated[SamplerName, Field(examples=["diverse_beam"])] = "diverse_beam"
     """`diverse_beam`: one best text per group. `beam`: the best texts of plain beam search.
-    `ancestral`: independent draws, with each model's temperature and top_p. `contrastive`: of
+    `ancestral`: independent draws, with each node's temperature and top_p. `contrastive`: of
     `draws` diverse beams the two under which the chosen answer is likeliest and least likely."""
     k: Annotated[int, Field(ge=1, le=1024, examples=[2])] = 2
     """Trajectories drawn per pair; duplicates count once."""

@@ -7,12 +7,14 @@ objective.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+
+from sysgraph_schemas import Decoding
 
 from ..support.errors import InputError
 from ..traces.pictures import Picture
@@ -26,7 +28,8 @@ class Request:
 
     With `options`, `value` is one of them. An engine scores it as any other; `System.score` divides
     by the sum over all options. `noise` has the seeds of an image's (timestep, noise) draws, see
-    `objectives.diffusion.noise_seeds`; without it, the engine's own.
+    `objectives.diffusion.noise_seeds`; without it, the engine's own. `stop` has the strings at
+    which a text that was sampled could end; None: the model's.
     """
 
     model: str
@@ -34,6 +37,7 @@ class Request:
     value: Completion | Picture
     options: tuple[str, ...] = ()
     noise: tuple[int, ...] = ()
+    stop: tuple[str, ...] | None = None
 
     @property
     def completion(self) -> Completion:
@@ -46,13 +50,15 @@ class Request:
 class Draw:
     """Sample from `model`, given `context`; equal draws give equal samples.
 
-    With `options`, one of them is drawn: by `System.sample`, no engine does.
+    With `options`, one of them is drawn: by `System.sample`, no engine does. `decoding` is what the
+    node says of how; what it leaves open is the model's (`decoding.over(spec.decoding)`).
     """
 
     model: str
     context: Context
     seed: int
     options: tuple[str, ...] = ()
+    decoding: Decoding = field(default_factory=Decoding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class Search:
         diversity_penalty: nats taken off a token for each beam of an earlier group that picked it
             at the same step. One group has no earlier one.
         options: of a choice, the `k` likeliest are found: by `System.search`, no engine does.
+        decoding: as a `Draw` has it; what warps draws (temperature, top_p) plays no part.
 
     Raises:
         InputError: no search has these settings.
@@ -85,6 +92,7 @@ class Search:
     groups: int = 1
     diversity_penalty: float = 0.0
     options: tuple[str, ...] = ()
+    decoding: Decoding = field(default_factory=Decoding)
 
     def __post_init__(self) -> None:
         if not 1 <= self.k <= self.beams:

@@ -26,5 +26,11 @@ def requests(program: Program, trace: Trace) -> Iterator[tuple[str, Request]]:
             raise Unobserved(term.variable)
         yield (
             term.variable,
-            Request(term.model, context(variable, trace), value, variable.options),
+            Request(
+                term.model,
+                context(variable, trace),
+                value,
+                variable.options,
+                stop=variable.decoding.stop,
+            ),
         )

@@ -48,7 +48,8 @@ def _problems(models: Models, row: Mapping[str, Any], known: dict[Draw, str | No
         try:
             if not course.settle(variable) or model is None:
                 continue
-            draw = Draw(model, context(variable, course), 0, variable.options)
+            prompt = context(variable, course)
+            draw = Draw(model, prompt, 0, variable.options, variable.decoding)
         except (InputError, RunError) as error:  # a template, or a tool without a policy
             found.append(str(error))
             continue

@@ -203,7 +203,8 @@ class System(Models):
                 if course.stopped is not None or not course.settle(variable) or model is None:
                     continue
                 try:
-                    asked = Draw(model, context(variable, course), 0, variable.options)
+                    prompt = context(variable, course)
+                    asked = Draw(model, prompt, 0, variable.options, variable.decoding)
                 except InputError as error:  # its template, on these values
                     course.stopped = str(error)
                     continue

@@ -76,6 +76,7 @@ class _Reader:
             options=first.options,
             tool=_tool(first),
             parser=_parser(self._program, first.parser),
+            decoding=str(first.decoding),
             prompt=first.prompt,
             messages=tuple(said for part in first.messages or () for said in part.shown),
             parents=tuple(dict.fromkeys(parents)),

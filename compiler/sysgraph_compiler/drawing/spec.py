@@ -50,6 +50,8 @@ class Node:
     tool: str | None
     """The tool's name, settings and failure policy."""
     parser: str | None
+    decoding: str
+    """What the node says of how it is drawn, over its model's settings."""
     prompt: str | None
     messages: tuple[tuple[str, str], ...]
     parents: tuple[str, ...]

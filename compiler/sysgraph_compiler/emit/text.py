@@ -41,6 +41,7 @@ class _Page:
         notes += [f"when {conditions}"] if conditions else []
         notes += ["output"] if variable.name in self.outputs else []
         notes += ["unobserved"] if variable.name in self.latent else []
+        notes += [decoding] if (decoding := str(variable.decoding)) else []
         how = self.words.how(variable, self.program.model_of(variable.name))
         return variable.name, variable.type, how, "; ".join(notes)
 

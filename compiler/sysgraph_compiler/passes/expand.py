@@ -38,6 +38,7 @@ def _copies(facts: Facts, name: str) -> Iterator[Variable]:
         "is_given": node.is_input,
         "prompt": node.plain_prompt,
         "messages": node.message_parts or None,
+        "decoding": node.decoding,
         "parser": node.parser_name,
         "tool": _tool(node),
         "options": tuple(node.choices),

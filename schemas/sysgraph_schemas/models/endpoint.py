@@ -1,10 +1,10 @@
 """`kind: endpoint`."""
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from ..decoding import Decoding, MaxNewTokens, Stop, Temperature, TopP
 from ..spec import NotBlank
 from .base import Gives, Likelihood, Model
 
@@ -22,17 +22,20 @@ class Endpoint(Model):
     likelihood: ClassVar[Likelihood] = "none"
     gives: ClassVar[tuple[Gives, ...]] = ("text",)
     is_hosted: ClassVar[bool] = True
+    decodes: ClassVar[bool] = True
 
     kind: Annotated[Literal["endpoint"], Field(examples=["endpoint"])] = "endpoint"
     """A hosted language model."""
     id: Annotated[NotBlank, Field(examples=["gpt-4o-mini", "Qwen/Qwen2.5-7B-Instruct"])]
     """What the server calls the model."""
-    max_new_tokens: Annotated[int, Field(ge=1, le=1_000_000, examples=[256])] = 256
+    max_new_tokens: Annotated[MaxNewTokens, Field(examples=[256])] = 256
     """Longest completion that is asked for, in tokens."""
-    temperature: Annotated[float, Field(ge=0, examples=[0.7])] = 1.0
+    temperature: Annotated[Temperature, Field(examples=[0.7])] = 1.0
     """Sampling temperature; 0 takes the likeliest token."""
-    top_p: Annotated[float, Field(gt=0, le=1, examples=[0.95])] = 1.0
+    top_p: Annotated[TopP, Field(examples=[0.95])] = 1.0
     """Nucleus sampling: the smallest set of tokens with this much probability."""
+    stop: Annotated[Stop | None, Field(examples=[["\n", "Observation:"]])] = None
+    """Strings that end a completion; the value is the text before the first of them."""
 
     @property
     def summary(self) -> str:
@@ -40,12 +43,6 @@ class Endpoint(Model):
         return self.id
 
     @property
-    def warp(self) -> Mapping[str, float]:
-        """The settings of its draws that are not 1."""
-        settings = {"temperature": self.temperature, "top_p": self.top_p}
-        return {name: value for name, value in settings.items() if value != 1}
-
-    @property
-    def is_greedy(self) -> bool:
-        """At temperature 0."""
-        return self.temperature == 0
+    def decoding(self) -> Decoding:
+        """Its settings."""
+        return Decoding.of(self)

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from ..decoding import Decoding
 from ..spec import IDENTIFIER, Spec
 from .messages import Part, Path
 
@@ -93,6 +94,11 @@ class Node(Spec):
     def choices(self) -> list[str]:
         """The values of a choice."""
         return []
+
+    @property
+    def decoding(self) -> Decoding:
+        """How its value is drawn, where it says so; the rest is its model's."""
+        return Decoding()
 
     @property
     def templates(self) -> dict[Path, str]:

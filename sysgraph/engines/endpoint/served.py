@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from sysgraph_schemas import Endpoint
+from sysgraph_schemas import Decoding, Endpoint
 
 from ...support.progress import Reporter
 from ...toys.cache import cache_root
@@ -69,8 +69,8 @@ class Served:
 
     def key(self, draw: Draw) -> str:
         """The name of what is asked for a draw, of this model at this server."""
-        settings = [self._spec.max_new_tokens, self._spec.temperature, self._spec.top_p]
-        parts = [self.client.url, self._spec.id, draw.context, *settings, self._seed(draw)]
+        settings = dict(self._decoding(draw).given)
+        parts = [self.client.url, self._spec.id, draw.context, settings, self._seed(draw)]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def keep(self, key: str, text: str) -> None:
@@ -127,8 +127,10 @@ class Served:
             )
 
     def _send(self, draw: Draw, dialect: Dialect) -> Reply:
-        spec = self._spec
-        settings: dict[str, Any] = {dialect.length: spec.max_new_tokens, **spec.warp}
+        spec, decoding = self._spec, self._decoding(draw)
+        settings: dict[str, Any] = {dialect.length: decoding.max_new_tokens, **decoding.warp}
+        if decoding.stop:
+            settings["stop"] = list(decoding.stop)
         if dialect.seeded:
             settings["seed"] = self._seed(draw) % _SEEDS
         if isinstance(draw.context, str):
@@ -138,7 +140,11 @@ class Served:
         return Reply.of_chat(self.client.chat(spec.id, turns, settings))
 
     def _seed(self, draw: Draw) -> int:
-        return 0 if self._spec.is_greedy else draw.seed
+        return 0 if self._decoding(draw).is_greedy else draw.seed
+
+    def _decoding(self, draw: Draw) -> Decoding:
+        """How the text is drawn: as the node says, else the model."""
+        return draw.decoding.over(self._spec.decoding)
 
 
 def failed(served: Served, error: "openai.OpenAIError") -> str:
