@@ -1,10 +1,12 @@
 """From a program to its diagram."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..program import Program
 from .clean import line
 from .fold import fold
+from .frames import frames_of, inner_title
 from .nodes import NodeLink, read_models, read_nodes
 from .spec import Box, Diagram, Link, LinkKind, Node, Role
 
@@ -17,6 +19,10 @@ def diagram(program: Program) -> Diagram:
     boxes = tuple(
         _box(f"n{i}", [by_name[name] for name in group]) for i, group in enumerate(folded.groups)
     )
+    frames = frames_of(boxes)
+    if frames:
+        names = [node.name for node in nodes]
+        boxes = tuple(replace(box, title=inner_title(box, names)) for box in boxes)
     return Diagram(
         title=line(program.name),
         description=line(program.description),
@@ -25,6 +31,7 @@ def diagram(program: Program) -> Diagram:
         links=_links(boxes, links),
         models=read_models(program),
         nodes=nodes,
+        frames=frames,
     )
 
 

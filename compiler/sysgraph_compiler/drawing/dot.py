@@ -22,9 +22,21 @@ def _lines(diagram: Diagram) -> Iterator[str]:
     number = {model.name: i for i, model in enumerate(diagram.models)}
     for box in diagram.boxes:
         yield f"  {box.id} [{', '.join(_attributes(box, number))}]"
+    yield from _clusters(diagram, None, "  ")
     for link in diagram.links:
         yield f"  {link.source} -> {link.target}{_look(link)}"
     yield "}"
+
+
+def _clusters(diagram: Diagram, parent: str | None, indent: str) -> Iterator[str]:
+    """The parts, in one another as they are."""
+    for frame in diagram.frames:
+        if frame.parent == parent:
+            yield f"{indent}subgraph cluster_{frame.id} {{"
+            yield f'{indent}  graph [label={_quote(frame.title)}, style="rounded", labeljust=l]'
+            yield from (f"{indent}  {box}" for box in frame.boxes)
+            yield from _clusters(diagram, frame.id, indent + "  ")
+            yield f"{indent}}}"
 
 
 def _look(link: Link) -> str:

@@ -32,13 +32,18 @@ def html(picture: Picture) -> str:
 
 def _data(picture: Picture) -> str:
     diagram = picture.diagram
+    frames = [
+        {"id": frame.id, "title": frame.title, "label": f"{frame.title}, a part"}
+        | {"nodes": frame.nodes}
+        for frame in diagram.frames
+    ]
     boxes = [
-        {"id": box.id, "title": box.title, "label": f"{box.title}, {box.subtitle}"}
+        {"id": box.id, "title": box.full_title, "label": f"{box.full_title}, {box.subtitle}"}
         | {"nodes": box.nodes}
         for box in diagram.boxes
     ]
     data = {
-        "boxes": boxes,
+        "boxes": [*frames, *boxes],
         "nodes": [asdict(node) for node in diagram.nodes],
         "models": {model.name: model.what for model in diagram.models},
     }

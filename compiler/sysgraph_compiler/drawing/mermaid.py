@@ -26,11 +26,22 @@ def _lines(diagram: Diagram) -> Iterator[str]:
     for box in diagram.boxes:
         opening, closing = _SHAPES[box.shape]
         yield f'  {box.id}{opening}"{_label(box, number)}"{closing}'
+    yield from _subgraphs(diagram, None, "  ")
     for link in diagram.links:
         yield f"  {link.source} {_arrow(link)} {link.target}"
     for index, (stroke, boxes) in enumerate(_strokes(diagram, number).items()):
         yield f"  classDef s{index} {stroke}"
         yield f"  class {','.join(boxes)} s{index}"
+
+
+def _subgraphs(diagram: Diagram, parent: str | None, indent: str) -> Iterator[str]:
+    """The parts, in one another as they are."""
+    for frame in diagram.frames:
+        if frame.parent == parent:
+            yield f'{indent}subgraph {frame.id}["{_escape(elide(frame.title, TITLE, _MOST))}"]'
+            yield from (f"{indent}  {box}" for box in frame.boxes)
+            yield from _subgraphs(diagram, frame.id, indent + "  ")
+            yield f"{indent}end"
 
 
 def _arrow(link: Link) -> str:

@@ -8,7 +8,7 @@ from .layout import Label, Placed, place
 from .legend import Legend, legend
 from .measure import elide, width, wrap
 from .shapes import Point, touch
-from .spec import Diagram, Link
+from .spec import Diagram, Frame, Link
 
 _MARGIN = 24.0
 _LEAST = 480.0
@@ -25,6 +25,17 @@ class Arrow:
 
 
 @dataclass(frozen=True)
+class Framed:
+    """A frame with its place."""
+
+    frame: Frame
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
 class Picture:
     """Everything with its place, px from the top left."""
 
@@ -33,6 +44,7 @@ class Picture:
     height: float
     heading: tuple[Text, ...]
     boxes: tuple[tuple[float, float, Card], ...]
+    frames: tuple[Framed, ...]
     arrows: tuple[Arrow, ...]
     legend: Legend
 
@@ -40,7 +52,7 @@ class Picture:
 def picture(diagram: Diagram) -> Picture:
     """Lays the diagram out."""
     cards = [card(box) for box in diagram.boxes]
-    placed = place(cards, diagram.links)
+    placed = place(cards, diagram.links, diagram.frames)
     inner = max(placed.width, _LEAST)
     heading = _heading(diagram, inner)
     left = _MARGIN + (inner - placed.width) / 2
@@ -55,6 +67,10 @@ def picture(diagram: Diagram) -> Picture:
         height=key.bottom + _MARGIN - 6,
         heading=heading,
         boxes=boxes,
+        frames=tuple(
+            Framed(frame, left + x, top + y, wide, high)
+            for frame, (x, y, wide, high) in zip(diagram.frames, placed.frames, strict=True)
+        ),
         arrows=tuple(_arrows(diagram, placed, boxes, (left, top))),
         legend=key,
     )

@@ -9,7 +9,7 @@ from .layout import Label
 from .legend import SAMPLE, Sample
 from .measure import FAMILY, width
 from .palette import COLORS, color, mark
-from .picture import Picture
+from .picture import Framed, Picture
 from .shapes import Point, corners, left_at
 from .spec import LinkKind, Role, Shape
 
@@ -39,6 +39,7 @@ def style() -> str:
         ".sg-bars,.sg-outer{fill:none}",
         ".sg-frozen{stroke-dasharray:6 4}",
         ".sg-mixed{stroke-dasharray:14 3 3 3}",
+        ".sg-frame{stroke-width:1;stroke-opacity:0.5}",
         ".sg-link,.sg-line{fill:none;stroke-width:1.5}",
         ".sg-gate{stroke-dasharray:6 4}",
         ".sg-next{stroke-dasharray:1.5 3.5}",
@@ -78,6 +79,7 @@ def _document(picture: Picture) -> Iterator[str]:
     yield f'<rect class="sg-paper" width="{wide}" height="{high}"/>'
     yield from (_text(text) for text in picture.heading)
     number = {model.name: i for i, model in enumerate(diagram.models)}
+    yield from (part for framed in picture.frames for part in _frame(framed))
     for arrow in picture.arrows:
         link = arrow.link
         ends = f'data-from="{link.source}" data-to="{link.target}"'
@@ -100,7 +102,7 @@ def _document(picture: Picture) -> Iterator[str]:
 
 def _description(picture: Picture) -> str:
     diagram = picture.diagram
-    names = {box.id: box.title for box in diagram.boxes}
+    names = {box.id: box.full_title for box in diagram.boxes}
     arrows = "; ".join(
         f"{names[k.source]} to {names[k.target]}" + (f" ({k.label})" if k.label else "")
         for k in diagram.links
@@ -108,10 +110,21 @@ def _description(picture: Picture) -> str:
     return " ".join(part for part in (diagram.description, diagram.note, f"{arrows}.") if part)
 
 
+def _frame(framed: Framed) -> Iterator[str]:
+    """A part: what is in it stands in a frame with its name."""
+    frame = framed.frame
+    yield f'<g class="sg-node" id="sg-{frame.id}">'
+    yield f"<title>{escape(frame.title)}</title>"
+    place = framed.x, framed.y, framed.width, framed.height
+    yield _rect("sg-box sg-frame", *place, _RADIUS)
+    yield _text(Text(framed.x + 10, framed.y + 16, frame.title, SMALL, True, "dim"))
+    yield "</g>"
+
+
 def _card(x: float, y: float, card: Card, number: dict[str, int]) -> Iterator[str]:
     box = card.box
     yield f'<g class="sg-node" id="sg-{box.id}" transform="translate({_n(x)} {_n(y)})">'
-    about = [box.title, box.subtitle, ", ".join(box.models), box.items]
+    about = [box.full_title, box.subtitle, ", ".join(box.models), box.items]
     yield f"<title>{escape(' · '.join(filter(None, about)))}</title>"
     yield from _outline(card.width, card.height, box.shape, box.role, box.output, box.stacked)
     yield from _stripes(card, [color(number[model]) for model in box.models])
