@@ -126,7 +126,11 @@ class Facts(Wiring):
     def scope(self, name: str) -> dict[str, str]:
         """The type of every name that the node's templates may use; a choice is a text there."""
         node = self.graph.nodes[name]
-        sees = {parent: self.seen_as(parent, name) for parent in self.sees[name]}
+        sees = {
+            said: self.seen_as(parent, name)
+            for parent in self.sees[name]
+            for said in self.said(name, parent)
+        }
         return {
             **{key: type_of_items(items) for key, items in node.copies.items()},
             **dict.fromkeys(node.spread, "text"),
@@ -221,7 +225,10 @@ class Facts(Wiring):
 
     @cached_property
     def uses(self) -> dict[str, dict[str, Path]]:
-        """For each node whose templates are all sound: the names they use, and in which first."""
+        """For each node whose templates are all sound: what they use, and in which first.
+
+        Nodes by their names in the graph, and keys.
+        """
         sound = dict(self.sound())
         names = {parsed: free_names(parsed) for parsed in set(sound.values())}
         found: dict[str, dict[str, Path]] = {}
@@ -232,15 +239,23 @@ class Facts(Wiring):
                 for path in paths:
                     own = node.local_keys.get(path[2:], ())[:1]
                     for used in names[sound[path]].keys() - own:
-                        found[name].setdefault(used, path)
+                        found[name].setdefault(self._stands_for(name, used), path)
                 for at, source in node.sources.items():
-                    found[name].setdefault(source, ("nodes", name, *at))
+                    found[name].setdefault(self._stands_for(name, source), ("nodes", name, *at))
         return found
 
+    def _stands_for(self, node: str, name: str) -> str:
+        """The node that a name in a template stands for, or the key."""
+        return name if name in self.keys(node) else self.meant(node, name)
+
     def place_of(self, name: str, path: Path) -> tuple[int, int] | None:
-        """Where a template first uses a name; None: it is the whole value, and no template."""
+        """Where a template first uses a node or a key; None: it is the whole value, no template."""
         parsed = self.templates.get(path)
-        return parsed.find(name, free_names(parsed)[name]) if isinstance(parsed, Parsed) else None
+        if not isinstance(parsed, Parsed):
+            return None
+        used, node = free_names(parsed), str(path[1])
+        said = next((one for one in used if self._stands_for(node, one) == name), name)
+        return parsed.find(said, used[said])
 
     # --- diagnostics ---------------------------------------------------------------------------
 

@@ -274,7 +274,19 @@ def _check(facts: Facts) -> tuple[Diagnostic, ...]:
         found += problems[:MAX_REPORTED]
         if len(problems) > MAX_REPORTED:
             found[-1] = replace(found[-1], notes=(*found[-1].notes, _MORE))
-    return in_order(found)
+    return _once(facts, in_order(found))
+
+
+def _once(facts: Facts, found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    """What is wrong with a part, told for the first use of it alone."""
+    if facts.places is None:
+        return found
+    file = facts.places.root.source.name
+    told: dict[object, Diagnostic] = {}
+    for one in found:
+        elsewhere = one.span is not None and one.span.file != file
+        told.setdefault((one.code, one.span) if elsewhere else one, one)
+    return tuple(told.values())
 
 
 _MORE = Note(f"only the first {MAX_REPORTED} problems of this kind are shown")

@@ -51,6 +51,27 @@ class Wiring:
         """What `for_each` and `loops` make of the nodes."""
         return Expansion(self.graph)
 
+    # --- what templates call nodes ---------------------------------------------------------------
+
+    def meant(self, node: str, name: str) -> str:
+        """The node that a name in a node's templates stands for.
+
+        What `names` says; else, in a part, the part's own node of that name.
+        """
+        called = self.graph.nodes[node].called
+        part = node.rpartition(".")[0]
+        return called.get(name, f"{part}.{name}" if part else name)
+
+    def said(self, node: str, other: str) -> tuple[str, ...]:
+        """What a node's templates call another node: `meant`, backwards."""
+        called = self.graph.nodes[node].called
+        own = [name for name, means in called.items() if means == other]
+        part = node.rpartition(".")[0]
+        plain = other.removeprefix(f"{part}.") if part else other
+        if not part or other.startswith(f"{part}."):
+            own += [plain] if plain not in called and "." not in plain else []
+        return tuple(own)
+
     # --- edges ---------------------------------------------------------------------------------
 
     @cached_property

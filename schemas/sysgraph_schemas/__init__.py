@@ -38,6 +38,7 @@ from .nodes import (
     ToolNode,
 )
 from .parsers import Json, Lines, ParserSpec, Regex, Split, Tagged, gives_list
+from .part import PartNode
 from .read import Reading, load, read
 from .render import render
 
@@ -76,6 +77,7 @@ __all__ = [
     "ParseNode",
     "ParserSpec",
     "Part",
+    "PartNode",
     "Prompted",
     "Reading",
     "Reference",

@@ -107,6 +107,8 @@ texts = st.text(max_size=30) | st.sampled_from(
         " x ",
         "{{ q }}",
         "*a",
+        "${a}",
+        "$$${b}$${ {a}",
     ]
 )
 full = texts.filter(str.strip)

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from ..decoding import Decoding
-from ..spec import IDENTIFIER, Spec
+from ..spec import DOTTED, IDENTIFIER, Spec
 from .messages import Part, Path
 
 Item = str | int | float
@@ -14,8 +14,9 @@ ForEach = Annotated[
     dict[Key, list[Item] | str],
     Field(min_length=1, examples=[{"agent": ["ada", "bo"]}, {"caption": "captions"}]),
 ]
+Dotted = Annotated[str, Field(pattern=DOTTED)]
 When = Annotated[
-    dict[Key, str | list[str]],
+    dict[Dotted, str | list[str]],
     Field(min_length=1, examples=[{"route": "math"}, {"route": ["math", "code"]}]),
 ]
 
@@ -64,6 +65,16 @@ class Node(Spec):
         """Whether the option of a gate is written as one, not in a list."""
         del gate
         return False
+
+    @property
+    def called(self) -> dict[str, str]:
+        """What its templates call nodes that have another name."""
+        return {}
+
+    @property
+    def models_called(self) -> dict[str, str]:
+        """What the template of its model's name calls models that have another name."""
+        return {}
 
     @property
     def model_template(self) -> str | None:
@@ -157,6 +168,14 @@ class Computed(Node):
     element of a list that a parent gives: `caption: captions`."""
     when: Annotated[When | None, Field(examples=[{"route": "math"}])] = None
     """Runs only where these choices came out so; otherwise there is no value and no term."""
+    names: Annotated[dict[Key, str] | None, Field(examples=[{"question": "task"}])] = None
+    """What its templates call nodes that have another name: in a graph with parts, the part's
+    inputs. A node of a part calls the others of the part by their names in it."""
+
+    @property
+    def called(self) -> dict[str, str]:
+        """`names`."""
+        return self.names or {}
 
     @property
     def copies(self) -> dict[str, list[Item]]:

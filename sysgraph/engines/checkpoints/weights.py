@@ -127,8 +127,9 @@ class Adapter(Generic[R]):
         self._name, self._spec, self._seed = name, spec, derive(seed, name)
         # peft makes the adapter's name a part of parameter names and a key of an nn.ModuleDict: a
         # model may be called `mlp` or `train`, an adapter may not.
-        self._policy = f"{name}__policy"
-        self._snapshot = f"{name}__reference"
+        plain = name.replace(".", "-")  # of a part: an nn.ModuleDict has no dots in its keys
+        self._policy = f"{plain}__policy"
+        self._snapshot = f"{plain}__reference"
         self._has_snapshot = False
         self._reference: str | None = None
         self._adapters = resident.adapters
