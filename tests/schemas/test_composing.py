@@ -105,8 +105,8 @@ def test_variables_have_the_type_of_their_value(folder: Path) -> None:
     answer, draft = graph.nodes["answer"], graph.nodes["draft"]
     assert graph.fit.beta == 1
     assert draft.copies == {"agent": ["ada"]}
-    assert answer.turns[0].content == "Say ${style}."
-    assert answer.turns[1].content == "{{ question }} {{ draft | join }} 1 true"
+    assert answer.templates["messages", 0, "content"] == "Say ${style}."
+    assert answer.templates["messages", 1, "content"] == "{{ question }} {{ draft | join }} 1 true"
     assert graph.description == "costs ${price}, or ${{ price }}"
     assert load(dump(graph)) == graph
 
