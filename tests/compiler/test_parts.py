@@ -9,7 +9,7 @@ import pytest
 
 import sysgraph_compiler
 from sysgraph_compiler import Program, render_template
-from sysgraph_compiler.drawing import drawn
+from sysgraph_compiler.drawing import render
 from sysgraph_schemas import GraphError, dump, load
 
 PARTS = {
@@ -268,9 +268,9 @@ def test_several_uses_share_weights_or_not_as_they_say(top: Path) -> None:
 
 def test_a_part_is_a_frame_in_every_picture(top: Path) -> None:
     program = sysgraph_compiler.compile(load(top))
-    dot = drawn(program, ".dot").decode()
+    dot = render(program, ".dot").decode()
     assert re.search(r'{\n    graph \[label="say".*?subgraph cluster', dot, re.S)
-    assert drawn(program, ".mmd").decode().count("subgraph") == 4
-    page = drawn(program, ".html").decode()
+    assert render(program, ".mmd").decode().count("subgraph") == 4
+    page = render(program, ".html").decode()
     assert page.count('class="sg-box sg-frame"') == 4
     assert '"label":"team, a part","nodes":["team.draft","team.plan"' in page
