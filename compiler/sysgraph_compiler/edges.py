@@ -61,7 +61,7 @@ def parse_edge(index: int, text: str) -> Edge:
         for end in ends:
             if not end.name:
                 return Edge(index, text, fault="there is a comma with no name beside it")
-            if not (end.name.isidentifier() and end.name.isascii()):
+            if not all(part.isidentifier() and part.isascii() for part in end.name.split(".")):
                 return Edge(index, text, fault=f"`{end.name[:60]}` is no node's name")
     return Edge(index, text, parents, children)
 

@@ -13,6 +13,7 @@ from sysgraph_schemas.suggest import closest
 
 from .edges import Edge, End, pair_count, parse_edges
 from .expansion import Expansion, carry_edges
+from .records import meant, record_of, with_fields
 
 
 class Wiring:
@@ -23,7 +24,7 @@ class Wiring:
     """
 
     def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+        self.graph = with_fields(graph)
         self.places: Places | None = graph._places
         self.broken: frozenset[Path] = self.places.broken if self.places else frozenset()
 
@@ -66,6 +67,15 @@ class Wiring:
         skip = [i for i in range(len(self.graph.edges)) if self.is_broken("edges", i)]
         return parse_edges(self.graph.edges, skip)
 
+    def is_own(self, edge: Edge) -> bool:
+        """Whether the edge is not in the file: one from a record to its fields."""
+        return edge.index >= self._written
+
+    @cached_property
+    def _written(self) -> int:
+        records = {node.part[0] for node in self.graph.nodes.values() if node.part}
+        return len(self.graph.edges) - len(records)  # one edge each, after those of the file
+
     @cached_property
     def links(self) -> dict[tuple[str, str], tuple[Edge, End, End]]:
         """(parent, child) of every edge between nodes, with where it is first written."""
@@ -74,7 +84,8 @@ class Wiring:
         for edge in self.edges:
             for parent, child in edge.pairs():
                 if parent.name in nodes and child.name in nodes:
-                    found.setdefault((parent.name, child.name), (edge, parent, child))
+                    for name in meant(self.graph, parent.name, child.name):
+                        found.setdefault((name, child.name), (edge, parent, child))
         return found
 
     @cached_property
@@ -183,4 +194,9 @@ class Wiring:
 
     def knows(self, name: str) -> bool:
         """Whether there is a node of this name, with problems or without."""
-        return name in self.graph.nodes or self.is_broken("nodes", name)
+        owner = name.rpartition(".")[0]
+        return name in self.graph.nodes or any(self.is_broken("nodes", n) for n in (name, owner))
+
+    def is_strange_field(self, name: str) -> bool:
+        """Whether it is written as the field of a node that has none of the name (SG509)."""
+        return record_of(self.graph, name) is not None

@@ -72,7 +72,9 @@ def _scope(facts: Facts, seen: dict[str, Seen | None]) -> tuple[dict[str, Seen],
 
 def _tool(tool: Tool, node: NodeSpec, there: dict[str, Seen]) -> Tool:
     others = {*node.gates, *node.spread.values()}
-    arguments = node.arguments or {parent: parent for parent in there if parent not in others}
+    arguments = node.arguments or {
+        parent.rpartition(".")[2]: parent for parent in there if parent not in others
+    }
     return tool.model_copy(
         update={"arguments": {name: there[parent] for name, parent in arguments.items()}}
     )

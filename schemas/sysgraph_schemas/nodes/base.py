@@ -1,6 +1,7 @@
 """What every kind of node answers, so that nothing but its own file knows the kind."""
 
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -8,14 +9,19 @@ from ..decoding import Decoding
 from ..spec import IDENTIFIER, Spec
 from .messages import Part, Path
 
+if TYPE_CHECKING:
+    from ..parsers import Parser, RecordField
+
 Item = str | int | float
 Key = Annotated[str, Field(pattern=IDENTIFIER)]
 ForEach = Annotated[
     dict[Key, list[Item] | str],
     Field(min_length=1, examples=[{"agent": ["ada", "bo"]}, {"caption": "captions"}]),
 ]
+_DOTTED = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
+GateName = Annotated[str, Field(pattern=_DOTTED)]
 When = Annotated[
-    dict[Key, str | list[str]],
+    dict[GateName, str | list[str]],
     Field(min_length=1, examples=[{"route": "math"}, {"route": ["math", "code"]}]),
 ]
 
@@ -37,7 +43,7 @@ class Node(Spec):
 
     @property
     def value_type(self) -> str:
-        """The type of its value: what its kind gives, or `list[text]`."""
+        """The type of its value: what its kind or its parser gives; `any` where none knows."""
         return self.gives
 
     @property
@@ -64,6 +70,41 @@ class Node(Spec):
         """Whether the option of a gate is written as one, not in a list."""
         del gate
         return False
+
+    @property
+    def fewest(self) -> int:
+        """How many elements its list has at least."""
+        return 0
+
+    @property
+    def most(self) -> int | None:
+        """How many elements its list has at most; None: any number, or it gives no list."""
+        return None
+
+    @property
+    def reader(self) -> str | None:
+        """What reads its value from a text, for messages; None for all else."""
+        return None
+
+    @property
+    def can_end(self) -> bool:
+        """Whether a trace may end here, for want of a value."""
+        return False
+
+    @property
+    def parts(self) -> "Mapping[str, RecordField]":
+        """The fields of a record, by name; empty for all that gives none."""
+        return {}
+
+    @property
+    def part(self) -> tuple[str, str] | None:
+        """The record and the field of it that this is, for a node that is one."""
+        return None
+
+    def bound(self, parsers: "Mapping[str, Parser]") -> "Node":
+        """The node, which knows what a parser that it names says of its value."""
+        del parsers
+        return self
 
     @property
     def model_template(self) -> str | None:
