@@ -177,6 +177,11 @@ def _record(program: Program, variable: Variable, item: Any) -> Value:
         if not (_is_list(item[name]) if is_list else isinstance(item[name], str)):
             wanted = "a list of texts" if is_list else "a text"
             raise BadValue(f"the field {name!r}: expected {wanted}, got {kind(item[name])}")
+        if part.choices and item[name] not in part.choices:
+            options = enumerated(part.choices)
+            raise BadValue(
+                f"the field {name!r}: {kind(item[name])} is no option; expected one of {options}"
+            )
     for name in item:
         if name not in parts:
             raise BadValue(f"there is no field {name!r}; expected {enumerated(parts)}")

@@ -3,6 +3,7 @@
 Against an enumeration that knows nothing of sysgraph: what a text means is a table there.
 """
 
+import math
 import random
 from collections import Counter
 from functools import lru_cache
@@ -17,7 +18,7 @@ from sysgraph.traces.record import Record
 
 from .gated import World
 from .read_builder import Reading
-from .test_sampling_gates import BETA, assert_is_the_marginal, moved, shown
+from .test_sampling_gates import BETA, assert_is_the_marginal, moved, objective, shown
 
 SEEDS = range(6)
 HELD = [["final"], ["ask", "final"], ["call", "check", "final"], ["verdict", "final"]]
@@ -86,6 +87,25 @@ def test_samples_are_complete_and_as_likely_as_declared() -> None:
     for trace in traces[:20]:
         texts = {n: v.text for n, v in trace.values.items() if isinstance(v, Completion)}
         assert complete(system.program, w.trace(system.program, texts)) == trace
+
+
+@pytest.mark.parametrize("sampler", ["beam", "ancestral"])
+def test_what_is_drawn_covers_all_that_texts_decide(sampler: str) -> None:
+    """With more trajectories than there are texts, the sum over draws is the marginal."""
+    w = world(3)
+    compiled = w.program()
+    sampling = compiled.fit.sampling.model_copy(update={"sampler": sampler, "k": 512})
+    update = {"beta": BETA, "observed": ["final"], "sampling": sampling}
+    fit = compiled.fit.model_copy(update=update)
+    program = compiled.model_copy(update={"fit": fit, "outputs": ("final",)})
+    values = sorted({o.values["final"] for o in w.outcomes if "final" in o.values})[:2]
+    traces = [Trace({"question": "q"}, {"final": value}, ("final",)) for value in values]
+    made = objective(System(program, device="cpu"), Pair(*traces, "row"))
+    made.draw([0])
+    means = made.losses([0])[1].means()
+    for side, value in zip(("chosen", "rejected"), values, strict=True):
+        p = sum(w.probability(o) for o in w.outcomes if o.values.get("final") == value)
+        assert means[f"logps/{side}"] == pytest.approx(math.log(p), abs=1e-5)
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["fit.observed", "rows without the rest"])

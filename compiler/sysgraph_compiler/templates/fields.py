@@ -13,10 +13,12 @@ FIELD = "sysgraph field"
 
 
 def nested(scope: Mapping[str, object]) -> dict[str, object]:
-    """The scope with what stands for `call.query` as a field of `call`."""
+    """The scope with what stands for `call.query` as a field of `call`, unless that is there."""
     found: dict[str, object] = {name: value for name, value in scope.items() if "." not in name}
     for name in scope.keys() - found.keys():
         *owners, last = name.split(".")
+        if ".".join(owners) in scope:
+            continue
         inside = found
         for owner in owners:
             there = inside.get(owner)
@@ -42,11 +44,13 @@ class _Lookups(NodeTransformer):
 
 
 def field(value: Any, name: str) -> object:
-    """A field of a record.
+    """A field of a record, or of each record of a group.
 
     Raises:
         TemplateError: it has none of that name, or is no record.
     """
+    if isinstance(value, list):
+        return [field(item, name) for item in value]
     if isinstance(value, Mapping) and name in value:
         return value[name]
     raise TemplateError(f"there is no field `{name}` here")

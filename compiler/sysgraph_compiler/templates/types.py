@@ -141,7 +141,7 @@ class _Walker:
         if kind == "loop":
             return LOOP.get(node.attr, ANY)
         if kind not in ("record", ANY):
-            said = f"`{_name(node)}` is {in_words(kind)} and has no field `{node.attr}`"
+            said = f"`{_name(node.node)}` is {in_words(kind)} and has no field `{node.attr}`"
             self.flaw(node, said, "a parser with `fields` gives a record")
         return ANY
 
@@ -178,6 +178,10 @@ class _Walker:
         return left if left != ANY else right
 
     def flaw(self, node: nodes.Node, message: str, help: str | None = None) -> None:
+        if isinstance(node, nodes.Getattr):
+            place = self.parsed.find(node.attr, node.lineno, after=".")
+            self.flaws.append(Flaw(message, *place, help))
+            return
         names = [node] if isinstance(node, nodes.Name) else list(node.find_all(nodes.Name))
         name = names[0] if names else None
         place = self.parsed.find(name.name if name else "", node.lineno)
@@ -231,6 +235,8 @@ def _const(value: object) -> str:
 def _name(node: nodes.Node) -> str:
     if isinstance(node, nodes.Name):
         return node.name
+    if name := dotted(node):
+        return name
     inner = next(iter(node.find_all(nodes.Name)), None)
     return inner.name if inner is not None else "this"
 

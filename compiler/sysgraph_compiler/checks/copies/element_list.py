@@ -83,7 +83,9 @@ def _what(facts: Facts, node: NodeSpec, source: str) -> str:
 
 def _instead(facts: Facts, source: str) -> str:
     if facts.type_of(source) == "record":
-        return f"go through a field of it that is a list, as `{source}.items`"
+        parts = facts.graph.nodes[source].parts.items()
+        able = [f"{source}.{key}" for key, part in parts if part.value_type == "list[text]"]
+        return suggestion("", able, "its fields that are lists are")
     if facts.type_of(source) == "text" and not facts.graph.nodes[source].is_input:
         return f"add a parse node that reads `{source}` as a list, and go through its elements"
     return "go through the elements of a parse node whose parser gives a list"

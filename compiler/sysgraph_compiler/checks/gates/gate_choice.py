@@ -49,8 +49,8 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
                 said = f"`when` names `{gate}`, which is {other.noun} and has no options"
             help = suggestion(gate, choices, "the choices are")
             if other is not None and other.parts:
-                field = next(iter(other.parts))
-                help = f"name a field of it that has `options`, as `{gate}.{field}`"
+                able = [f"{gate}.{key}" for key, part in other.parts.items() if part.choices]
+                help = suggestion("", able, "its fields with `options` are")
             elif other is not None and other.reader:
                 help = f"add `options: [...]` to {other.reader}: it gives a choice then"
             elif not choices:
