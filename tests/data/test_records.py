@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import sysgraph
-from sysgraph import DataError, Program
+from sysgraph import Completion, DataError, Program
 from sysgraph.data import load_pairs, pair_row
-from sysgraph.traces.record import Record
+from sysgraph.traces.pair import Pair
 
 CALL = {"tool": "search", "query": "cats", "args": ["a"]}
 TEXT = json.dumps(CALL)
@@ -47,7 +47,7 @@ def test_a_record_is_an_object_and_a_field_is_told_where_it_is_an_output(
     traces = sysgraph.System(calls, device="cpu").sample({"q": "?"}, n=8)
     chosen = next(trace for trace in traces if not trace.failed)
     rejected = next(trace for trace in traces if trace.failed)
-    row = pair_row(calls, sysgraph.traces.pair.Pair(chosen, rejected, ""), tmp_path)
+    row = pair_row(calls, Pair(chosen, rejected, ""), tmp_path)
     shown = {"ask": TEXT, "call": CALL, "call.tool": "search"}
     assert {key: row["chosen"][key] for key in row["chosen"] if key != "out"} == shown
     assert row["rejected"] == {"ask": "none", "call": None, "call.tool": None, "out": None}
@@ -55,14 +55,16 @@ def test_a_record_is_an_object_and_a_field_is_told_where_it_is_an_output(
     assert (read.chosen, read.rejected) == (chosen, rejected)
 
 
-def test_a_record_without_its_text_has_its_fields(
-    calls: Program, jsonl: Callable[..., Path]
-) -> None:
-    sides = {"chosen": {"call": CALL, "out": TEXT}, "rejected": {"call": CALL, "out": "none"}}
-    (read,) = load_pairs(calls, jsonl({"inputs": {"q": "?"}, **sides}))
-    assert "ask" not in read.chosen.values
-    assert read.chosen.values["call"] == Record({**CALL, "args": ("a",)})  # type: ignore[dict-item]
-    assert (read.chosen["call.query"], read.chosen["call.tool"]) == ("cats", "search")
+def test_of_what_a_missing_text_says_only_choices_may_be_there(jsonl: Callable[..., Path]) -> None:
+    """Hardly any text that is drawn would give a record; of a choice's few options, many do."""
+    program = sysgraph.compile(sysgraph.load(json.dumps({**GRAPH, "outputs": ["out"]})))
+    sides = {"chosen": {"call.tool": "search", "out": TEXT}, "rejected": {"out": "none"}}
+    (read,) = load_pairs(program, jsonl({"inputs": {"q": "?"}, **sides}))
+    assert dict(read.chosen.values) == {"call.tool": "search", "out": Completion(TEXT)}
+    for side in sides.values():
+        side["call"] = CALL  # type: ignore[assignment]
+    with pytest.raises(DataError, match="call follows from ask, which is missing"):
+        load_pairs(program, jsonl({"inputs": {"q": "?"}, **sides}))
 
 
 @pytest.mark.parametrize(
