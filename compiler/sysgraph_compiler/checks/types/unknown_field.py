@@ -1,6 +1,6 @@
 """SG509: a field that is none."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sysgraph_schemas import Code, Diagnostic
 from sysgraph_schemas.diagnostics import Path
@@ -48,7 +48,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     if ("nodes",) in facts.broken:
         return
     nodes = facts.graph.nodes
-    for name, path, within, key in (*_in_edges(facts), *_in_nodes(facts), *_in_templates(facts)):
+    for name, path, within, key in _everywhere(facts):
         owner = record_of(facts.graph, name)
         if owner is None or facts.type_of(owner) == "any":
             continue
@@ -61,13 +61,23 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
         yield facts.diagnose(CODE, said, path, within=within, key=key, help=help)
 
 
+def _everywhere(facts: Facts) -> Iterator[_Place]:
+    yield from _in_edges(facts)
+    yield from _in_nodes(facts)
+    yield from _in_templates(facts)
+
+
 def _in_edges(facts: Facts) -> Iterator[_Place]:
-    loops = facts.graph.loops.items()
-    written: list[tuple[Path, Edge]] = [(("edges",), edge) for edge in facts.edges]
-    written += [(("loops", name, "carry"), e) for name, loop in loops for e in carry_edges(loop)]
-    for path, edge in written:
+    yield from _ends(("edges",), facts.edges)
+    for name, loop in facts.graph.loops.items():
+        yield from _ends(("loops", name, "carry"), carry_edges(loop))
+
+
+def _ends(path: Path, edges: Iterable[Edge]) -> Iterator[_Place]:
+    for edge in edges:
         for end in (*edge.parents, *edge.children):
-            yield end.name, (*path, edge.index), (end.start, end.end), False
+            if "." in end.name:
+                yield end.name, (*path, edge.index), (end.start, end.end), False
 
 
 def _in_nodes(facts: Facts) -> Iterator[_Place]:
