@@ -6,7 +6,7 @@ from itertools import product
 
 import networkx as nx
 
-from sysgraph_schemas import Code, Decoding, Diagnostic, Graph, NodeSpec, Note, Span, gives_list
+from sysgraph_schemas import Code, Decoding, Diagnostic, Graph, NodeSpec, Note, Span
 from sysgraph_schemas.diagnostics import Path, problem
 from sysgraph_schemas.limits import (
     MAX_TEMPLATE,
@@ -90,13 +90,18 @@ class Facts(Wiring):
             (source, name) in self.links and self.is_list(source) for source in node.spread.values()
         )
 
+    def may_lack(self, name: str) -> bool:
+        """Whether a trace may end before the node has a value: it, or its record, may not parse."""
+        node = self.graph.nodes[name]
+        return node.can_end or (node.part is not None and self.graph.nodes[node.part[0]].can_end)
+
     # --- types ---------------------------------------------------------------------------------
 
     def is_list(self, name: str) -> bool:
-        """Whether the node's value is one list that a parser gives."""
+        """Whether the node's value is one list that is read from a text."""
         node = self.graph.nodes[name]
-        parsed = node.parser_name is not None and not self.expansion.is_group(name)
-        return parsed and self.type_of(name) == "list[text]"
+        read = node.reader is not None and not self.expansion.is_group(name)
+        return read and self.type_of(name) == "list[text]"
 
     @cached_property
     def types(self) -> dict[str, str]:
@@ -112,15 +117,10 @@ class Facts(Wiring):
         return found
 
     def _own_type(self, node: NodeSpec) -> str:
-        if node.takes_any:
-            return ANY
-        if node.parser_name is None:
-            return node.value_type
-        parser = self.graph.parsers.get(node.parser_name)
-        return ANY if parser is None else "list[text]" if gives_list(parser) else "text"
+        return ANY if node.takes_any else node.value_type
 
     def type_of(self, name: str) -> str:
-        """The type of one copy's value: `text`, `list[text]`, `choice`, `image`, or `any`."""
+        """The type of one copy's value, as `Variable.type`, or `any`."""
         return self.types.get(name, ANY)
 
     def scope(self, name: str) -> dict[str, str]:
@@ -238,15 +238,22 @@ class Facts(Wiring):
                 found[name] = {}
                 for path in paths:
                     own = node.local_keys.get(path[2:], ())[:1]
-                    for used in names[sound[path]].keys() - own:
-                        found[name].setdefault(self._stands_for(name, used), path)
+                    for used in names[sound[path]]:
+                        if used.partition(".")[0] not in own:
+                            found[name].setdefault(self._stands_for(name, used), path)
                 for at, source in node.sources.items():
                     found[name].setdefault(self._stands_for(name, source), ("nodes", name, *at))
         return found
 
     def _stands_for(self, node: str, name: str) -> str:
-        """The node that a name in a template stands for, or the key."""
-        return name if name in self.keys(node) else self.meant(node, name)
+        """The node or the record's field that a name in a template stands for, or the key."""
+        if name in self.keys(node):
+            return name
+        meant = self.meant(node, name)
+        first = name.partition(".")[0]
+        return (
+            meant if first == name or meant in self.graph.nodes else self._stands_for(node, first)
+        )
 
     def place_of(self, name: str, path: Path) -> tuple[int, int] | None:
         """Where a template first uses a node or a key; None: it is the whole value, no template."""
@@ -255,7 +262,7 @@ class Facts(Wiring):
             return None
         used, node = free_names(parsed), str(path[1])
         said = next((one for one in used if self._stands_for(node, one) == name), name)
-        return parsed.find(said, used[said])
+        return parsed.find(said.partition(".")[0], used[said])
 
     # --- diagnostics ---------------------------------------------------------------------------
 
@@ -273,6 +280,11 @@ class Facts(Wiring):
         """A problem at a path: at its value, at its key, or `within` its text (start, end)."""
         span = self.key(path) if key else self.value(path, within)
         return problem(code, message, path=path, span=span, help=help, notes=notes)
+
+    def is_of_file(self, problem: Diagnostic) -> bool:
+        """Whether it is about what the file has; a field has but the problems of its record."""
+        name = str(problem.path[1]) if problem.path[:1] == ("nodes",) and problem.path[1:] else ""
+        return name not in self.graph.nodes or self.graph.nodes[name].part is None
 
     def flaw(self, code: Code, path: Path, flaw: Flaw) -> Diagnostic:
         """A template's flaw, placed in the file."""

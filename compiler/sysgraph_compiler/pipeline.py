@@ -99,12 +99,14 @@ from .checks.training import (
 from .checks.types import (
     bad_regex,
     default_type,
+    field_edge,
     no_failure_policy,
     parse_parents,
     parse_type,
     select_type,
     template_type,
     tool_type,
+    unknown_field,
 )
 from .facts import Facts
 from .observation import EVERYTHING, Observation
@@ -163,6 +165,8 @@ CHECKS: tuple[Check, ...] = (
     default_type,
     tool_type,
     select_type,
+    unknown_field,
+    field_edge,
     empty_for_each,
     repeated_item,
     shadowing_key,
@@ -270,7 +274,7 @@ def attempt(
 def _check(facts: Facts) -> tuple[Diagnostic, ...]:
     found: list[Diagnostic] = []
     for one in CHECKS:
-        problems = list(islice(one.check(facts), MAX_REPORTED + 1))
+        problems = list(islice(filter(facts.is_of_file, one.check(facts)), MAX_REPORTED + 1))
         found += problems[:MAX_REPORTED]
         if len(problems) > MAX_REPORTED:
             found[-1] = replace(found[-1], notes=(*found[-1].notes, _MORE))

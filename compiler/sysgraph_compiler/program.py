@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # it reads programs itself
 
 IR_VERSION = 1
 
-Type = Literal["text", "list[text]", "choice", "image", "messages"]
+Type = Literal["text", "list[text]", "choice", "record", "image", "messages"]
 Status = Literal["trained", "frozen", "deterministic"]
 Cadence = Literal["never", "once", "every step"]
 Draws = Literal["never", "once", "every draw"]
@@ -111,10 +111,14 @@ class Variable(_Node):
     """How the node has it drawn; what is null is as the model says."""
     parser: str | None = None
     """The parser that reads it."""
+    field: str | None = None
+    """The field of its parent, a record, that it is."""
     tool: Tool | None = None
     """The tool that computes it."""
     options: tuple[str, ...] = ()
     """What there is to choose from, for a choice."""
+    fewest: int = 0
+    """How many elements it has at least, for a list that is read from a text."""
     selects: bool = False
     """It has the value of the first of its parents that exists."""
 

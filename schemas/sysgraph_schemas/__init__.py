@@ -37,7 +37,17 @@ from .nodes import (
     SelectNode,
     ToolNode,
 )
-from .parsers import Json, Lines, ParserSpec, Regex, Split, Tagged, gives_list
+from .parsers import (
+    Json,
+    Lines,
+    Parser,
+    ParserSpec,
+    RecordField,
+    Regex,
+    Split,
+    Tagged,
+    Word,
+)
 from .part import PartNode
 from .read import Reading, load, read
 from .render import render
@@ -75,11 +85,13 @@ __all__ = [
     "NodeSpec",
     "Note",
     "ParseNode",
+    "Parser",
     "ParserSpec",
     "Part",
     "PartNode",
     "Prompted",
     "Reading",
+    "RecordField",
     "Reference",
     "Regex",
     "Sampling",
@@ -89,8 +101,8 @@ __all__ = [
     "Table",
     "Tagged",
     "ToolNode",
+    "Word",
     "dump",
-    "gives_list",
     "load",
     "read",
     "render",

@@ -15,7 +15,8 @@ _KEPT = 10_000
 # Programs whose tools are kept: one is in use at a time, a study has a few.
 _PROGRAMS = 4
 
-Arguments = Mapping[str, str | list[str]]
+Argument = str | list[str] | dict[str, str | list[str]]
+Arguments = Mapping[str, Argument]
 Answer = str | tuple[str, ...]
 
 

@@ -1,12 +1,15 @@
 """Values that follow from their parents: parsed, selected, or computed by a tool."""
 
+import json
+
 from sysgraph_compiler import Program, Variable
 
 from ..support.errors import RunError
 from ..tools import ToolError, toolbox_of
-from ..tools.toolbox import described
+from ..tools.toolbox import Argument, described
 from .parsing import ParseFailure, parse
 from .presence import Known
+from .record import Record
 from .trace import Completion, Value, plain
 
 
@@ -32,6 +35,8 @@ def compute(program: Program, variable: Variable, known: Known) -> Value | None:
     """
     if variable.selects:
         return _selected(variable, known)
+    if variable.field is not None:
+        return _of_record(variable, known)
     if variable.parser is not None:
         return _parsed(program, variable, known)
     return _called(program, variable, known)
@@ -46,6 +51,11 @@ def _selected(variable: Variable, known: Known) -> Value | None:
     first = next(parent for parent in variable.reads if parent not in known.nonexistent)
     value = _value(first, known)
     return value.text if isinstance(value, Completion) else value
+
+
+def _of_record(variable: Variable, known: Known) -> Value | None:
+    record = _value(variable.reads[0], known)
+    return record[str(variable.field)] if isinstance(record, Record) else None
 
 
 def _parsed(program: Program, variable: Variable, known: Known) -> Value | None:
@@ -66,14 +76,14 @@ def _parsed(program: Program, variable: Variable, known: Known) -> Value | None:
 def _called(program: Program, variable: Variable, known: Known) -> Value | None:
     tool = variable.tool
     assert tool is not None
-    arguments: dict[str, str | list[str]] = {}
+    arguments: dict[str, Argument] = {}
     for name, target in tool.arguments.items():
         names = [target] if isinstance(target, str) else target
         values = [_value(n, known) for n in names if n not in known.nonexistent]
         texts = [plain(value) for value in values if value is not None]
         if len(texts) < len(values):
             return None
-        arguments[name] = texts[0] if isinstance(target, str) else [str(text) for text in texts]
+        arguments[name] = texts[0] if isinstance(target, str) else _texts(texts)
     try:
         return toolbox_of(program).call(variable, arguments)
     except ToolError as error:
@@ -87,6 +97,11 @@ def _called(program: Program, variable: Variable, known: Known) -> Value | None:
             f"{described(variable, arguments)} has no value: {error} (without `on_failure`, that "
             f"stops the run); the inputs were {_shown(known)}"
         ) from error
+
+
+def _texts(values: list[Argument]) -> list[str]:
+    """The copies of a node; of records their JSON."""
+    return [value if isinstance(value, str) else json.dumps(value) for value in values]
 
 
 def _shown(known: Known) -> str:

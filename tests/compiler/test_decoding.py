@@ -2,7 +2,7 @@
 
 import sysgraph_compiler
 from sysgraph_compiler import Program
-from sysgraph_compiler.drawing import drawn
+from sysgraph_compiler.drawing import render
 from sysgraph_schemas import Decoding, load
 
 GRAPH = """
@@ -36,4 +36,4 @@ def test_what_is_printed_says_it() -> None:
     assert "temperature 0" in lines
     assert r'top_p 0.5, stop "\n" or "END"' in lines
     assert "output; max_new_tokens 8, stop nothing" in lines
-    assert r"top_p 0.5, stop \"\\n\" or \"END\"" in drawn(program, ".html").decode()
+    assert r"top_p 0.5, stop \"\\n\" or \"END\"" in render(program, ".html").decode()

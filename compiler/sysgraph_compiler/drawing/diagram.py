@@ -73,7 +73,8 @@ def _single(node: Node) -> str:
     if node.role == "input":
         return node.kind
     if node.parser is not None:
-        return f"{node.kind} · {node.parser.partition(',')[0].rstrip(')').replace(' (', ': ')}"
+        what = node.parser.partition(",")[0].rstrip(")").replace(" (", ": ")
+        return f"{node.kind} · {what}" + (f" of {', '.join(node.options)}" if node.options else "")
     if node.tool is not None:
         return f"{node.kind} · {node.tool.partition(',')[0]}"
     if node.options:

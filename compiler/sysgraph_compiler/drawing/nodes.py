@@ -161,6 +161,7 @@ def _shape(variable: Variable) -> Shape:
         (variable.tool is not None, "octagon"),
         (variable.parser is not None, "bars"),
         (bool(variable.options), "hexagon"),
+        (variable.field is not None, "bars"),
         (variable.type == "image", "photo"),
     )
     return next((shape for fits, shape in looks if fits), "box")

@@ -40,8 +40,10 @@ def _copies(facts: Facts, name: str) -> Iterator[Variable]:
         "messages": node.message_parts or None,
         "decoding": node.decoding,
         "parser": node.parser_name,
+        "field": node.part[1] if node.part else None,
         "tool": _tool(node),
         "options": tuple(node.choices),
+        "fewest": node.fewest,
         "selects": node.takes_any,
     }
     for variable, values in copy_names(name, facts.expansion.axes.get(name, {})):

@@ -82,7 +82,7 @@ def _scope(
 def _tool(facts: Facts, variable: Variable, node: NodeSpec, there: dict[str, Seen]) -> Tool:
     others = {*node.gates, *node.spread.values()}
     arguments = node.arguments or {
-        said: parent
+        said.rpartition(".")[2]: parent
         for parent in there
         if parent not in others
         for said in facts.said(variable.node, parent) or (parent,)

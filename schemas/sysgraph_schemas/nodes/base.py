@@ -1,12 +1,16 @@
 """What every kind of node answers, so that nothing but its own file knows the kind."""
 
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from ..decoding import Decoding
 from ..spec import DOTTED, IDENTIFIER, Spec
 from .messages import Part, Path
+
+if TYPE_CHECKING:
+    from ..parsers import Parser, RecordField
 
 Item = str | int | float
 Key = Annotated[str, Field(pattern=IDENTIFIER)]
@@ -38,7 +42,7 @@ class Node(Spec):
 
     @property
     def value_type(self) -> str:
-        """The type of its value: what its kind gives, or `list[text]`."""
+        """The type of its value: what its kind or its parser gives; `any` where none knows."""
         return self.gives
 
     @property
@@ -75,6 +79,41 @@ class Node(Spec):
     def models_called(self) -> dict[str, str]:
         """What the template of its model's name calls models that have another name."""
         return {}
+
+    @property
+    def fewest(self) -> int:
+        """How many elements its list has at least."""
+        return 0
+
+    @property
+    def most(self) -> int | None:
+        """How many elements its list has at most; None: any number, or it gives no list."""
+        return None
+
+    @property
+    def reader(self) -> str | None:
+        """What reads its value from a text, for messages; None for all else."""
+        return None
+
+    @property
+    def can_end(self) -> bool:
+        """Whether a trace may end here, for want of a value."""
+        return False
+
+    @property
+    def parts(self) -> "Mapping[str, RecordField]":
+        """The fields of a record, by name; empty for all that gives none."""
+        return {}
+
+    @property
+    def part(self) -> tuple[str, str] | None:
+        """The record and the field of it that this is, for a node that is one."""
+        return None
+
+    def bound(self, parsers: "Mapping[str, Parser]") -> "Node":
+        """The node, which knows what a parser that it names says of its value."""
+        del parsers
+        return self
 
     @property
     def model_template(self) -> str | None:

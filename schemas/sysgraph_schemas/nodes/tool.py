@@ -37,6 +37,11 @@ class ToolNode(Computed, Fallible):
         return "list[text]" if self.returns == "list" else self.gives
 
     @property
+    def can_end(self) -> bool:
+        """As `on_failure` says."""
+        return self.ends
+
+    @property
     def constants(self) -> dict[str, Setting]:
         """`settings`."""
         return self.settings or {}
@@ -57,7 +62,8 @@ class ToolNode(Computed, Fallible):
             if name in (self.args or {}):
                 said = f"the argument `{name}` is both in `args` and in `settings`"
                 raise refuse("SG107", said, at=("settings", name), help="remove one of them")
-        if self.default is not None and isinstance(self.default, list) != (self.returns != "text"):
+        wanted = list if self.returns == "list" else str
+        if self.default is not None and not isinstance(self.default, wanted):
             said = f"the tool returns a {self.returns}, and `default` is of another type"
             raise refuse(
                 "SG107", said, at=("default",), help="write it as the tool would return it"
