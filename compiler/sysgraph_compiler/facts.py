@@ -16,14 +16,15 @@ from sysgraph_schemas.limits import (
 from sysgraph_schemas.scalar_map import offsets
 
 from .copies import Scalar
-from .expansion import ROUND
+from .expansion import NUMBER, ROUND, ROUNDS
 from .model_use import ModelUse, used_models
 from .observation import EVERYTHING, Observation
 from .presence import Presence
 from .templates.allow import forbidden
 from .templates.flaw import Flaw
+from .templates.kinds import COPY, labelled, listed, record
 from .templates.model_name import flaw_of, gate_options, keys_of
-from .templates.names import free_names
+from .templates.names import asks_fields, free_names
 from .templates.parse import Parsed, code_size, parse
 from .templates.types import ANY, type_of_items
 from .wiring import Wiring
@@ -52,10 +53,85 @@ class Facts(Wiring):
         return frozenset(name for name, count in counts.items() if count > 1)
 
     def keys(self, name: str) -> list[str]:
-        """What a node's templates may use besides its parents: `for_each` keys, and `round`."""
+        """What names a copy of a node: `for_each` keys, and `round`."""
         node = self.graph.nodes[name]
         turn = [ROUND] if name in self.expansion.loop_of else []
         return list(dict.fromkeys([*node.copies, *node.spread, *turn]))
+
+    def local(self, name: str) -> dict[str, str]:
+        """What a node's templates may use besides its parents, with the types."""
+        node, expansion = self.graph.nodes[name], self.expansion
+        found = {key: type_of_items(items) for key, items in node.copies.items()}
+        found |= dict.fromkeys(node.spread, "text")
+        loop = expansion.loop(name)
+        if loop is not None:
+            found |= {ROUND: "number", ROUNDS: "number"}
+            found |= {loop.element: "text"} if loop.over is not None else {}
+        found |= {loop: self._past(of) for loop, of in self.history(name).items()}
+        if expansion.is_group(name) and NUMBER not in {*self.sees[name], *found}:
+            found[NUMBER] = "number"
+        return found
+
+    def _past(self, nodes: Iterable[str]) -> str:
+        """The type of a loop's history."""
+        known = [node for node in nodes if node in self.graph.nodes]
+        return listed(record({ROUND: "number", **{n: self.in_templates(n) for n in known}}))
+
+    def in_templates(self, name: str, reader: str | None = None) -> str:
+        """The type of what templates see of a node: a group's items know their keys."""
+        kind = self.type_of(name).replace("choice", "text")
+        if not self.expansion.is_group(name) or kind == ANY:
+            return kind
+        keys = {key: type_of_items(items) for key, items in self.graph.nodes[name].copies.items()}
+        shown = self.shown_elements(name, reader) if reader else ()
+        return listed(labelled(kind, {**keys, **dict.fromkeys(shown, "text"), NUMBER: "number"}))
+
+    def shown_elements(self, name: str, reader: str) -> list[str]:
+        """The keys of a group that stand for elements of a list that the reader depends on too."""
+        inside = self.expansion.loop_of
+        carried = (name, reader) in self.expansion.carried
+        return [
+            key
+            for key, source in self.graph.nodes[name].spread.items()
+            if (source, reader) in self.links and not (carried and source in inside)
+        ]
+
+    def asks_fields(self, name: str) -> bool:
+        """Whether a node's templates ask items of lists for more than their values."""
+        paths = (("nodes", name, *path) for path in self.graph.nodes[name].templates)
+        return any(self._asking.get(path, False) for path in paths)
+
+    @cached_property
+    def _asking(self) -> dict[Path, bool]:
+        return {path: asks_fields(parsed) for path, parsed in self.sound()}
+
+    def used(self, name: str) -> set[str]:
+        """What a node's templates use: names, and the nodes of a loop whose turns they read."""
+        names = {*self.uses.get(name, ())}
+        return names.union(*(of for loop, of in self.history(name).items() if loop in names))
+
+    def remembered(self, name: str) -> set[str]:
+        """The parents that a node after a loop sees in the loop's history alone."""
+        node, used = self.graph.nodes[name], self.uses.get(name, {})
+        beside = {*used, *node.gates, *node.spread.values()}
+        return {
+            one
+            for loop, nodes in self.history(name).items()
+            if loop in used and self.expansion.loop_of.get(name) != loop
+            for one in nodes
+            if one not in beside
+        }
+
+    @cached_property
+    def last_turns(self) -> frozenset[str]:
+        """The nodes of open loops whose last turn something outside of the loop reads."""
+        loop_of = self.expansion.loop_of
+        read = {
+            parent
+            for parent, child in self.links
+            if loop_of.get(parent) != loop_of.get(child) and parent not in self.remembered(child)
+        } | {*self.graph.outputs}
+        return frozenset(name for name in read if self.expansion.is_open(name))
 
     def possible(self, name: str, options: Sequence[str]) -> list[str]:
         """The options of a gate, a template over the `for_each` keys standing for all it can be."""
@@ -125,14 +201,10 @@ class Facts(Wiring):
 
     def scope(self, name: str) -> dict[str, str]:
         """The type of every name that the node's templates may use; a choice is a text there."""
-        node = self.graph.nodes[name]
-        sees = {parent: self.seen_as(parent, name) for parent in self.sees[name]}
-        return {
-            **{key: type_of_items(items) for key, items in node.copies.items()},
-            **dict.fromkeys(node.spread, "text"),
-            **({ROUND: "number"} if name in self.expansion.loop_of else {}),
-            **{name: kind.replace("choice", "text") for name, kind in sees.items()},
-        }
+        node, sees = self.graph.nodes[name], self.sees[name]
+        own = record(dict.fromkeys((*node.copies, *node.spread), ANY))
+        seen = {parent: self.in_templates(parent, name) for parent in sees}
+        return {**self.local(name), **seen, COPY: own}
 
     def seen_as(self, parent: str, child: str) -> str:
         """The type of a parent as its child sees it: all copies of a `for_each` node are a list."""

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from sysgraph_compiler import Program
 
-from ..traces.course import Unobserved, context
+from ..traces.course import context
+from ..traces.scope import Unobserved
 from ..traces.trace import Completion, Trace
 from .base import Request
 

@@ -15,7 +15,8 @@ from ..engines import Draw, Request
 from ..engines.requests import requests
 from ..support.errors import InputError, RunError
 from ..support.seeding import derive
-from ..traces.course import Course, Unobserved, complete, context
+from ..traces.course import Course, complete, context
+from ..traces.scope import Unobserved
 from ..traces.trace import Trace, input_names, is_broken
 from .binding import Elsewhere
 from .models import Models

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Union
 
-from sysgraph_compiler import Program
+from sysgraph_compiler import Program, Variable
+from sysgraph_compiler.expansion import ROUND
 from sysgraph_schemas.visible import half_character
 
 if TYPE_CHECKING:  # it imports torch, and the command line imports this module at once
@@ -139,12 +140,30 @@ def input_names(program: Program) -> tuple[str, ...]:
 
 
 def element_nodes(program: Program) -> frozenset[str]:
-    """The nodes whose copies are for one list's elements and for nothing else, in its order."""
+    """The nodes whose last copies may be missing, as a list is shorter or a loop ended before.
+
+    Of those the copies are for one list's elements, or for the turns of a loop, and nothing else.
+    """
     return frozenset(
         variable.node
         for variable in program.variables
-        if len(variable.elements) == 1 and not variable.bindings
+        if (
+            variable.elements.keys() | variable.bindings.keys() == {ROUND} | _of_turn(variable)
+            if variable.turn is not None and variable.turn.is_open
+            else len(variable.elements) == 1 and not variable.bindings
+        )
     )
+
+
+def _of_turn(variable: Variable) -> set[str]:
+    """The key that stands for the element that the variable's turn is for."""
+    over = variable.turn.over if variable.turn is not None else None
+    return {
+        key
+        for key, element in variable.elements.items()
+        if variable.turn is not None
+        and (element.list, element.index) == (over, variable.turn.number)
+    }
 
 
 def generated_nodes(program: Program) -> dict[str, tuple[str, ...]]:

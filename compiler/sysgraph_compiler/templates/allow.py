@@ -120,12 +120,14 @@ def _attribute(parsed: Parsed, node: nodes.Node) -> Iterator[Flaw]:
     of_loop = isinstance(node.node, nodes.Name) and node.node.name == "loop"
     if of_loop and node.attr in LOOP:
         return
+    if not of_loop and not node.attr.startswith("_"):
+        return  # a field, or none: rendering looks for fields alone, never for Python's attributes
     start, end = parsed.find(node.attr, node.lineno, after=".")
     if of_loop:
         help = suggestion(node.attr, LOOP, "`loop` has")
         yield Flaw(f"`loop` has no `{node.attr}`", start, end, help)
     else:
-        help = "texts and lists have no attributes here; only `loop` has: " + ", ".join(LOOP)
+        help = "only `loop`, items of groups and turns of a loop have fields here"
         yield Flaw(f"the attribute `.{node.attr}` is not allowed in a template", start, end, help)
 
 

@@ -5,7 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jinja2 import pass_context
+from jinja2.runtime import Context
+
 from .flaw import TemplateError
+from .kinds import COPY, Labelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,24 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+@pass_context
+def _others(context: Context, items: Sequence[object]) -> list[object]:
+    """Without the item of the copy whose prompt it is: that which has all keys that it shares."""
+    own = context.get(COPY) or {}
+
+    def is_own(item: object) -> bool:
+        place = item.place if isinstance(item, Labelled) else {}
+        shared = own.keys() & place.keys()
+        if not shared:
+            raise TemplateError("`others` needs the copies of a node with a key of this one")
+        return all(own[key] == place[key] for key in shared)
+
+    return [item for item in items if not is_own(item)]
+
+
+OTHERS = "others"
+"""The filter that leaves out the copy's own item."""
+
 FILTERS: dict[str, Filter] = {
     "capitalize": Filter(str.capitalize, "text", "text"),
     "first": Filter(_end(0), "list or text", "element"),
@@ -50,6 +72,7 @@ FILTERS: dict[str, Filter] = {
     "last": Filter(_end(-1), "list or text", "element"),
     "length": Filter(len, "list or text", "number"),
     "lower": Filter(str.lower, "text", "text"),
+    OTHERS: Filter(_others, "list", "same"),
     "replace": Filter(_replace, "text", "text", (2, 2)),
     "reverse": Filter(lambda items: items[::-1], "list or text", "same"),
     "sort": Filter(sorted, "list", "same"),

@@ -2,6 +2,7 @@
 
 from jinja2 import nodes
 
+from .filters import OTHERS
 from .parse import Parsed
 
 
@@ -10,6 +11,17 @@ def free_names(parsed: Parsed) -> dict[str, int]:
     found: dict[str, int] = {}
     _collect(parsed.tree, frozenset(), found)
     return found
+
+
+def asks_fields(parsed: Parsed) -> bool:
+    """Whether it asks values for fields, or filters by them."""
+    fields = (f for f in parsed.tree.find_all(nodes.Getattr) if not _is_loop(f.node))
+    others = (f for f in parsed.tree.find_all(nodes.Filter) if f.name == OTHERS)
+    return any(True for _ in fields) or any(True for _ in others)
+
+
+def _is_loop(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Name) and node.name == "loop"
 
 
 def _collect(node: nodes.Node, local: frozenset[str], found: dict[str, int]) -> None:

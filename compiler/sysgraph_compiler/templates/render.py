@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
-from jinja2 import StrictUndefined, Template
+from jinja2 import StrictUndefined, Template, nodes
+from jinja2.visitor import NodeTransformer
 
 from sysgraph_schemas.limits import MAX_RENDERED, MAX_TEMPLATE
 from sysgraph_schemas.visible import half_character, visible
@@ -13,6 +15,7 @@ from .budget import Budget, spending
 from .filters import FILTERS, TESTS
 from .flaw import Flaw, TemplateError
 from .guard import GuardedEnvironment, guarded
+from .kinds import field_of
 from .parse import parse, tree_of
 
 
@@ -70,7 +73,28 @@ def _compiled(template: str) -> Template:
     flaws = (parsed,) if isinstance(parsed, Flaw) else forbidden(parsed)
     if flaws or isinstance(parsed, Flaw):
         raise TemplateError("; ".join(flaw.message for flaw in flaws))
-    return _ENVIRONMENT.from_string(guarded(tree_of(template)))
+    return _ENVIRONMENT.from_string(guarded(_Fields().visit(tree_of(template))))
+
+
+class _Fields(NodeTransformer):
+    """Makes `a.agent` look for a field of the value: no attribute of a Python object is reached."""
+
+    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Expr:
+        self.generic_visit(node)
+        if isinstance(node.node, nodes.Name) and node.node.name == "loop":
+            return node
+        name = nodes.Const(node.attr, lineno=node.lineno)
+        return nodes.Filter(node.node, _FIELD, [name], [], None, None, lineno=node.lineno)
+
+
+_FIELD = "sysgraph field"  # no template can name a filter with a space in it
+
+
+def _field(value: object, name: str) -> Any:
+    try:
+        return field_of(value, name)
+    except KeyError:
+        raise TemplateError(f"there is no `.{name}` of this value") from None
 
 
 def _environment() -> GuardedEnvironment:
@@ -78,7 +102,7 @@ def _environment() -> GuardedEnvironment:
         undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
     )
     environment.globals.clear()
-    environment.filters = {name: rule.run for name, rule in FILTERS.items()}
+    environment.filters = {name: rule.run for name, rule in FILTERS.items()} | {_FIELD: _field}
     environment.tests = dict(TESTS)
     environment.guard()
     return environment

@@ -4,8 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from jinja2 import nodes
 
-from .filters import FILTERS, LOOP
+from sysgraph_schemas.suggest import suggestion
+
+from .filters import FILTERS, LOOP, OTHERS
 from .flaw import Flaw
+from .kinds import COPY, RECORD, element, fields_of, is_list
 from .parse import Parsed
 
 ANY = "any"
@@ -16,7 +19,9 @@ def misuses(parsed: Parsed, scope: Mapping[str, str]) -> list[Flaw]:
 
     Args:
         parsed: A template in which nothing is forbidden.
-        scope: The type of each name: `text`, `number`, `list[text]`, `list[list[text]]`, `any`.
+        scope: The type of each name: `text`, `number`, `list[text]`, `list[list[text]]`, `any`;
+            items of groups, and records, with the types of their fields (`kinds`). Under `COPY`
+            what the node's own copies are called.
     """
     walker = _Walker(parsed)
     walker.block(parsed.tree.body, dict(scope))
@@ -41,9 +46,20 @@ class _Walker:
                     self.block(list(branch), scope)
 
     def printed(self, part: nodes.Expr, kind: str) -> None:
+        name = _name(part)
+        if kind == RECORD:
+            said = f"`{name}` is {in_words(kind)} and would be printed with braces"
+            shown = " or ".join(f"{{{{ {name}.{one} }}}}" for one in fields_of(kind) or ())
+            self.flaw(part, said, f"write {shown}")
         if not is_list(kind):
             return
-        name = _name(part)
+        if element(kind) == RECORD:
+            one = [*(fields_of(kind) or ("x",))][-1]
+            item = _item_name(name)
+            help = f"write {{% for {item} in {name} %}}{{{{ {item}.{one} }}}}{{% endfor %}}"
+            said = f"`{name}` is {in_words(kind)} and would be printed with brackets"
+            self.flaw(part, said, help)
+            return
         item = _item_name(name)
         help = f"write {{% for {item} in {name} %}}{{{{ {item} }}}}{{% endfor %}}"
         help += f' or {{{{ {name} | join(", ") }}}}' if kind == "list[text]" else ""
@@ -80,7 +96,7 @@ class _Walker:
         if isinstance(node, nodes.Filter):
             return self.filter(node, scope)
         if isinstance(node, nodes.Getattr):
-            return LOOP.get(node.attr, ANY)
+            return self.field(node, scope)
         if isinstance(node, nodes.Getitem):
             return self.item(node, scope)
         if isinstance(node, nodes.CondExpr):
@@ -91,6 +107,26 @@ class _Walker:
         if isinstance(node, nodes.Neg | nodes.Pos):
             return "number"
         return ANY if isinstance(node, nodes.And | nodes.Or) else "true or false"
+
+    def field(self, node: nodes.Getattr, scope: dict[str, str]) -> str:
+        if isinstance(node.node, nodes.Name) and node.node.name == "loop":
+            return LOOP.get(node.attr, ANY)
+        kind = self.type(node.node, scope)
+        known = fields_of(kind) if not is_list(kind) else None
+        if kind == ANY:
+            return ANY
+        if known is None or node.attr not in known:
+            name = _name(node.node)
+            said = f"`{name}` is {in_words(kind)} and has no `.{node.attr}`"
+            help = "items of a node with `for_each` and turns of a loop's `history` have fields"
+            if known is None and is_list(kind) and fields_of(kind):
+                item = _item_name(name)
+                help = f"its items do: {{% for {item} in {name} %}}{{{{ {item}.{node.attr} }}}}"
+            elif known is not None:
+                help = suggestion(node.attr, known, "its fields are")
+            self.flaw(node, said, help)
+            return ANY
+        return known[node.attr]
 
     def name(self, node: nodes.Name, kind: str) -> str:
         """A variable's type; an image's is noted, as no template can do anything with it."""
@@ -116,9 +152,24 @@ class _Walker:
             said = f"the filter `{node.name}` takes {rule.takes}; `{name}` is {in_words(kind)}"
             self.flaw(node.node, said, _filter_help(node.name, name, kind))
             return ANY
+        if node.name == OTHERS and kind != ANY:
+            self.others(node, kind, scope)
         if rule.gives == "element":
             return element(kind)
         return kind if rule.gives == "same" else rule.gives
+
+    def others(self, node: nodes.Filter, kind: str, scope: dict[str, str]) -> None:
+        """Whether it can be told which of the items is the copy's own."""
+        own, theirs = fields_of(scope.get(COPY, ANY)) or {}, fields_of(kind) or {}
+        if own.keys() & theirs.keys():
+            return
+        assert node.node is not None
+        said = "`others` leaves out this copy's own item"
+        said += f", and `{_name(node.node)}` has none that belongs to it"
+        help = (
+            "it is for nodes with `for_each`, and lists of the copies of a node with an equal key"
+        )
+        self.flaw(node.node, said, help)
 
     def item(self, node: nodes.Getitem, scope: dict[str, str]) -> str:
         kind = self.type(node.node, scope)
@@ -165,16 +216,6 @@ def type_of_items(items: Iterable[str | int | float]) -> str:
     return kinds.pop() if len(kinds) == 1 else ANY
 
 
-def is_list(kind: str) -> bool:
-    """Whether the type is a list of something."""
-    return kind.startswith("list[")
-
-
-def element(kind: str) -> str:
-    """The type of a list's items; a letter of a text is a text."""
-    return kind[5:-1] if is_list(kind) else kind
-
-
 def in_words(kind: str) -> str:
     """The type as a message says it."""
     names = {
@@ -185,6 +226,8 @@ def in_words(kind: str) -> str:
         "image": "an image",
         "list[choice]": "a list of choices",
         "list[image]": "a list of images",
+        RECORD: "a record of several values",
+        f"list[{RECORD}]": "a list of records",
         ANY: "a value",
     }
     return names.get(kind, "a list of lists" if kind.startswith("list[list") else f"a {kind}")
