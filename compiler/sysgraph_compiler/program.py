@@ -67,6 +67,8 @@ class Turn(_Node):
     """How many turns there are, at most."""
     over: str | None = None
     """The variable whose value is the list that there is a turn for each element of."""
+    element: str | None = None
+    """What its templates call that element."""
     is_open: bool = False
     """The loop may end before its last turn."""
 

@@ -33,6 +33,12 @@ def study(
             help="Who decides win rates, as in `sysgraph eval`; default: the scorer.",
         ),
     ] = None,
+    cut_loops: Annotated[
+        bool,
+        typer.Option(
+            "--cut-loops", help="Also the system with each loop run once, as if it had no cycle."
+        ),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove the study that is in --output first.")
     ] = False,
@@ -55,7 +61,13 @@ def study(
     folder = output or f"runs/{component(loaded.name)}-study"
     found = find_judge(judge) if judge is not None else None
     result = run(
-        loaded, output=folder, seeds=seeds, compare=compare, judge=found, overwrite=overwrite
+        loaded,
+        output=folder,
+        seeds=seeds,
+        compare=compare,
+        judge=found,
+        cut_loops=cut_loops,
+        overwrite=overwrite,
     )
     if PartialState().is_main_process:
         if format == "json":

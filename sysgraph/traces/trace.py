@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Union
 
-from sysgraph_compiler import Program, Variable
+from sysgraph_compiler import Program
 from sysgraph_compiler.expansion import ROUND
 from sysgraph_schemas.visible import half_character
 
@@ -148,22 +148,11 @@ def element_nodes(program: Program) -> frozenset[str]:
         variable.node
         for variable in program.variables
         if (
-            variable.elements.keys() | variable.bindings.keys() == {ROUND} | _of_turn(variable)
+            variable.elements.keys() | variable.bindings.keys() <= {ROUND, variable.turn.element}
             if variable.turn is not None and variable.turn.is_open
             else len(variable.elements) == 1 and not variable.bindings
         )
     )
-
-
-def _of_turn(variable: Variable) -> set[str]:
-    """The key that stands for the element that the variable's turn is for."""
-    over = variable.turn.over if variable.turn is not None else None
-    return {
-        key
-        for key, element in variable.elements.items()
-        if variable.turn is not None
-        and (element.list, element.index) == (over, variable.turn.number)
-    }
 
 
 def generated_nodes(program: Program) -> dict[str, tuple[str, ...]]:

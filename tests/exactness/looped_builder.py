@@ -22,7 +22,9 @@ class Looping(Builder):
     def until(self) -> None:
         """Drafts, perhaps parsed, by one or two writers, judged, and where they are bad criticized."""
         options = ("good", "bad", "odd")[: self.rng.choice((2, 3))]
-        ends = tuple(self.rng.sample(options, self.rng.choice((1, 1, 2)) if len(options) == 3 else 1))
+        ends = tuple(
+            self.rng.sample(options, self.rng.choice((1, 1, 2)) if len(options) == 3 else 1)
+        )
         rest = tuple(option for option in options if option not in ends)
         self.features.add("until several" if len(ends) > 1 else "until")
         remembers, parses, copies = self.chance(), self.chance(), self.chance()
@@ -129,7 +131,9 @@ class Looping(Builder):
             self.spec["outputs"] = ["mode", read]
             return
         join = " | join('+')" if is_group else ""
-        self.node("end", {"kind": "lm", "model": "e", "prompt": f"end/{{{{ {read}{join} }}}}"}, [read])
+        self.node(
+            "end", {"kind": "lm", "model": "e", "prompt": f"end/{{{{ {read}{join} }}}}"}, [read]
+        )
         self.var(Var("end", "lm", [names], "e", "end"))
         self.spec["outputs"] = ["mode", "end"]
 

@@ -31,7 +31,7 @@ from .gated_oracle import Outcome
 from .test_gates import _log_p, world
 
 BETA = 0.7
-SEEDS = (*range(7), "loop 2", "loop 8", "loop 16")
+SEEDS = (*range(7), "loop 10", "loop 8", "loop 16")
 HELD = [["pick"], ["pick", "end"], ["route", "end"], ["pick", "items"], ["pick", "crit"]]
 OF_LOOPS = [["end"], ["mode", "end"], ["p[last]"], ["mode", "p[last]"]]
 

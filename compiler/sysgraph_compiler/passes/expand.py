@@ -106,6 +106,7 @@ def _turn(facts: Facts, name: str, values: dict[str, Scalar]) -> Turn | None:
         number=int(values[ROUND]),
         rounds=facts.expansion.turns(name),
         over=loop.over,
+        element=None if loop.over is None else loop.element,
         is_open=loop.is_open,
     )
 
