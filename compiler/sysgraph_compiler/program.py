@@ -81,7 +81,7 @@ class Past(_Node):
     values: dict[str, str | tuple[str, ...]]
     """The variable that each node's name stands for, or a group's variables in order."""
     lists: tuple[str, ...] = ()
-    """The nodes whose value is a list: empty where they did not run, as others are the empty text."""
+    """The nodes whose value is a list: where they did not run it is empty, as others are."""
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What the turns of a loop owe each other beside what is carried: whether they run, their history."""
+"""What the turns of a loop owe each other beside what is carried: whether they run, and history."""
 
 from .facts import Facts
 from .program import Gate, Past, Variable

@@ -119,6 +119,13 @@ def why_skipped(variable: Variable, known: Known) -> str:
     for element in variable.elements.values():
         if _is_beyond(element, known):
             return f"{element.list} has {len(plain(known.values[element.list]))} of them"
+    turn = variable.turn
+    if (
+        turn is not None
+        and turn.is_open
+        and any(g.choice in known.nonexistent for g in variable.gates)
+    ):
+        return f"{turn.loop} ended before turn {turn.number}"
     return "nothing ran that it could read"
 
 

@@ -1,4 +1,4 @@
-"""What the names in a prompt stand for: values of a trace, and what its copy and turn are called."""
+"""What the names in a prompt stand for: values of a trace, what its copy and turn are called."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -20,7 +20,7 @@ class Looping(Builder):
     # ---- a loop that a verdict ends
 
     def until(self) -> None:
-        """Drafts, perhaps parsed, by one or two writers, judged, and where they are bad criticized."""
+        """Drafts, perhaps parsed, of one or two writers; a verdict, and a critique of it."""
         options = ("good", "bad", "odd")[: self.rng.choice((2, 3))]
         ends = tuple(
             self.rng.sample(options, self.rng.choice((1, 1, 2)) if len(options) == 3 else 1)

@@ -91,7 +91,7 @@ PAIRED = "1:1"
 
 @dataclass(frozen=True)
 class Link:
-    """An arrow, with its label: a gate's options, the loop that carries, when it ends, or `PAIRED`."""
+    """An arrow, with its label: a gate's options, a loop and when it ends, or `PAIRED`."""
 
     source: str
     target: str

@@ -18,6 +18,7 @@ class Kind(str):
     fields: Mapping[str, str]
 
     def __new__(cls, name: str, fields: Mapping[str, str]) -> "Kind":
+        """The type of this name, with the types of the fields."""
         made = super().__new__(cls, name)
         made.fields = fields
         return made

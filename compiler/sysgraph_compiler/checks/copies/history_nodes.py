@@ -14,13 +14,19 @@ CODE = Code(
     "is outside of the loop is the same in all turns. An image is nothing that a prompt can have.",
     wrong="""\
 nodes:
-  draft: {kind: lm, model: ada, prompt: "{{ question }}{% for t in turns %} {{ t.draft }}{% endfor %}"}
+  draft:
+    kind: lm
+    model: ada
+    prompt: "{{ question }}{% for t in turns %} {{ t.draft }}{% endfor %}"
 loops:
   turns: {repeat: 3, nodes: [draft], history: [question, draft]}
 """,
     right="""\
 nodes:
-  draft: {kind: lm, model: ada, prompt: "{{ question }}{% for t in turns %} {{ t.draft }}{% endfor %}"}
+  draft:
+    kind: lm
+    model: ada
+    prompt: "{{ question }}{% for t in turns %} {{ t.draft }}{% endfor %}"
 loops:
   turns: {repeat: 3, nodes: [draft], history: [draft]}
 """,

@@ -20,7 +20,10 @@ loops:
 """,
     right="""\
 nodes:
-  draft: {kind: lm, model: ada, prompt: "{{ question }}{% for t in turns %} {{ t.draft }}{% endfor %}"}
+  draft:
+    kind: lm
+    model: ada
+    prompt: "{{ question }}{% for t in turns %} {{ t.draft }}{% endfor %}"
 loops:
   turns: {repeat: 3, nodes: [draft], history: [draft]}
 """,

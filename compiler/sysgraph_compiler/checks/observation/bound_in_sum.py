@@ -49,7 +49,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
         texts = sorted({gap for parent in facts.sees[name] for gap in unknown.get(parent, ())})
         if name in lacking:
             summed = models[model].likelihood == "none" and bool([*facts.dag.successors(name)])
-            needed = summed or _enters_an_output(facts, name)
+            needed = summed or _enters_an_output(facts, name) or facts.expansion.is_open(name)
             texts = [name] if needed else []  # SG803 speaks of an output itself
             lack = "data would not hold it"
         else:
