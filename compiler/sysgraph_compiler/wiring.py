@@ -125,6 +125,8 @@ class Wiring:
 
         Its own loop, and those from which edges lead to it from all that they remember.
         """
+        if not any(loop.history for loop in self.graph.loops.values()):
+            return {}  # it is asked once an edge
         parents, own = {*self.parents[child]}, self.expansion.loop_of.get(child)
         return {
             name: loop.history
