@@ -15,8 +15,9 @@ from ..engines import Draw, Refused, Request
 from ..engines.requests import requests
 from ..support.errors import InputError, RunError, ServiceError
 from ..support.seeding import derive
-from ..traces.course import Course, Unobserved, complete, context
+from ..traces.course import Course, complete, context
 from ..traces.messages import messages_text
+from ..traces.scope import Unobserved
 from ..traces.trace import Trace, input_names, is_broken
 from .binding import Elsewhere
 from .models import Models
