@@ -10,7 +10,8 @@ CODE = Code(
     id="SG907",
     title="nothing to select",
     meaning="A select node has the value of the branch that ran, so edges lead to it from at least "
-    "two, or from a node with several copies.",
+    "two, or from a node with several copies. With `when`, one branch is enough: it is let through "
+    "or not.",
     wrong="""\
 nodes:
   chosen: {kind: select}
@@ -39,8 +40,8 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
         count = sum(facts.expansion.number_seen(parent, name) for parent in reads)
         if count > 1 or any(facts.graph.nodes[parent].spread for parent in reads):
             continue
-        if facts.lacks_parent(name):
-            continue
+        if facts.lacks_parent(name) or (reads and node.gates):
+            continue  # gated, it lets the one branch through, or nothing
         said = f"no edge leads to `{name}`, so there is nothing to select from"
         help = f"add the edges from its branches to `{name}`"
         if reads:

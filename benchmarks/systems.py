@@ -1,0 +1,80 @@
+"""Every graph of graphs/ that trains on a toy world within minutes: what training gives it.
+
+    python benchmarks/systems.py [NAME ...]
+
+Each is trained as its file says, by `sysgraph.fit`; what was measured is kept in
+benchmarks/systems.json, and the table between the marks in docs/systems.md is written from that.
+Times are of this machine and of whatever else it did: read them as an order of magnitude.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import sysgraph
+from sysgraph import System
+from sysgraph.data import load_inputs
+from sysgraph.measuring.evaluation import Estimate, evaluate
+
+ROOT = Path(__file__).parents[1]
+KEPT = ROOT / "benchmarks" / "systems.json"
+PAGE = ROOT / "docs" / "systems.md"
+MARKS = ("<!-- table -->", "<!-- end of table -->")
+SYSTEMS = (
+    *("moa", "two_stage", "router", "debate", "self_refine", "refine", "chain", "rag", "tools"),
+    *("verify", "best_of_n", "adversary", "chatgpt"),
+)
+
+
+def main(names: list[str]) -> None:
+    """Trains and measures the systems, and writes the table after each."""
+    for name in names or SYSTEMS:
+        known = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
+        KEPT.write_text(json.dumps({**known, name: measured(name)}, indent=2) + "\n")
+        write_table()
+
+
+def measured(name: str) -> dict[str, Any]:
+    """What training gives one system."""
+    graph = sysgraph.load(ROOT / "graphs" / f"{name}.yaml")
+    program = sysgraph.compile(graph)
+    rows = load_inputs(program, str(graph.fit.eval_inputs))
+    best = evaluate(System(program), rows, str(graph.fit.scorer), best_of=4)
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        run = sysgraph.fit(graph, output=folder)
+        seconds = time.monotonic() - began
+        credit = run.credit()
+    assert run.before is not None
+    assert run.after is not None
+    return {
+        "before": run.before.score.model_dump(),
+        "best of 4": best.score.model_dump(),
+        "after": run.after.score.model_dump(),
+        "seconds": round(seconds),
+        "credit": {one.model: one.share for one in credit.models},
+    }
+
+
+def write_table() -> None:
+    """Replaces the table in the page by that of what is kept."""
+    found = json.loads(KEPT.read_text())
+    lines = ["| system | before | best of 4 | after | seconds | credit |", "|---|---|---|---|---|---|"]
+    for name in SYSTEMS:
+        if name in found:
+            one = found[name]
+            scores = [str(Estimate(**one[key])) for key in ("before", "best of 4", "after")]
+            credit = ", ".join(f"{model} {share:.0%}" for model, share in one["credit"].items())
+            link = f"[{name}](../graphs/{name}.yaml)"
+            lines.append(f"| {link} | {' | '.join(scores)} | {one['seconds']} | {credit} |")
+    head, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
+    _, _, tail = rest.partition(MARKS[1])
+    table = "\n".join(lines)
+    PAGE.write_text(f"{head}{MARKS[0]}\n\n{table}\n\n{MARKS[1]}{tail}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
