@@ -89,12 +89,15 @@ class Expansion:
         """How many elements a node's list has at most; 0 where nothing bounds it."""
         spec = self._graph.nodes.get(node)
         parser = self._graph.parsers.get(spec.parser_name or "") if spec else None
-        return getattr(parser, "max_items", None) or 0
+        own = spec.most_items if spec else None
+        return own or getattr(parser, "max_items", None) or 0
 
     def fewest(self, node: str) -> int:
         """How many elements a node's list has at least."""
         spec = self._graph.nodes.get(node)
         parser = self._graph.parsers.get(spec.parser_name or "") if spec else None
+        if spec is not None and parser is None:
+            return spec.fewest_items
         default = getattr(parser, "default", None)
         fewest: int = getattr(parser, "min_items", 0)
         return min(fewest, len(default)) if isinstance(default, list) else fewest

@@ -1,6 +1,6 @@
 """What every check and pass wants to know about a graph, worked out once."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import product
 
@@ -32,9 +32,16 @@ from .wiring import Wiring
 class Facts(Wiring):
     """What there is to know of a graph besides its wiring: copies, types, templates, places."""
 
-    def __init__(self, graph: Graph, observation: Observation = EVERYTHING) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        observation: Observation = EVERYTHING,
+        tools: Collection[str] = (),
+    ) -> None:
         super().__init__(graph)
         self.observation = observation
+        self.tools = frozenset(tools)
+        """Names of tools that whoever compiles has besides those that packages register."""
 
     # --- copies and ways -----------------------------------------------------------------------
 
@@ -93,10 +100,11 @@ class Facts(Wiring):
     # --- types ---------------------------------------------------------------------------------
 
     def is_list(self, name: str) -> bool:
-        """Whether the node's value is one list that a parser gives."""
+        """Whether the node's value is one list that a parser or a tool gives."""
         node = self.graph.nodes[name]
-        parsed = node.parser_name is not None and not self.expansion.is_group(name)
-        return parsed and self.type_of(name) == "list[text]"
+        computed = node.parser_name is not None or node.tool_name is not None
+        one = computed and not self.expansion.is_group(name)
+        return one and self.type_of(name) == "list[text]"
 
     @cached_property
     def types(self) -> dict[str, str]:

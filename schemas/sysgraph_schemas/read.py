@@ -37,6 +37,8 @@ def read(source: str | Path, overrides: Sequence[str] = ()) -> Reading:
     graph, problems = validate(root)
     if graph is not None and graph._places is not None:
         graph._places.sound = not (duplicates or refused or problems)
+    if graph is not None:
+        graph._folder = None if _is_text(source) else Path(source).parent
     return Reading(graph, in_order([*duplicates, *refused, *problems]))
 
 
@@ -57,11 +59,16 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Graph:
 
 
 def _text(source: str | Path) -> Source:
-    if isinstance(source, str) and ("\n" in source or ": " in source):
+    if _is_text(source):
+        source = str(source)
         if len(source.encode("utf-8", "surrogatepass")) > MAX_BYTES:
             raise GraphError([too_big.many_bytes("<text>")])
         return Source("<text>", source.removeprefix("\ufeff"))
     return _file(Path(source))
+
+
+def _is_text(source: str | Path) -> bool:
+    return isinstance(source, str) and ("\n" in source or ": " in source)
 
 
 def _file(path: Path) -> Source:

@@ -6,6 +6,7 @@ import typer
 
 from .opening import opened
 from .options import GraphFile, ModelDir, Settings
+from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
 from .terminal import say
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def collect(
     scorer: Annotated[
         str,
         typer.Option(
-            help="The scorer of final outputs: a registered name, or a model (image:clip:ID)."
+            help="The scorer of final outputs: a registered name, a model (image:clip:ID), or a "
+            "function in a Python file (./my.py:exact), whose code runs."
         ),
     ],
     samples: Annotated[
@@ -42,9 +44,12 @@ def collect(
         bool, typer.Option("--overwrite", help="Remove the collection that is in DIR first.")
     ] = False,
     settings: Settings = None,
+    plugin: Plugins = None,
+    allow_network: AllowNetwork = False,
 ) -> None:
     """Samples every input, scores the traces and writes pairs for `sysgraph fit --data DIR`."""
-    loaded = opened(graph, settings).graph
+    tools = given_tools(plugin, allow_network)
+    loaded = opened(graph, settings, tools=tools).graph
 
     from ..training.collection import collect as run
 
@@ -52,12 +57,13 @@ def collect(
         loaded,
         inputs,
         output=output,
-        scorer=scorer,
+        scorer=given_scorer(scorer),
         samples=samples,
         seed=seed,
         model_dir=model_dir,
         shard=shard,
         overwrite=overwrite,
+        tools=tools,
     )
     say(f"{found.file}: {found.pairs} pairs from {found.traces} traces{_failures(found)}")
     if not found.pairs:

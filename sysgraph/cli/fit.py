@@ -6,6 +6,7 @@ import typer
 
 from .opening import opened
 from .options import GraphFile, Settings
+from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
 from .terminal import say
 
 
@@ -26,16 +27,34 @@ def fit(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove the run that is in --output first.")
     ] = False,
+    scorer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.py:NAME",
+            help="The scorer of outputs; default: fit.scorer. A file's code runs.",
+        ),
+    ] = None,
     settings: Settings = None,
+    plugin: Plugins = None,
+    allow_network: AllowNetwork = False,
 ) -> None:
     """Trains the system from preferences over its outputs, in one resumable run folder."""
-    loaded = opened(graph, settings).graph
+    tools = given_tools(plugin, allow_network)
+    loaded = opened(graph, settings, tools=tools).graph
 
     from accelerate import PartialState
 
     from ..training.fitting import fit as train
 
-    run = train(loaded, data=data, output=output, resume=resume, overwrite=overwrite)
+    run = train(
+        loaded,
+        data=data,
+        output=output,
+        resume=resume,
+        overwrite=overwrite,
+        scorer=None if scorer is None else given_scorer(scorer),
+        tools=tools,
+    )
     if not PartialState().is_main_process:
         return
     if run.before is not None and run.after is not None:

@@ -17,6 +17,7 @@ from ..traces.presence import why_skipped
 from ..traces.trace import Trace, by_node, input_names, is_broken
 from .opening import opened
 from .options import Format, GraphFile, ModelDir, Settings
+from .plugins import AllowNetwork, Plugins, given_tools
 from .terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -53,12 +54,14 @@ def run(
     ] = False,
     format: Format = "text",
     settings: Settings = None,
+    plugin: Plugins = None,
+    allow_network: AllowNetwork = False,
 ) -> None:
     """Runs the system once on the given inputs; prints every node's value, of an image its file.
 
     With --inputs, on every row of a file, into a file.
     """
-    program = opened(graph, settings).program
+    program = opened(graph, settings, tools=given_tools(plugin, allow_network)).program
     if inputs is not None:
         given = ["--input"] * bool(input) + ["--show-prompts"] * show_prompts
         _run_all(program, inputs, output, model_dir=model_dir, seed=seed, given=given)

@@ -6,6 +6,7 @@ import typer
 
 from .opening import opened
 from .options import Format, GraphFile, Settings
+from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
 from .terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -36,14 +37,24 @@ def study(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove the study that is in --output first.")
     ] = False,
+    scorer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.py:NAME",
+            help="The scorer of outputs; default: fit.scorer. A file's code runs.",
+        ),
+    ] = None,
     format: Format = "text",
     settings: Settings = None,
+    plugin: Plugins = None,
+    allow_network: AllowNetwork = False,
 ) -> None:
     """Before, best-of-n, each model alone, separate, one-sample and joint training, measured.
 
     Run again, it goes on where it was stopped.
     """
-    loaded = opened(graph, settings).graph
+    tools = given_tools(plugin, allow_network)
+    loaded = opened(graph, settings, tools=tools).graph
 
     from accelerate import PartialState
 
@@ -55,7 +66,14 @@ def study(
     folder = output or f"runs/{component(loaded.name)}-study"
     found = find_judge(judge) if judge is not None else None
     result = run(
-        loaded, output=folder, seeds=seeds, compare=compare, judge=found, overwrite=overwrite
+        loaded,
+        output=folder,
+        seeds=seeds,
+        compare=compare,
+        scorer=None if scorer is None else given_scorer(scorer),
+        judge=found,
+        overwrite=overwrite,
+        tools=tools,
     )
     if PartialState().is_main_process:
         if format == "json":

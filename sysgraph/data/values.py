@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Container, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sysgraph_compiler import Program, Variable
@@ -33,6 +34,7 @@ def read_trace(
     extra: Mapping[str, Any],
     images: ImageFiles,
     problems: list[str],
+    failed: Any = None,
 ) -> Trace:
     """The trace of one side of a row; what is wrong is appended to `problems`.
 
@@ -42,6 +44,7 @@ def read_trace(
         ids: the field's name and the token ids of its texts by node, None without any.
         extra: the row's other fields.
         images: opens the images that the values name.
+        failed: why tools had no value, by variable, as `Trace.failures` has it.
     """
     before = len(problems)
     values: dict[str, Value] = {}
@@ -55,8 +58,13 @@ def read_trace(
             problems.append(f"{side[0]}.{variable.name}: {error}")
     if ids[1] is not None:
         _add_ids(program, values, ids, problems)
-    texts = {name: v for name, v in values.items() if name not in program.deterministic}
-    start = Trace(inputs, texts, program.outputs, extra=extra)
+    # A tool's value is recorded: the tool may be slow, or be elsewhere, and is not called again.
+    texts = {
+        name: value
+        for name, value in values.items()
+        if name not in program.deterministic or program.variable(name).tool is not None
+    }
+    start = Trace(inputs, texts, program.outputs, extra=extra, failures=_failures(program, failed))
     try:
         trace = complete(program, start)
     except (InputError, RunError) as error:  # a tool on these values
@@ -66,7 +74,14 @@ def read_trace(
         problems += [f"{side[0]}.{p}" for p in _contradictions(program, values, trace)]
     if len(texts) == len(values):
         return trace
-    return complete(program, Trace(inputs, values, program.outputs, extra=extra))
+    return complete(program, replace(start, values=values))
+
+
+def _failures(program: Program, failed: Any) -> dict[str, str]:
+    """Why tools had no value, by variable."""
+    tools = {v.name for v in program.variables if v.tool is not None}
+    given = failed if isinstance(failed, dict) else {}
+    return {name: str(why) for name, why in given.items() if name in tools}
 
 
 def _add_ids(
@@ -155,6 +170,9 @@ def _value(program: Program, variable: Variable, item: Any, images: ImageFiles) 
         return item if variable.name in program.deterministic else Completion(item)
     if not isinstance(item, list) or not all(isinstance(i, str) for i in item):
         raise BadValue(f"expected a list of texts, got {kind(item)}")
+    most = variable.tool.max_items if variable.tool is not None else None
+    if most is not None and len(item) > most:
+        raise BadValue(f"expected at most {most} texts, got {len(item)}")
     return tuple(item)
 
 

@@ -67,7 +67,14 @@ class Bench:
         if not run.result.is_file():
             self.reporter.line(f"train {folder}")
         resume = run.program.is_file()
-        fit(graph, output=folder, resume=resume, scorer=self.scorer, reporter=self.reporter)
+        fit(
+            graph,
+            output=folder,
+            resume=resume,
+            scorer=self.scorer,
+            tools=self.program.bound.tools,
+            reporter=self.reporter,
+        )
         return folder
 
     def measure(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import sysgraph_compiler
 from sysgraph_compiler import Program, load
@@ -36,6 +36,7 @@ def study(
     scorer: ScorerLike | None = None,
     judge: ScorerLike | Judge | None = None,
     overwrite: bool = False,
+    tools: Mapping[str, Any] | None = None,
     reporter: Reporter | None = None,
     on_row: Callable[[StudyRow], None] = lambda row: None,
 ) -> Study:
@@ -61,6 +62,7 @@ def study(
         scorer: scores answers: a scorer, a function of a trace, or a name; default: `fit.scorer`.
         judge: says which of two answers is better, as `win_rate` takes it; default: the scorer.
         overwrite: remove the study in `output` first, if one is there; other files stay.
+        tools: your own tools by name: functions, or what `sysgraph.Tool` says.
         on_row: called with each row as it is done.
 
     Raises:
@@ -68,7 +70,7 @@ def study(
         Interrupted: a signal asked to stop.
     """
     graph = graph if isinstance(graph, Graph) else load(graph)
-    program = sysgraph_compiler.compile(graph)
+    program = sysgraph_compiler.compile(graph, tools=tools or {})
     unobserved = _lacks_values(program)
     if compare == "samplers" and not unobserved:
         raise InputError(

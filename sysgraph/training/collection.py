@@ -30,6 +30,7 @@ from ..support.files import claimed, is_free, read_json, write_text
 from ..support.progress import Reporter
 from ..system import System, occurrences_of
 from ..system.answerable import require_answerable
+from ..tools import toolbox_of
 from ..traces.pair import Pair
 
 MAX_SAMPLES = 1024
@@ -65,6 +66,7 @@ def collect(
     model_dir: str | Path | None = None,
     shard: str | None = None,
     overwrite: bool = False,
+    tools: Mapping[str, Any] | None = None,
     reporter: Reporter | None = None,
 ) -> Collection:
     """Samples every input, scores the traces and writes all ordered pairs (section 5.1).
@@ -81,6 +83,7 @@ def collect(
         shard: "i/n", the i-th of n parts of the inputs, alone; the others may be worked on at the
             same time, into the same folder.
         overwrite: remove the collection in `output` first, if one is there; other files stay.
+        tools: your own tools by name: functions, or what `sysgraph.Tool` says.
 
     Raises:
         GraphError, InputError: what was given is wrong, or another process collects it; nothing was
@@ -89,7 +92,7 @@ def collect(
             on.
     """
     graph = graph if isinstance(graph, Graph) else load(graph)
-    program = sysgraph_compiler.compile(graph)
+    program = sysgraph_compiler.compile(graph, tools=tools or {})
     scorer = as_scorer(scorer)
     if not 2 <= samples <= MAX_SAMPLES:
         raise InputError(f"collecting compares samples: take 2 to {MAX_SAMPLES} per input")
@@ -138,6 +141,7 @@ def _settings(
         "scorer": scorer.name,
         "samples": samples,
         "seed": seed,
+        **({"tools": tools} if (tools := toolbox_of(program).fingerprints) else {}),
         "model_dir": str(model_dir) if model_dir else None,
     }
 

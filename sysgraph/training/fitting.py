@@ -1,9 +1,10 @@
 """`sysgraph.fit`: from a graph and preferences to a trained system, in one resumable run folder."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
@@ -48,6 +49,7 @@ def fit(
     resume: bool = False,
     overwrite: bool = False,
     scorer: ScorerLike | None = None,
+    tools: Mapping[str, Any] | None = None,
     reporter: Reporter | None = None,
 ) -> Run:
     """Trains every model of a system from preferences over its outputs.
@@ -59,6 +61,7 @@ def fit(
         resume: go on with the run in `output`, or with the last one of that name.
         overwrite: remove the run in `output` first, if one is there; other files stay.
         scorer: scores outputs: a scorer, a function of a trace, or a name; default: `fit.scorer`.
+        tools: your own tools by name: functions, or what `sysgraph.Tool` says.
         reporter: shows progress; default: standard error.
 
     Raises:
@@ -72,7 +75,7 @@ def fit(
         named = None if rows else str(data)  # rows have no name that a graph file could give
         settings = graph.fit.model_copy(update={"data": named, "rounds": 0})
         graph = graph.model_copy(update={"fit": settings})
-    program = sysgraph_compiler.compile(graph)
+    program = sysgraph_compiler.compile(graph, tools=tools or {})
     place = Place(Path(output) if output is not None else None, graph.name, resume, overwrite)
     folder = place.look(program)
     if resume and folder.result.is_file():

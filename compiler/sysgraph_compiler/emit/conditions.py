@@ -96,7 +96,10 @@ class Conditions:
         ]
 
     def _fewest(self, name: str) -> int:
-        parser = self._program.parsers.get(self._program.variable(name).parser or "")
+        variable = self._program.variable(name)
+        if variable.tool is not None:
+            return variable.tool.min_items
+        parser = self._program.parsers.get(variable.parser or "")
         return getattr(parser, "min_items", 0)
 
 

@@ -1,5 +1,6 @@
 """What every kind of node answers, so that nothing but its own file knows the kind."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -85,9 +86,19 @@ class Node(Spec):
         return {}
 
     @property
-    def constants(self) -> dict[str, str | int | float | bool]:
+    def constants(self) -> Mapping[str, object]:
         """A tool's arguments that are constants."""
         return {}
+
+    @property
+    def most_items(self) -> int | None:
+        """How many elements the list that it returns has at most; None: nothing bounds it."""
+        return None
+
+    @property
+    def fewest_items(self) -> int:
+        """How many elements the list that it returns has at least."""
+        return 0
 
     @property
     def choices(self) -> list[str]:

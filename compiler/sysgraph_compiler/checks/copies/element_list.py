@@ -12,7 +12,7 @@ CODE = Code(
     id="SG615",
     title="for_each over no list",
     meaning="`for_each: {caption: captions}` copies a node once per element of what a parser gives "
-    "as a list: a parse node's value. Copies by listed items are written in brackets.",
+    "or a tool gives as a list. Copies by listed items are written in brackets.",
     wrong="""\
 nodes:
   comment: {kind: lm, for_each: {part: draft}, model: ada, prompt: "{{ part }}"}
@@ -49,7 +49,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
 
 def _unknown(facts: Facts, key: str, source: str) -> tuple[str, str]:
     nodes = facts.graph.nodes
-    lists = [n for n in nodes if nodes[n].parser_name and facts.type_of(n) == "list[text]"]
+    lists = [n for n in nodes if facts.is_list(n)]
     said = f"`for_each` names {quoted(source)}, which is no node"
     if closest(source, lists) is None:
         items = f"for items, write them in brackets: `{key}: [{source[:60]}]`"
@@ -73,6 +73,11 @@ def _not(facts: Facts, source: str) -> tuple[str | None, str | None]:
         lists = "`lines` and `split` give lists"
         many = f"set `many: true` in the parser `{node.parser_name}`, or use another: {lists}"
         return f"`{source}` is one text: the parser `{node.parser_name}` gives no list", many
+    if facts.is_list(source):
+        return None, None
+    if node.tool_name is not None:
+        returns = f"if the tool gives one, add `returns: list` to `{source}`"
+        return f"`{source}` is {_what(facts, node, source)}, not a list", returns
     return f"`{source}` is {_what(facts, node, source)}, not a parsed list", _instead(facts, source)
 
 

@@ -9,8 +9,9 @@ from ...facts import Facts
 CODE = Code(
     id="SG617",
     title="for_each over a list without a bound",
-    meaning="The program has a variable for every element that a list may have, so the parser says "
-    "how many that are at most: `max_items`. A shorter list leaves the last ones out.",
+    meaning="The program has a variable for every element that a list may have, so the parser "
+    "or the tool node says how many that are at most: `max_items`. A shorter list leaves the last "
+    "ones out.",
     wrong="""\
 parsers:
   parts: {kind: lines, min_items: 1, on_failure: reject}
@@ -40,6 +41,13 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     for name, node in facts.graph.nodes.items():
         for key, source in node.spread.items():
             given = facts.graph.nodes.get(source)
+            if given and given.tool_name and facts.is_list(source) and not given.most_items:
+                said = f"how many copies of `{name}` there are at most is not known: the tool node "
+                said += f"`{source}` has no `max_items`"
+                help = f"add for example `max_items: {max(4, given.fewest_items)}` to `{source}`"
+                path = ("nodes", name, "for_each", key)
+                yield facts.diagnose(CODE, said, path, help=help)
+                continue
             parser = (given.parser_name if given else None) or ""
             spec = facts.graph.parsers.get(parser)
             if spec is None or not gives_list(spec) or spec.max_items or parser in told:

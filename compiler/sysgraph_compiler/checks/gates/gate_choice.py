@@ -10,7 +10,8 @@ from ...facts import Facts
 CODE = Code(
     id="SG901",
     title="gate on no choice",
-    meaning="`when` names choice nodes (`kind: choice`) and the options under which the node runs.",
+    meaning="`when` names choice nodes (`kind: choice`, or a tool with `returns: choice`) and the "
+    "options under which the node runs.",
     wrong="""\
 nodes:
   answer: {kind: lm, model: ada, prompt: "{{ question }} {{ draft }}", when: {draft: math}}

@@ -62,6 +62,8 @@ def _help(facts: Facts, ways: int) -> str:
     lists = [name for name in matters if not facts.graph.nodes[name].choices]
     if lists:
         parser = facts.graph.nodes[lists[0]].parser_name
+        if parser is None:
+            return f"set `min_items: 1` in `{lists[0]}`: an empty list is a failure then"
         return f"set `min_items: 1` in the parser `{parser}`: an empty list is a failure then"
     if not matters:
         return "carry a select node over the branches of the loop instead"
