@@ -23,7 +23,7 @@ _FAMILIES = {
     "1": "The shape of the file",
     "2": "Edges and outputs",
     "3": "Models, parsers and tools",
-    "4": "Templates",
+    "4": "Templates and sampling settings",
     "5": "Types",
     "6": "Copies and loops",
     "7": "Training",

@@ -1,8 +1,11 @@
 """Edges as the file writes them: `a, b -> c, d` gives c and d the parents a and b."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+
+from sysgraph_schemas.spec import DOTTED
 
 ARROW = "->"
 
@@ -61,7 +64,7 @@ def parse_edge(index: int, text: str) -> Edge:
         for end in ends:
             if not end.name:
                 return Edge(index, text, fault="there is a comma with no name beside it")
-            if not (end.name.isidentifier() and end.name.isascii()):
+            if not re.fullmatch(DOTTED, end.name):
                 return Edge(index, text, fault=f"`{end.name[:60]}` is no node's name")
     return Edge(index, text, parents, children)
 

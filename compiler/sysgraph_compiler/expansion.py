@@ -9,6 +9,7 @@ from sysgraph_schemas.limits import MAX_EDGES
 
 from .copies import Scalar, copy_name, copy_names
 from .edges import Edge, End, pair_count, parse_edge
+from .records import meant
 
 ROUND = "round"
 """The name of the turn in a loop's templates, and the last key of its copies."""
@@ -55,7 +56,8 @@ class Expansion:
             for edge in carry_edges(loop):
                 for parent, child in edge.pairs():
                     if self.loop_of.get(parent.name) == self.loop_of.get(child.name) == name:
-                        found.setdefault((parent.name, child.name), (name, edge, parent, child))
+                        for source in meant(self._graph, parent.name, child.name):
+                            found.setdefault((source, child.name), (name, edge, parent, child))
         return found
 
     @cached_property
@@ -88,19 +90,12 @@ class Expansion:
     def most(self, node: str) -> int:
         """How many elements a node's list has at most; 0 where nothing bounds it."""
         spec = self._graph.nodes.get(node)
-        parser = self._graph.parsers.get(spec.parser_name or "") if spec else None
-        own = spec.most_items if spec else None
-        return own or getattr(parser, "max_items", None) or 0
+        return (spec.most or 0) if spec else 0
 
     def fewest(self, node: str) -> int:
         """How many elements a node's list has at least."""
         spec = self._graph.nodes.get(node)
-        parser = self._graph.parsers.get(spec.parser_name or "") if spec else None
-        if spec is not None and parser is None:
-            return spec.fewest_items
-        default = getattr(parser, "default", None)
-        fewest: int = getattr(parser, "min_items", 0)
-        return min(fewest, len(default)) if isinstance(default, list) else fewest
+        return spec.fewest if spec else 0
 
     def count(self, name: str) -> int:
         """How many copies a node has; 1 for one that is not copied."""

@@ -6,7 +6,7 @@ from itertools import product
 
 import networkx as nx
 
-from sysgraph_schemas import Code, Diagnostic, Graph, NodeSpec, Note, Span, gives_list
+from sysgraph_schemas import Code, Decoding, Diagnostic, Graph, NodeSpec, Note, Span
 from sysgraph_schemas.diagnostics import Path, problem
 from sysgraph_schemas.limits import (
     MAX_TEMPLATE,
@@ -97,13 +97,17 @@ class Facts(Wiring):
             (source, name) in self.links and self.is_list(source) for source in node.spread.values()
         )
 
+    def may_lack(self, name: str) -> bool:
+        """Whether a trace may end before the node has a value: it, or its record, may not parse."""
+        node = self.graph.nodes[name]
+        return node.can_end or (node.part is not None and self.graph.nodes[node.part[0]].can_end)
+
     # --- types ---------------------------------------------------------------------------------
 
     def is_list(self, name: str) -> bool:
-        """Whether the node's value is one list that a parser or a tool gives."""
+        """Whether the node's value is one list, read from a text or given by a tool."""
         node = self.graph.nodes[name]
-        computed = node.parser_name is not None or node.tool_name is not None
-        one = computed and not self.expansion.is_group(name)
+        one = node.reader is not None and not self.expansion.is_group(name)
         return one and self.type_of(name) == "list[text]"
 
     @cached_property
@@ -120,21 +124,20 @@ class Facts(Wiring):
         return found
 
     def _own_type(self, node: NodeSpec) -> str:
-        if node.takes_any:
-            return ANY
-        if node.parser_name is None:
-            return node.value_type
-        parser = self.graph.parsers.get(node.parser_name)
-        return ANY if parser is None else "list[text]" if gives_list(parser) else "text"
+        return ANY if node.takes_any else node.value_type
 
     def type_of(self, name: str) -> str:
-        """The type of one copy's value: `text`, `list[text]`, `choice`, `image`, or `any`."""
+        """The type of one copy's value, as `Variable.type`, or `any`."""
         return self.types.get(name, ANY)
 
     def scope(self, name: str) -> dict[str, str]:
         """The type of every name that the node's templates may use; a choice is a text there."""
         node = self.graph.nodes[name]
-        sees = {parent: self.seen_as(parent, name) for parent in self.sees[name]}
+        sees = {
+            said: self.seen_as(parent, name)
+            for parent in self.sees[name]
+            for said in self.said(name, parent)
+        }
         return {
             **{key: type_of_items(items) for key, items in node.copies.items()},
             **dict.fromkeys(node.spread, "text"),
@@ -175,6 +178,21 @@ class Facts(Wiring):
         """The models that each node asks for, without nodes whose `model` gives no name."""
         return tuple(used_models(self))
 
+    @cached_property
+    def decodings(self) -> tuple[tuple[str, str, Decoding], ...]:
+        """How each node draws from each model that it asks for: (node, model, its settings)."""
+        nodes, models = self.graph.nodes, self.graph.models
+        return tuple(
+            (node, model, nodes[node].decoding.over(models[model].decoding))
+            for node, _, model, _ in self.used_models
+            if model in models
+        )
+
+    def setting(self, node: str, model: str, key: str) -> Path:
+        """Where it is said how a node draws from a model: at the node, or else at the model."""
+        own = key in self.graph.nodes[node].decoding.given
+        return ("nodes", node, key) if own else ("models", model, key)
+
     # --- templates -----------------------------------------------------------------------------
 
     @cached_property
@@ -214,7 +232,10 @@ class Facts(Wiring):
 
     @cached_property
     def uses(self) -> dict[str, dict[str, Path]]:
-        """For each node whose templates are all sound: the names they use, and in which first."""
+        """For each node whose templates are all sound: what they use, and in which first.
+
+        Nodes by their names in the graph, and keys.
+        """
         sound = dict(self.sound())
         names = {parsed: free_names(parsed) for parsed in set(sound.values())}
         found: dict[str, dict[str, Path]] = {}
@@ -224,16 +245,31 @@ class Facts(Wiring):
                 found[name] = {}
                 for path in paths:
                     own = node.local_keys.get(path[2:], ())[:1]
-                    for used in names[sound[path]].keys() - own:
-                        found[name].setdefault(used, path)
+                    for used in names[sound[path]]:
+                        if used.partition(".")[0] not in own:
+                            found[name].setdefault(self._stands_for(name, used), path)
                 for at, source in node.sources.items():
-                    found[name].setdefault(source, ("nodes", name, *at))
+                    found[name].setdefault(self._stands_for(name, source), ("nodes", name, *at))
         return found
 
+    def _stands_for(self, node: str, name: str) -> str:
+        """The node or the record's field that a name in a template stands for, or the key."""
+        if name in self.keys(node):
+            return name
+        meant = self.meant(node, name)
+        first = name.partition(".")[0]
+        return (
+            meant if first == name or meant in self.graph.nodes else self._stands_for(node, first)
+        )
+
     def place_of(self, name: str, path: Path) -> tuple[int, int] | None:
-        """Where a template first uses a name; None: it is the whole value, and no template."""
+        """Where a template first uses a node or a key; None: it is the whole value, no template."""
         parsed = self.templates.get(path)
-        return parsed.find(name, free_names(parsed)[name]) if isinstance(parsed, Parsed) else None
+        if not isinstance(parsed, Parsed):
+            return None
+        used, node = free_names(parsed), str(path[1])
+        said = next((one for one in used if self._stands_for(node, one) == name), name)
+        return parsed.find(said.partition(".")[0], used[said])
 
     # --- diagnostics ---------------------------------------------------------------------------
 
@@ -251,6 +287,11 @@ class Facts(Wiring):
         """A problem at a path: at its value, at its key, or `within` its text (start, end)."""
         span = self.key(path) if key else self.value(path, within)
         return problem(code, message, path=path, span=span, help=help, notes=notes)
+
+    def is_of_file(self, problem: Diagnostic) -> bool:
+        """Whether it is about what the file has; a field has but the problems of its record."""
+        name = str(problem.path[1]) if problem.path[:1] == ("nodes",) and problem.path[1:] else ""
+        return name not in self.graph.nodes or self.graph.nodes[name].part is None
 
     def flaw(self, code: Code, path: Path, flaw: Flaw) -> Diagnostic:
         """A template's flaw, placed in the file."""

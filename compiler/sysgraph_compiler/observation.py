@@ -12,6 +12,7 @@ from sysgraph_schemas.source import Source
 from .copies import copy_names
 from .edges import pair_count, parse_edges
 from .expansion import Expansion
+from .records import meant
 
 Method = Literal["direct", "sampling"]
 
@@ -123,7 +124,8 @@ class Observed:
         for edge in parse_edges(self._graph.edges):
             for parent, child in edge.pairs():
                 if {parent.name, child.name} <= self._graph.nodes.keys():
-                    found.setdefault(child.name, []).append(parent.name)
+                    several = meant(self._graph, parent.name, child.name)
+                    found.setdefault(child.name, []).extend(several)
         return found
 
 

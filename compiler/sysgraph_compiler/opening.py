@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sysgraph_schemas import Diagnostic, Graph, GraphError, Reading, read
-from sysgraph_schemas.diagnostics import in_order
+from sysgraph_schemas.diagnostics import has_errors, in_order
 
 from .observation import EVERYTHING, Observation
 from .pipeline import NO_TOOLS, Tools, attempt, check
@@ -70,7 +70,7 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Graph:
             those that the checks find in what is left of it.
     """
     reading = read(source, overrides)
-    if reading.graph is None or reading.diagnostics:
+    if reading.graph is None or has_errors(reading.diagnostics):
         raise GraphError(_with_checks(reading))
     return reading.graph
 

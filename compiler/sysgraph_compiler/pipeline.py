@@ -62,6 +62,7 @@ from .checks.models import (
     unknown_model,
     unknown_parser,
     unknown_tool,
+    unlikely_choice,
     untrainable,
     unused_argument,
     unused_model,
@@ -72,10 +73,13 @@ from .checks.observation import (
     credit_of_sum,
     direct_with_gap,
     unknown_observed,
+    unlikely_in_sum,
     unobserved_output,
     unread_text,
 )
 from .checks.templates import (
+    foreign_decoding,
+    idle_stop,
     message_order,
     message_source,
     missing_edge,
@@ -86,6 +90,7 @@ from .checks.templates import (
     unused_edge,
 )
 from .checks.training import (
+    equal_draws,
     idle_rounds,
     independent_draws,
     seen_eval_inputs,
@@ -95,16 +100,18 @@ from .checks.training import (
 from .checks.types import (
     bad_regex,
     default_type,
+    field_edge,
     no_failure_policy,
     parse_parents,
     parse_type,
     select_type,
     template_type,
     tool_type,
+    unknown_field,
 )
 from .facts import Facts
 from .observation import EVERYTHING, Observation
-from .passes import cancel, expand, factorize, link, merge, observe, schedule
+from .passes import expand, factorize, link, observe, plan, share
 from .program import Program
 
 Tools = Mapping[str, object]
@@ -144,6 +151,7 @@ CHECKS: tuple[Check, ...] = (
     tool_arguments,
     unused_argument,
     option_of_table,
+    unlikely_choice,
     template_syntax,
     template_forbidden,
     undefined_variable,
@@ -151,6 +159,8 @@ CHECKS: tuple[Check, ...] = (
     unused_edge,
     model_template,
     message_order,
+    foreign_decoding,
+    idle_stop,
     message_source,
     template_type,
     parse_parents,
@@ -160,6 +170,8 @@ CHECKS: tuple[Check, ...] = (
     default_type,
     tool_type,
     select_type,
+    unknown_field,
+    field_edge,
     empty_for_each,
     repeated_item,
     shadowing_key,
@@ -182,12 +194,14 @@ CHECKS: tuple[Check, ...] = (
     unscored_eval,
     independent_draws,
     warped_draws,
+    equal_draws,
     unknown_observed,
     direct_with_gap,
     unobserved_output,
     unread_text,
     credit_of_sum,
     bound_in_sum,
+    unlikely_in_sum,
     gate_choice,
     gate_edge,
     gate_option,
@@ -203,13 +217,12 @@ CODES: tuple[Code, ...] = (*FILE_CODES, *(check.CODE for check in CHECKS))
 """Every kind of problem, by number."""
 
 PASSES: tuple[tuple[str, Callable[[Facts, Program], Program]], ...] = (
+    ("observe", observe.run),
     ("expand", expand.run),
     ("link", link.run),
     ("factorize", factorize.run),
-    ("observe", observe.run),
-    ("cancel", cancel.run),
-    ("schedule", schedule.run),
-    ("merge", merge.run),
+    ("share", share.run),
+    ("plan", plan.run),
 )
 """From a sound graph to its program: each adds what its file says."""
 
@@ -278,11 +291,23 @@ def attempt(
 def _check(facts: Facts) -> tuple[Diagnostic, ...]:
     found: list[Diagnostic] = []
     for one in CHECKS:
-        problems = list(islice(one.check(facts), MAX_REPORTED + 1))
+        problems = list(islice(filter(facts.is_of_file, one.check(facts)), MAX_REPORTED + 1))
         found += problems[:MAX_REPORTED]
         if len(problems) > MAX_REPORTED:
             found[-1] = replace(found[-1], notes=(*found[-1].notes, _MORE))
-    return in_order(found)
+    return _once(facts, in_order(found))
+
+
+def _once(facts: Facts, found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    """What is wrong with a part, told for the first use of it alone."""
+    if facts.places is None:
+        return found
+    file = facts.places.root.source.name
+    told: dict[object, Diagnostic] = {}
+    for one in found:
+        elsewhere = one.span is not None and one.span.file != file
+        told.setdefault((one.code, one.span) if elsewhere else one, one)
+    return tuple(told.values())
 
 
 _MORE = Note(f"only the first {MAX_REPORTED} problems of this kind are shown")

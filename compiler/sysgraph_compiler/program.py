@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sysgraph_schemas import Fit, Messages, ModelSpec, ParserSpec
+from sysgraph_schemas import Decoding, Fit, Messages, ModelSpec, ParserSpec, RecordField
 from sysgraph_schemas.failure import OnFailure
 from sysgraph_schemas.nodes.tool import Setting
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # it reads programs itself
 
 IR_VERSION = 1
 
-Type = Literal["text", "list[text]", "choice", "image", "messages"]
+Type = Literal["text", "list[text]", "choice", "record", "image", "messages"]
 Status = Literal["trained", "frozen", "deterministic"]
 Cadence = Literal["never", "once", "every step"]
 Draws = Literal["never", "once", "every draw"]
@@ -81,10 +81,12 @@ class Tool(_Node):
     """Fewer elements of a list are a failure."""
     max_items: int | None = None
     """More elements of a list are a failure."""
+    fields: dict[str, RecordField] = {}
+    """What each field of a record holds."""
     on_failure: OnFailure | None = None
     """What a failure means: the trace ends there (`reject`: unusable, `abstain`: for the scorer to
     judge), or goes on with `default`; null: an error."""
-    default: str | tuple[str, ...] | None = None
+    default: str | tuple[str, ...] | dict[str, str | tuple[str, ...]] | None = None
     """The value after a failure."""
 
 
@@ -99,6 +101,8 @@ class Variable(_Node):
     """How it comes about: the `kind` in the graph file."""
     type: Type
     """The type of its value."""
+    is_given: bool
+    """The user gives its value: it is an input."""
     bindings: dict[str, Scalar] = {}
     """The `for_each` values of this copy, and in a loop the number of its `round`."""
     elements: dict[str, Element] = {}
@@ -117,19 +121,20 @@ class Variable(_Node):
     """The template of its prompt, plain text for the model."""
     messages: tuple[Messages, ...] | None = None
     """What its chat messages are made of, in place of `prompt`."""
+    decoding: Decoding = Decoding()
+    """How the node has it drawn; what is null is as the model says."""
     parser: str | None = None
     """The parser that reads it."""
+    field: str | None = None
+    """The field of its parent, a record, that it is."""
     tool: Tool | None = None
     """The tool that computes it."""
     options: tuple[str, ...] = ()
     """What there is to choose from, for a choice."""
+    fewest: int = 0
+    """How many elements it has at least, for a list that is read or that a tool gives."""
     selects: bool = False
     """It has the value of the first of its parents that exists."""
-
-    @property
-    def is_given(self) -> bool:
-        """Whether the user gives its value."""
-        return self.kind == "input"
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -140,7 +145,7 @@ class Variable(_Node):
 
 
 class Term(_Node):
-    """The factor log p_model(variable | parents), and what the objective needs of it."""
+    """The factor log p_model(variable | parents), and what `Program.plan` says of it."""
 
     variable: str
     """What it is the likelihood of."""
@@ -166,10 +171,12 @@ class Term(_Node):
 
 
 class Objective(_Node):
-    """What training minimizes, as it follows from what data holds."""
+    """What training minimizes, as it follows from what data holds: `Program.plan` in short."""
 
     method: Method = "direct"
     """`direct`: every generated value is observed. `sampling`: the rest is summed over."""
+    named: tuple[str, ...] | None = None
+    """The nodes and variables whose values data is said to hold; null: all."""
     observed: tuple[str, ...] = ()
     """Generated variables whose values data holds, or that follow from those: the branch that an
     observed selection took has its value."""
@@ -304,6 +311,31 @@ class Program(_Node):
                 found.setdefault(self.depths[variable.name], []).append(variable)
         return tuple(tuple(found[depth]) for depth in sorted(found))
 
+    def has_same_prompt(self, name: str) -> bool:
+        """Whether both sides of a pair give a variable one prompt: nothing but inputs enters it."""
+        return self._from_inputs.issuperset(self.variable(name).parents)
+
+    @cached_property
+    def _from_inputs(self) -> frozenset[str]:
+        """Inputs, and what is computed from nothing else."""
+        found: set[str] = set()
+        for variable in self.variables:
+            follows = variable.name in self.deterministic and found.issuperset(variable.parents)
+            if variable.is_given or follows:
+                found.add(variable.name)
+        return frozenset(found)
+
+    @cached_property
+    def plan(self) -> "Plan":
+        """What pairs need that hold what `objective.named` says.
+
+        It is what is printed; terms, objective and calls have it for whoever reads the JSON.
+        """
+        from .planning import implied
+
+        named = self.objective.named
+        return implied(self, None if named is None else frozenset(named))
+
     @cached_property
     def lacks(self) -> "dict[tuple[Pattern, frozenset[str]], Lack]":
         """What pairs lack, so far as `planning` was asked."""
@@ -365,6 +397,6 @@ class Program(_Node):
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """The program's picture, in a notebook."""
-        from .drawing import drawn
+        from .drawing import render
 
-        return {"image/svg+xml": drawn(self, ".svg").decode(), "text/plain": str(self)}
+        return {"image/svg+xml": render(self, ".svg").decode(), "text/plain": str(self)}

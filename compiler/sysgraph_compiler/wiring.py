@@ -13,6 +13,7 @@ from sysgraph_schemas.suggest import closest
 
 from .edges import Edge, End, pair_count, parse_edges
 from .expansion import Expansion, carry_edges
+from .records import called, meant, record_of, with_fields
 
 
 class Wiring:
@@ -23,7 +24,7 @@ class Wiring:
     """
 
     def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+        self.graph = with_fields(graph)
         self.places: Places | None = graph._places
         self.broken: frozenset[Path] = self.places.broken if self.places else frozenset()
 
@@ -51,6 +52,27 @@ class Wiring:
         """What `for_each` and `loops` make of the nodes."""
         return Expansion(self.graph)
 
+    # --- what templates call nodes ---------------------------------------------------------------
+
+    def meant(self, node: str, name: str) -> str:
+        """The node that a name in a node's templates stands for.
+
+        What `names` says; else, in a part, the part's own node of that name.
+        """
+        return called(node, self.graph.nodes[node], name)
+
+    def said(self, node: str, other: str) -> tuple[str, ...]:
+        """What a node's templates call another node: `meant`, backwards."""
+        named = self.graph.nodes[node].called
+        own = [name for name, means in named.items() if means == other]
+        part = node.rpartition(".")[0]
+        plain = other.removeprefix(f"{part}.") if part else other
+        if not part or other.startswith(f"{part}."):
+            spec = self.graph.nodes.get(other)
+            inner = plain.rpartition(".")[0] if spec is not None and spec.part else plain
+            own += [plain] if plain not in named and "." not in inner else []
+        return tuple(own)
+
     # --- edges ---------------------------------------------------------------------------------
 
     @cached_property
@@ -66,6 +88,15 @@ class Wiring:
         skip = [i for i in range(len(self.graph.edges)) if self.is_broken("edges", i)]
         return parse_edges(self.graph.edges, skip)
 
+    def is_own(self, edge: Edge) -> bool:
+        """Whether the edge is not in the file: one from a record to its fields."""
+        return edge.index >= self._written
+
+    @cached_property
+    def _written(self) -> int:
+        records = {node.part[0] for node in self.graph.nodes.values() if node.part}
+        return len(self.graph.edges) - len(records)  # one edge each, after those of the file
+
     @cached_property
     def links(self) -> dict[tuple[str, str], tuple[Edge, End, End]]:
         """(parent, child) of every edge between nodes, with where it is first written."""
@@ -74,7 +105,8 @@ class Wiring:
         for edge in self.edges:
             for parent, child in edge.pairs():
                 if parent.name in nodes and child.name in nodes:
-                    found.setdefault((parent.name, child.name), (edge, parent, child))
+                    for name in meant(self.graph, parent.name, child.name):
+                        found.setdefault((name, child.name), (edge, parent, child))
         return found
 
     @cached_property
@@ -183,4 +215,9 @@ class Wiring:
 
     def knows(self, name: str) -> bool:
         """Whether there is a node of this name, with problems or without."""
-        return name in self.graph.nodes or self.is_broken("nodes", name)
+        owner = name.rpartition(".")[0]
+        return name in self.graph.nodes or any(self.is_broken("nodes", n) for n in (name, owner))
+
+    def is_strange_field(self, name: str) -> bool:
+        """Whether it is written as the field of a node that has none of the name (SG509)."""
+        return record_of(self.graph, name) is not None

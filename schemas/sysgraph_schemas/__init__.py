@@ -1,5 +1,6 @@
 """The graph file: its sections as pydantic models, read with places and written back."""
 
+from .decoding import Decoding
 from .diagnostics import Code, Diagnostic, GraphError, Note, Span
 from .dump import dump
 from .fit import Fit, Reference, Sampling
@@ -12,6 +13,7 @@ from .models import (
     Diffusion,
     DiffusionLoRA,
     DiffusionObjective,
+    Endpoint,
     LoRA,
     Model,
     ModelSpec,
@@ -35,7 +37,18 @@ from .nodes import (
     SelectNode,
     ToolNode,
 )
-from .parsers import Json, Lines, ParserSpec, Regex, Split, Tagged, gives_list
+from .parsers import (
+    Json,
+    Lines,
+    Parser,
+    ParserSpec,
+    RecordField,
+    Regex,
+    Split,
+    Tagged,
+    Word,
+)
+from .part import PartNode
 from .read import Reading, load, read
 from .render import render
 
@@ -46,11 +59,13 @@ __all__ = [
     "Classifier",
     "Code",
     "Computed",
+    "Decoding",
     "Diagnostic",
     "Diffusion",
     "DiffusionLoRA",
     "DiffusionNode",
     "DiffusionObjective",
+    "Endpoint",
     "Fit",
     "Graph",
     "GraphError",
@@ -70,10 +85,13 @@ __all__ = [
     "NodeSpec",
     "Note",
     "ParseNode",
+    "Parser",
     "ParserSpec",
     "Part",
+    "PartNode",
     "Prompted",
     "Reading",
+    "RecordField",
     "Reference",
     "Regex",
     "Sampling",
@@ -83,8 +101,8 @@ __all__ = [
     "Table",
     "Tagged",
     "ToolNode",
+    "Word",
     "dump",
-    "gives_list",
     "load",
     "read",
     "render",

@@ -16,6 +16,10 @@ _KINDS = {
 }
 
 
+class OutsideError(ValueError):
+    """A file lies outside of the folder that it must be in."""
+
+
 class TooBigError(ValueError):
     """A file has more bytes than it may have."""
 
@@ -45,6 +49,46 @@ def read_bounded(path: Path, limit: int, *, pipes: bool = False) -> bytes:
     if len(content) > limit:
         raise TooBigError(f"more than {limit:,} bytes; expected at most that")
     return content
+
+
+def read_within(folder: Path, relative: str, limit: int) -> bytes:
+    """The content of a regular file in `folder` or below; nothing outside of it is ever opened.
+
+    Links are followed as long as they lead to a place in the folder.
+
+    Raises:
+        OSError: there is no such file, or it may not be read.
+        OutsideError: a link leads out of the folder.
+        TooBigError: it is bigger than `limit` bytes.
+        ValueError: it is no regular file, or no name of a file.
+    """
+    root, real = os.path.realpath(folder), os.path.realpath(folder / relative)
+    if os.path.commonpath([root, real]) != root:
+        raise OutsideError("a link leads out of the folder")
+    *above, name = os.path.relpath(real, root).split(os.sep)
+    # Step by step and without following links: one may have been put there since.
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+    at = os.open(root, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    try:
+        for step in above:
+            inner = os.open(step, flags | os.O_DIRECTORY, dir_fd=at)
+            os.close(at)
+            at = inner
+        _refuse_all_but_files(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode)
+        with open(os.open(name, flags | os.O_NONBLOCK, dir_fd=at), "rb") as file:
+            _refuse_all_but_files(os.fstat(file.fileno()).st_mode)
+            content = file.read(limit + 1)
+    finally:
+        os.close(at)
+    if len(content) > limit:
+        raise TooBigError(f"more than {limit:,} bytes; expected at most that")
+    return content
+
+
+def _refuse_all_but_files(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else _KINDS.get(stat.S_IFMT(mode), "a link")
+        raise ValueError(f"{kind}, not a file")
 
 
 def _refuse(mode: int, pipes: bool) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .composing.variables import escaped
 from .graph import Graph
 from .scalars import resolve
 
@@ -12,8 +13,14 @@ _PLAIN = re.compile(r"[A-Za-z_./][\w ./:+-]*")
 
 
 def dump(graph: Graph) -> str:
-    """The graph file of a graph: sections in the usual order, what is default left out."""
+    """The graph file of a graph: sections in the usual order, what is default left out.
+
+    One file, whatever files the graph was read from.
+    """
     data = _plain(graph)
+    escaped_data = _literal_dollars(data)
+    if escaped_data != data:
+        data = {"sysgraph": graph.sysgraph, "vars": {}, **escaped_data}
     return "".join(_entry(key, value, 0) for key, value in data.items())
 
 
@@ -27,6 +34,15 @@ def _plain(graph: Graph) -> dict[str, Any]:
             }
     data = {"sysgraph": graph.sysgraph, **data}
     return {key: data[key] for key in Graph.model_fields if key in data}
+
+
+def _literal_dollars(value: Any) -> Any:
+    """With no text in it that would be read as a variable."""
+    if isinstance(value, dict):
+        return {key: _literal_dollars(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_literal_dollars(part) for part in value]
+    return escaped(value) if isinstance(value, str) else value
 
 
 def _entry(key: str, value: Any, indent: int) -> str:

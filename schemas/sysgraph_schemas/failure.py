@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 from .spec import Spec, refuse
 
 OnFailure = Literal["reject", "abstain", "default"]
+Default = str | list[str] | dict[str, str | list[str]]
+"""A text, a list of texts, or the fields of a record."""
 
 
 class Fallible(Spec):
@@ -17,9 +19,14 @@ class Fallible(Spec):
     existed, and where that is an output the trace loses to every other. `abstain`: the trace ends
     there too, but that is an outcome like others, and the scorer says how good it is (the "no" of a
     verifier may be right). `default`: it goes on with `default`. Required where a parser can fail;
-    a tool's failure stops the run without it."""
-    default: Annotated[str | list[str] | None, Field(examples=["unknown"])] = None
+    a tool's failure stops its row without it."""
+    default: Annotated[Default | None, Field(examples=["unknown"])] = None
     """The value after a failure, for `on_failure: default`."""
+
+    @property
+    def ends(self) -> bool:
+        """Whether a trace ends where there is no value."""
+        return self.on_failure in ("reject", "abstain")
 
     @model_validator(mode="after")
     def _default_fits(self) -> Self:

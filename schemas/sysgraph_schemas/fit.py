@@ -16,7 +16,7 @@ class Sampling(Spec):
 
     sampler: Annotated[SamplerName, Field(examples=["diverse_beam"])] = "diverse_beam"
     """`diverse_beam`: one best text per group. `beam`: the best texts of plain beam search.
-    `ancestral`: independent draws, with each model's temperature and top_p. `contrastive`: of
+    `ancestral`: independent draws, with each node's temperature and top_p. `contrastive`: of
     `draws` diverse beams the two under which the chosen answer is likeliest and least likely."""
     k: Annotated[int, Field(ge=1, le=1024, examples=[2])] = 2
     """Trajectories drawn per pair; duplicates count once."""
@@ -95,8 +95,9 @@ class Fit(Spec):
     ] = None
     """Held-out inputs that `eval` and `study` score; never trained on."""
     scorer: Annotated[str | None, Field(examples=["attributes"])] = None
-    """The scorer of final outputs: a name in the entry-point group `sysgraph.scorers`, or a model,
-    as in `progression:clip:openai/clip-vit-base-patch32`."""
+    """The scorer of final outputs: a name in the entry-point group `sysgraph.scorers`, or a model:
+    of texts `reward:ID` or `judge:openai:MODEL`, of images as in
+    `progression:clip:openai/clip-vit-base-patch32`."""
 
     loss: Annotated[
         Annotated[LossName, Tag("Literal")] | Annotated[_Mix, Field(min_length=1), Tag("dict")],

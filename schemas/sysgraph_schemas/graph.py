@@ -15,10 +15,10 @@ from .models import ModelSpec
 from .nodes import NodeSpec
 from .parsers import ParserSpec
 from .render import render
-from .spec import IDENTIFIER, NotBlank, Spec, refuse
+from .spec import DOTTED, NotBlank, Spec, refuse
 from .suggest import quoted
 
-Name = Annotated[str, Field(pattern=IDENTIFIER, max_length=100)]
+Name = Annotated[str, Field(pattern=DOTTED, max_length=300)]
 
 
 def _names_a_folder(name: str) -> str:

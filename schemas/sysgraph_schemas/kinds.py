@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from .spec import Spec, refuse
 
-_GROUPS = ("sysgraph.models", "sysgraph.nodes")
+_GROUPS = ("sysgraph.models", "sysgraph.nodes", "sysgraph.parsers")
 S = TypeVar("S", bound=Spec)
 
 

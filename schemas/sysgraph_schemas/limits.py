@@ -6,6 +6,12 @@ MAX_DEPTH = 24
 """Lists and mappings inside one another, through aliases too."""
 MAX_YAML_NODES = 105_000
 """Scalars, lists and mappings of a file, each counted as often as aliases repeat it."""
+MAX_FILES = 100
+"""Files that a graph file names, and those name, counted once each."""
+MAX_FILE_DEPTH = 10
+"""Files that name one another: a part of a part of a part."""
+MAX_FILE_BYTES = 4 << 20
+"""Bytes of all files that a graph is made of."""
 MAX_TEMPLATE = 100_000
 """Characters of one template."""
 MAX_TEMPLATE_CODE = 250_000

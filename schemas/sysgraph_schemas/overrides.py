@@ -8,7 +8,7 @@ from .problems import bad_override
 from .source import Source
 from .yaml_reader import read_yaml
 
-_NAMED = ("models", "parsers", "nodes")
+_NAMED = ("models", "parsers", "nodes", "vars")
 
 
 def apply(root: Located, overrides: Sequence[str]) -> tuple[Located, list[Diagnostic]]:
@@ -22,6 +22,40 @@ def apply(root: Located, overrides: Sequence[str]) -> tuple[Located, list[Diagno
     return root, diagnostics
 
 
+def of_parts(root: Located, overrides: Sequence[str]) -> list[str]:
+    """The overrides that name something inside a part: `models.solve.writer.id=gpt2`.
+
+    They are for the graph in which the parts are put together.
+    """
+    found = []
+    parts = {name for name, entry in _entries(root, "nodes").items() if "use" in entry.node.entries}
+    for text in overrides:
+        section, _, rest = text.partition("=")[0].partition(".")
+        name, _, key = rest.partition(".")
+        if (section in _NAMED and name in parts and name not in _entries(root, section)) or (
+            section == "nodes" and name in parts and key.partition(".")[0] not in _PART_KEYS
+        ):
+            found.append(text)
+    return found
+
+
+_PART_KEYS = ("", "use", "inputs", "models", "vars", "when")
+
+
+def _entries(root: Located, section: str) -> dict[str, Entry]:
+    entry = root.entries.get(section)
+    return entry.node.entries if entry else {}
+
+
+def _whole_names(root: Located, steps: list[str]) -> list[str]:
+    """The steps of a path, a name with dots as one of them: the longest that there is."""
+    known = _entries(root, steps[0])
+    for end in range(len(steps), 2, -1):
+        if ".".join(steps[1:end]) in known:
+            return [steps[0], ".".join(steps[1:end]), *steps[end:]]
+    return steps
+
+
 def _apply_one(root: Located, text: str) -> Located:
     shown = f"--set {text}"
     source = Source(shown, shown)
@@ -31,6 +65,7 @@ def _apply_one(root: Located, text: str) -> Located:
         raise GraphError([bad_override.no_assignment(source)])
     start = shown.index("=") + 1
     node = _value(source, written, start)
+    steps = _whole_names(root, steps)
     return _put(root, steps, 0, node, source)
 
 

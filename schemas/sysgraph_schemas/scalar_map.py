@@ -11,7 +11,11 @@ _CONTINUED = re.compile(r"\\\r?\n")
 def offsets(node: Located, start: int, end: int) -> tuple[int, int]:
     """Where `text[start:end]` of a scalar stands in the file; all of it if unclear."""
     assert isinstance(node.value, str)
-    positions = _positions(node, node.value[:end])
+    text = node.value
+    if node.rewritten is not None:
+        start, end = node.rewritten.place(start, end)
+        text = node.rewritten.original
+    positions = _positions(node, text[:end])
     if positions is None or not 0 <= start < end <= len(positions):
         return node.start, node.end
     return positions[start], positions[end - 1] + 1

@@ -12,6 +12,7 @@ from .graph import Graph
 from .kinds import Kinds, kind_of
 from .models import MODEL_KINDS
 from .nodes import NODE_KINDS
+from .parsers import PARSER_KINDS
 from .spec import Spec
 
 
@@ -55,7 +56,11 @@ def resolve(loc: Sequence[str | int], section: type[Spec] = Graph) -> Shape:
     return Shape(path, hint, owner, is_key)
 
 
-KINDS: dict[str, Kinds[Any]] = {"models": MODEL_KINDS, "nodes": NODE_KINDS}
+KINDS: dict[str, Kinds[Any]] = {
+    "models": MODEL_KINDS,
+    "nodes": NODE_KINDS,
+    "parsers": PARSER_KINDS,
+}
 """Of the sections to which packages can add."""
 
 

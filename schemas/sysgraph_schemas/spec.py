@@ -6,6 +6,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]*$"
+DOTTED = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
+"""A name, or one of a part's, after the part's own: `solve.draft`."""
 
 
 if TYPE_CHECKING:

@@ -65,6 +65,16 @@ def validate(root: Located) -> tuple[Graph | None, list[Diagnostic]]:
     return _salvage(root, map(_damage, found)), diagnostics
 
 
+def faults_of(
+    section: type[Spec], error: ValidationError, places: Places, path: Path
+) -> list[Diagnostic]:
+    """What is wrong with a part of a file that is read by itself; `path` is where that stands."""
+    found = error.errors(include_url=False)[:MAX_REPORTED]
+    faults = [_fault(details, places, section) for details in found]
+    shown = [_handler(fault)(fault) for fault in _independent(faults)]
+    return [replace(d, path=(*path, *d.path)) for d in shown]
+
+
 def in_python(section: type[Spec], error: ValidationError) -> GraphError:
     """What is wrong with a section that Python code wrote, by its path there."""
     places = Nowhere()

@@ -1,11 +1,12 @@
 """`sysgraph collect`: preference pairs from the system itself."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .opening import opened
-from .options import GraphFile, ModelDir, Settings
+from .options import Endpoints, GraphFile, ModelDir, Settings, addresses
 from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
 from .terminal import say
 
@@ -22,12 +23,35 @@ def collect(
         str, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.")
     ],
     scorer: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="The scorer of final outputs: a registered name, a model (image:clip:ID), or a "
-            "function in a Python file (./my.py:exact), whose code runs."
+            help="The scorer of final outputs: a registered name, a model (reward:ID, "
+            "judge:openai:MODEL, image:clip:ID), or a function in a Python file (./my.py:exact), "
+            "whose code runs."
         ),
-    ],
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND:NAME",
+            help="Instead, who is shown two samples at a time, in both orders, as openai:MODEL "
+            "(see `sysgraph eval`).",
+        ),
+    ] = None,
+    by_hand: Annotated[
+        bool,
+        typer.Option(
+            "--by-hand", help="Instead, people: writes a page on which they compare two at a time."
+        ),
+    ] = False,
+    answers: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Makes pairs of what was answered on that page."),
+    ] = None,
+    comparisons: Annotated[
+        int,
+        typer.Option(min=1, max=1000, help="With --judge or --by-hand, most comparisons an input."),
+    ] = 3,
     samples: Annotated[
         int, typer.Option(min=2, max=1024, help="Traces per input; 4 give up to 6 pairs.")
     ] = 4,
@@ -43,45 +67,66 @@ def collect(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove the collection that is in DIR first.")
     ] = False,
+    endpoint: Endpoints = None,
     settings: Settings = None,
     plugin: Plugins = None,
     allow_network: AllowNetwork = False,
 ) -> None:
-    """Samples every input, scores the traces and writes pairs for `sysgraph fit --data DIR`."""
+    """Samples every input and writes pairs of better and worse for `sysgraph fit --data DIR`.
+
+    Which is better says a scorer, a judge, or people. Called again, it goes on where it stopped.
+    """
     tools = given_tools(plugin, allow_network)
-    loaded = opened(graph, settings, tools=tools).graph
+    given = opened(graph, settings, tools=tools)
+    endpoints = addresses(endpoint, given.program, drawn=answers is None)
 
     from ..training.collection import collect as run
 
     found = run(
-        loaded,
+        given.graph,
         inputs,
         output=output,
-        scorer=given_scorer(scorer),
+        scorer=None if scorer is None else given_scorer(scorer),
+        judge=judge,
+        by_hand=by_hand,
+        answers=answers,
+        comparisons=comparisons,
         samples=samples,
         seed=seed,
         model_dir=model_dir,
         shard=shard,
         overwrite=overwrite,
+        endpoints=endpoints,
         tools=tools,
     )
+    if found.page is not None:
+        say(
+            f"{found.page}: {found.comparisons} comparisons of {found.traces} "
+            f"traces{_failures(found)}\nopen it in a browser, then call this again with --answers "
+            "FILE in place of --by-hand"
+        )
+        return
     say(f"{found.file}: {found.pairs} pairs from {found.traces} traces{_failures(found)}")
     if not found.pairs:
-        say(_why_none(found))
+        say(_why_none(found, scored=scorer is not None))
 
 
 def _failures(found: "Collection") -> str:
     """How many traces have no output, and why."""
     rejected = found.failed - found.stopped
-    parts = [f"{rejected} without an output, as a parser or tool rejected"] if rejected else []
+    open = f"{found.undecided} comparisons without an answer"
+    parts = [open] if found.undecided else []
+    parts += [f"{rejected} without an output, as a parser or tool rejected"] if rejected else []
     if found.stopped:
         parts.append(f"{found.stopped} stopped, the first: {found.why}")
     return f"; {'; '.join(parts)}" if parts else ""
 
 
-def _why_none(found: "Collection") -> str:
+def _why_none(found: "Collection", *, scored: bool) -> str:
     if found.failed == found.traces:
         return "no trace has an output to score"
+    if not scored:
+        return "no pairs: of no two samples of an input one was found better"
     return (
         "no pairs: all samples of every input scored the same. More --samples, a higher "
         "temperature or a scorer with finer grades tell them apart"

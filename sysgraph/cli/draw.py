@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sysgraph_compiler.drawing import FORMATS, MissingExtraError, drawn
+from sysgraph_compiler.drawing import FORMATS, MissingExtraError, render
 
 from ..support.errors import InputError
 from ..support.files import write_bytes
@@ -36,10 +36,10 @@ def draw(
         require_writable(output)
     program = opened(graph, settings, tools=given_tools(plugin)).program
     if output is None:
-        say(drawn(program, ".mmd").decode().removesuffix("\n"))
+        say(render(program, ".mmd").decode().removesuffix("\n"))
         return
     try:
-        content = drawn(program, output.suffix.lower())
+        content = render(program, output.suffix.lower())
     except MissingExtraError as error:
         raise InputError(f"{error}") from None
     write_bytes(output, content)

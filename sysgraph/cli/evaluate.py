@@ -1,6 +1,7 @@
 """`sysgraph eval`: score the system's answers, or have a judge compare them with others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ from sysgraph_compiler import Program
 
 from ..support.errors import DataError, InputError
 from .opening import opened
-from .options import Format, GraphFile, ModelDir, Settings
+from .options import Endpoints, Format, GraphFile, ModelDir, Settings, addresses
 from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
 from .terminal import say, say_json
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ..measuring.scorers import Scorer
     from ..measuring.winrate import WinRate
     from ..support.progress import Reporter
+    from ..system import System
     from ..traces.trace import Trace
 
 _REFERENCE = "reference:"
@@ -58,6 +60,7 @@ def evaluate(
             "inputs; default: the untrained system's.",
         ),
     ] = None,
+    endpoint: Endpoints = None,
     seed: Annotated[int, typer.Option(help="Seed of the answers.")] = 0,
     format: Format = "text",
     settings: Settings = None,
@@ -66,6 +69,7 @@ def evaluate(
 ) -> None:
     """Answers every held-out input; prints the mean score or win rate with its 95 % interval."""
     program = opened(graph, settings, tools=given_tools(plugin, allow_network)).program
+    build = partial(_system, program, endpoints=addresses(endpoint, program, drawn=True))
     source = inputs or program.fit.eval_inputs
     name = given_scorer(scorer) if scorer else program.fit.scorer
     problems = [] if source else ["no inputs to answer: give --inputs, or set fit.eval_inputs"]
@@ -80,18 +84,29 @@ def evaluate(
         raise InputError("\n".join(f"error: {problem}" for problem in problems))
     assert source is not None
     if judge is not None:
-        result: BaseModel = _win_rate(program, source, judge, against, model_dir, seed)
+        result: BaseModel = _win_rate(program, build, source, judge, against, model_dir, seed)
     else:
         assert name is not None
-        result = _score(program, source, name, best_of, model_dir, seed)
+        result = _score(program, build, source, name, best_of, model_dir, seed)
     if format == "json":
         say_json(result.model_dump_json(indent=2))
     else:
         say(str(result))
 
 
+Build = Callable[[str | None], "System"]
+"""Makes the system with a run's models, or untrained (None)."""
+
+
+def _system(program: Program, model_dir: str | None, *, endpoints: Mapping[str, str]) -> "System":
+    from ..system import System
+
+    return System(program, model_dir=model_dir, endpoints=endpoints)
+
+
 def _score(
     program: Program,
+    build: Build,
     source: str,
     name: "str | Scorer",
     best_of: int,
@@ -102,11 +117,10 @@ def _score(
     from ..measuring.evaluation import evaluate as run
     from ..measuring.scorers import as_scorer
     from ..support.progress import Reporter
-    from ..system import System
 
     scorer, rows = as_scorer(name), load_inputs(program, source)
     scorer.require(rows, source)
-    system = System(program, model_dir=model_dir)
+    system = build(model_dir)
     reporter = Reporter()
     system.tell(reporter)
     return run(system, rows, scorer, best_of=best_of, seed=seed, reporter=reporter)
@@ -135,6 +149,7 @@ def _judge_problems(
 
 def _win_rate(
     program: Program,
+    build: Build,
     source: str,
     judge: str,
     against: str | None,
@@ -154,8 +169,8 @@ def _win_rate(
     if against is not None and against.startswith(_REFERENCE):
         references = _references(rows, source, against.removeprefix(_REFERENCE))
     found = find_judge(judge, reporter=reporter)
-    answers = _answers(program, rows, model_dir, seed, reporter)
-    others = references or _answers(program, rows, against, seed, reporter)
+    answers = _answers(build, rows, model_dir, seed, reporter)
+    others = references or _answers(build, rows, against, seed, reporter)
     return win_rate(found, answers, others, reporter=reporter)
 
 
@@ -179,17 +194,16 @@ def _references(rows: Sequence[Mapping[str, Any]], source: str, field: str) -> l
 
 
 def _answers(
-    program: Program,
+    build: Build,
     rows: Sequence[Mapping[str, Any]],
     model_dir: str | None,
     seed: int,
     reporter: "Reporter",
 ) -> "list[Trace]":
     """One answer an input by the system with a run's models, or untrained (None)."""
-    from ..system import System
     from ..system.answerable import require_answerable
 
-    system = System(program, model_dir=model_dir)
+    system = build(model_dir)
     system.tell(reporter)
     require_answerable(system, rows, "the inputs")
     traces: list[Trace] = []

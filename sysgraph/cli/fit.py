@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from .opening import opened
-from .options import GraphFile, Settings
+from .options import Endpoints, GraphFile, Settings, addresses
 from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
 from .terminal import say
 
@@ -27,6 +27,7 @@ def fit(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove the run that is in --output first.")
     ] = False,
+    endpoint: Endpoints = None,
     scorer: Annotated[
         str | None,
         typer.Option(
@@ -40,7 +41,8 @@ def fit(
 ) -> None:
     """Trains the system from preferences over its outputs, in one resumable run folder."""
     tools = given_tools(plugin, allow_network)
-    loaded = opened(graph, settings, tools=tools).graph
+    found = opened(graph, settings, tools=tools)
+    loaded, endpoints = found.graph, addresses(endpoint, found.program)
 
     from accelerate import PartialState
 
@@ -54,6 +56,7 @@ def fit(
         overwrite=overwrite,
         scorer=None if scorer is None else given_scorer(scorer),
         tools=tools,
+        endpoints=endpoints,
     )
     if not PartialState().is_main_process:
         return

@@ -1,7 +1,8 @@
 """`sysgraph run`: one pass through the system."""
 
 import json
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,7 @@ from ..traces.messages import inputs_by_name, messages_text
 from ..traces.presence import why_skipped
 from ..traces.trace import Trace, by_node, input_names, is_broken
 from .opening import opened
-from .options import Format, GraphFile, ModelDir, Settings
+from .options import Endpoints, Format, GraphFile, ModelDir, Settings, addresses
 from .plugins import AllowNetwork, Plugins, given_tools
 from .terminal import say, say_json
 
@@ -38,6 +39,7 @@ def run(
         ),
     ] = None,
     model_dir: ModelDir = None,
+    endpoint: Endpoints = None,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
     output: Annotated[
         str | None,
@@ -62,29 +64,30 @@ def run(
     With --inputs, on every row of a file, into a file.
     """
     program = opened(graph, settings, tools=given_tools(plugin, allow_network)).program
+    build = _Build(program, model_dir, addresses(endpoint, program, drawn=True))
     if inputs is not None:
         given = ["--input"] * bool(input) + ["--show-prompts"] * show_prompts
-        _run_all(program, inputs, output, model_dir=model_dir, seed=seed, given=given)
+        _run_all(build, inputs, output, seed=seed, given=given)
     else:
-        _run_one(
-            program,
-            input or [],
-            output,
-            model_dir=model_dir,
-            seed=seed,
-            format=format,
-            show_prompts=show_prompts,
-        )
+        _run_one(build, input or [], output, seed=seed, format=format, show_prompts=show_prompts)
+
+
+@dataclass(frozen=True)
+class _Build:
+    """What a system is made of, once all arguments are known to be right."""
+
+    program: Program
+    model_dir: str | None
+    endpoints: Mapping[str, str]
+
+    def __call__(self) -> "System":
+        from ..system import System
+
+        return System(self.program, model_dir=self.model_dir, endpoints=self.endpoints)
 
 
 def _run_all(
-    program: Program,
-    source: str,
-    output: str | None,
-    *,
-    model_dir: str | None,
-    seed: int,
-    given: list[str],
+    build: _Build, source: str, output: str | None, *, seed: int, given: list[str]
 ) -> None:
     problems = [f"{option} and --inputs: expected one of them" for option in given]
     problems += [] if output else ["--inputs: needs an --output FILE for the values"]
@@ -97,35 +100,34 @@ def _run_all(
 
     from ..data import load_inputs
     from ..support.progress import Reporter
-    from ..system import System
     from .answers import write_answers
 
-    rows = load_inputs(program, source)
-    system = System(program, model_dir=model_dir)
+    rows = load_inputs(build.program, source)
+    system = build()
     found = write_answers(system, rows, file, seed=seed, reporter=Reporter())
     failed = f"; {found.failed} without an output" if found.failed else ""
     say(f"{found.file}: {found.rows} rows{failed}" + (f" ({found.why})" if found.why else ""))
 
 
 def _run_one(
-    program: Program,
+    build: _Build,
     given: list[str],
     output: str | None,
     *,
-    model_dir: str | None,
     seed: int,
     format: str,
     show_prompts: bool,
 ) -> None:
+    program = build.program
     inputs = _inputs(program, given)
     if output is not None and all(variable.type != "image" for variable in program.variables):
         raise InputError("--output is for images, and this system draws none")
 
     from ..support.progress import Reporter
-    from ..system import System
 
-    system = System(program, model_dir=model_dir)
+    system = build()
     system.tell(Reporter())
+    system.require_servers()
     (trace,) = system.sample(inputs, seed=seed)
     prompts = _prompts(system, trace) if show_prompts else {}
     trace = _with_files(trace, Path(output or f"runs/{component(program.name)}-images"))

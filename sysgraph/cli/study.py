@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .opening import opened
-from .options import Format, GraphFile, Settings
+from .options import Endpoints, Format, GraphFile, Settings, addresses
 from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
 from .terminal import say, say_json
 
@@ -37,6 +37,7 @@ def study(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove the study that is in --output first.")
     ] = False,
+    endpoint: Endpoints = None,
     scorer: Annotated[
         str | None,
         typer.Option(
@@ -54,7 +55,8 @@ def study(
     Run again, it goes on where it was stopped.
     """
     tools = given_tools(plugin, allow_network)
-    loaded = opened(graph, settings, tools=tools).graph
+    found = opened(graph, settings, tools=tools)
+    loaded, endpoints = found.graph, addresses(endpoint, found.program)
 
     from accelerate import PartialState
 
@@ -64,16 +66,17 @@ def study(
     from ..support.files import component
 
     folder = output or f"runs/{component(loaded.name)}-study"
-    found = find_judge(judge) if judge is not None else None
+    chosen = find_judge(judge) if judge is not None else None
     result = run(
         loaded,
         output=folder,
         seeds=seeds,
         compare=compare,
         scorer=None if scorer is None else given_scorer(scorer),
-        judge=found,
+        judge=chosen,
         overwrite=overwrite,
         tools=tools,
+        endpoints=endpoints,
     )
     if PartialState().is_main_process:
         if format == "json":

@@ -153,4 +153,17 @@ def _refused(program: Program, gaps: Gaps | None) -> list[str]:
             f"{lacks}; expected one, as {', '.join(bounds)} depends on it and has a bound for its "
             "log-likelihood, which no sum over unobserved values can hold"
         ]
+    likelihoods = {name: spec.likelihood for name, spec in program.models.items()}
+    unlikely = [
+        term.variable
+        for term in program.terms
+        if term.model is not None
+        and likelihoods[term.model] == "none"
+        and term.variable in gaps.plan.summed
+    ]
+    if unlikely:
+        return [
+            f"{lacks}; expected one, as {', '.join(unlikely)} would stand inside the sum over what "
+            "is not observed, and its model gives no likelihood"
+        ]
     return []

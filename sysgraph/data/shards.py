@@ -12,6 +12,7 @@ from ..support.files import claimed, made
 from .images import FOLDER
 
 SETTINGS, TRACES, PAIRS = "collect.json", "traces.jsonl", "pairs.jsonl"
+PAGE = "compare.html"
 _DRAWN = re.compile(r"[0-9a-f]{32,}\.(png|safetensors)")
 _SUFFIX = re.compile(r"-(\d{5})-of-(\d{5})")
 
@@ -110,6 +111,11 @@ class ShardFiles:
         """The pairs, when all traces are there."""
         return self.folder / self.shard.file(PAIRS)
 
+    @property
+    def page(self) -> Path:
+        """The page on which traces are compared by hand."""
+        return self.folder / self.shard.file(PAGE)
+
     @contextlib.contextmanager
     def claimed(self) -> Iterator[None]:
         """Makes the folder, and keeps other processes from this shard until the block ends.
@@ -118,7 +124,13 @@ class ShardFiles:
             InputError: another process has it, it cannot be written, or a link leads out of it.
         """
         with made(self.folder), claimed(self.traces):
-            for path in (self.settings, self.traces, self.pairs, self.folder / FOLDER):
+            for path in (
+                self.settings,
+                self.traces,
+                self.pairs,
+                self.page,
+                self.folder / FOLDER,
+            ):
                 if path.is_symlink():
                     raise InputError(
                         f"{path} is a link: collecting writes in its own folder alone; put there "
@@ -156,7 +168,7 @@ _AGAIN = "call `sysgraph collect` again as it was called: it goes on where it wa
 
 def clear(folder: Path) -> None:
     """Removes the files of a collection, and no others."""
-    stems = [name.partition(".") for name in (PAIRS, TRACES, SETTINGS)]
+    stems = [name.partition(".") for name in (PAIRS, PAGE, TRACES, SETTINGS)]
     for path in sorted(folder.iterdir()):
         for stem, _, suffix in stems:
             rest = path.name.removeprefix(stem).removesuffix(f".{suffix}")

@@ -13,6 +13,7 @@ from ..support.errors import InputError, RunError
 from ..traces.course import complete
 from ..traces.pictures import Picture
 from ..traces.presence import why_skipped
+from ..traces.record import Record
 from ..traces.trace import (
     Completion,
     Trace,
@@ -168,12 +169,45 @@ def _value(program: Program, variable: Variable, item: Any, images: ImageFiles) 
         if not isinstance(item, str):
             raise BadValue(f"expected a text, got {kind(item)}")
         return item if variable.name in program.deterministic else Completion(item)
-    if not isinstance(item, list) or not all(isinstance(i, str) for i in item):
+    if variable.type == "record":
+        return _record(program, variable, item)
+    if not _is_list(item):
         raise BadValue(f"expected a list of texts, got {kind(item)}")
     most = variable.tool.max_items if variable.tool is not None else None
     if most is not None and len(item) > most:
         raise BadValue(f"expected at most {most} texts, got {len(item)}")
     return tuple(item)
+
+
+def _is_list(item: Any) -> bool:
+    return isinstance(item, list) and all(isinstance(i, str) for i in item)
+
+
+def _record(program: Program, variable: Variable, item: Any) -> Value:
+    """An object with exactly the fields of the parser or the tool, each of its type."""
+    tool = variable.tool
+    parts = tool.fields if tool is not None else program.parsers[str(variable.parser)].parts
+    if not isinstance(item, dict):
+        raise BadValue(f"expected an object with {enumerated(parts)}, got {kind(item)}")
+    for name, part in parts.items():
+        if name not in item:
+            raise BadValue(f"the field {name!r} is missing; expected {enumerated(parts)}")
+        is_list = part.value_type == "list[text]"
+        if not (_is_list(item[name]) if is_list else isinstance(item[name], str)):
+            wanted = "a list of texts" if is_list else "a text"
+            raise BadValue(f"the field {name!r}: expected {wanted}, got {kind(item[name])}")
+        if is_list and part.most is not None and len(item[name]) > part.most:
+            most = f"at most {part.most} texts, got {len(item[name])}"
+            raise BadValue(f"the field {name!r}: expected {most}")
+        if part.choices and item[name] not in part.choices:
+            options = enumerated(part.choices)
+            raise BadValue(
+                f"the field {name!r}: {kind(item[name])} is no option; expected one of {options}"
+            )
+    for name in item:
+        if name not in parts:
+            raise BadValue(f"there is no field {name!r}; expected {enumerated(parts)}")
+    return Record({k: item[k] if isinstance(item[k], str) else tuple(item[k]) for k in parts})
 
 
 def _are_ids(item: Any) -> bool:
@@ -210,11 +244,16 @@ def _contradictions(program: Program, values: Mapping[str, Value], follows: Trac
 
 
 def _shown(value: Value) -> str:
+    if isinstance(value, Record):
+        return f"the record {json.dumps(value.plain(), ensure_ascii=False):.200}"
     return f"the image {value.name}" if isinstance(value, Picture) else kind(plain(value))
 
 
 def _phrases(variable: Variable) -> tuple[str, str]:
     """How a deterministic variable comes to a value, and how it fails to."""
+    if variable.field is not None:
+        record = variable.parents[0]
+        return f"{record} has", f"{record} has no value"
     if variable.parser is not None:
         parser = f"parser {variable.parser!r}"
         return f"{parser} reads", f"{parser} has no value for the text it reads"

@@ -13,9 +13,11 @@ from sysgraph_schemas.kinds import package_of
 from ..support.errors import InputError
 from .base import (
     Draw,
+    Hosted,
     Pass,
     Prompted,
     Receiving,
+    Refused,
     Request,
     Sampled,
     Scored,
@@ -31,6 +33,7 @@ _ENGINES = {
     "causal_lm": ("sysgraph.engines.causal_lm", "CausalLMEngine"),
     "classifier": ("sysgraph.engines.classifier", "ClassifierEngine"),
     "diffusion": ("sysgraph.engines.diffusion", "DiffusionEngine"),
+    "endpoint": ("sysgraph.engines.endpoint", "EndpointEngine"),
     "table": ("sysgraph.engines.table", "TableEngine"),
 }
 
@@ -64,9 +67,11 @@ def engine_of(kind: str) -> Callable[..., object]:
 
 __all__ = [
     "Draw",
+    "Hosted",
     "Pass",
     "Prompted",
     "Receiving",
+    "Refused",
     "Request",
     "Sampled",
     "Scored",

@@ -1,18 +1,20 @@
 """What engines do, as small contracts: score, train, sample and search, each over flat lists.
 
 An engine holds all models of one kind on one device and fulfils some of them. Everything that makes
-it fast (equal requests once, sorting by length, one call for models that share weights) happens
-behind these methods and never shows in an objective.
+it fast (equal requests once, sorting by length) happens behind these methods and never shows in an
+objective.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+
+from sysgraph_schemas import Decoding
 
 from ..support.errors import InputError
 from ..traces.pictures import Picture
@@ -26,7 +28,8 @@ class Request:
 
     With `options`, `value` is one of them. An engine scores it as any other; `System.score` divides
     by the sum over all options. `noise` has the seeds of an image's (timestep, noise) draws, see
-    `objectives.diffusion.noise_seeds`; without it, the engine's own.
+    `objectives.diffusion.noise_seeds`; without it, the engine's own. `stop` has the strings at
+    which a text that was sampled could end; None: the model's.
     """
 
     model: str
@@ -34,6 +37,7 @@ class Request:
     value: Completion | Picture
     options: tuple[str, ...] = ()
     noise: tuple[int, ...] = ()
+    stop: tuple[str, ...] | None = None
 
     @property
     def completion(self) -> Completion:
@@ -46,13 +50,22 @@ class Request:
 class Draw:
     """Sample from `model`, given `context`; equal draws give equal samples.
 
-    With `options`, one of them is drawn: by `System.sample`, no engine does.
+    With `options`, one of them is drawn: by `System.sample`, no engine does. `decoding` is what the
+    node says of how; what it leaves open is the model's (`decoding.over(spec.decoding)`).
     """
 
     model: str
     context: Context
     seed: int
     options: tuple[str, ...] = ()
+    decoding: Decoding = field(default_factory=Decoding)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No value for a draw, as its model's server would not give one; `why` is for people."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,7 @@ class Search:
         diversity_penalty: nats taken off a token for each beam of an earlier group that picked it
             at the same step. One group has no earlier one.
         options: of a choice, the `k` likeliest are found: by `System.search`, no engine does.
+        decoding: as a `Draw` has it; what warps draws (temperature, top_p) plays no part.
 
     Raises:
         InputError: no search has these settings.
@@ -78,6 +92,7 @@ class Search:
     groups: int = 1
     diversity_penalty: float = 0.0
     options: tuple[str, ...] = ()
+    decoding: Decoding = field(default_factory=Decoding)
 
     def __post_init__(self) -> None:
         if not 1 <= self.k <= self.beams:
@@ -140,6 +155,8 @@ class Scored(Protocol):
         """What gives log p(value | context), nats, summed over tokens, of each request.
 
         Args:
+            requests: of one call: they are scored under the same weights, as the compiler says
+                (`sysgraph_compiler.planning.calls`), even where they name several models.
             gradients: cut the work into passes whose graphs fit into memory.
         """
         ...
@@ -176,8 +193,12 @@ class Sampled(Protocol):
 
     def sample(
         self, draws: Sequence[Draw], *, batch_size: int | None = None
-    ) -> Sequence[Completion | Picture]:
-        """One text or image per draw; the same to rounding whatever the batch size."""
+    ) -> Sequence[Completion | Picture | Refused]:
+        """One text or image per draw; the same to rounding whatever the batch size.
+
+        Raises:
+            ServiceError: a server that draws fails, whatever it is asked.
+        """
         ...
 
     def refusal(self, draw: Draw) -> str | None:
@@ -218,6 +239,27 @@ class Prompted(Protocol):
 
     def shown(self, model: str, context: Context) -> str:
         """The text of the very tokens that `model` is sent, special ones included. Cheap."""
+        ...
+
+
+@runtime_checkable
+class Hosted(Protocol):
+    """An engine whose models run on servers elsewhere."""
+
+    def connect(self, endpoints: Mapping[str, str]) -> None:
+        """Takes the servers' addresses, by model; under "", that of those without one of their own.
+
+        Raises:
+            InputError: one is no address.
+        """
+        ...
+
+    def require(self) -> None:
+        """Refuses to go on where a model can not be asked. Nothing is sent.
+
+        Raises:
+            InputError: no address is known for it, or a package is missing.
+        """
         ...
 
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 import torch
 from torch import Tensor
 
-from sysgraph_schemas import ModelSpec
+from sysgraph_schemas import Decoding, ModelSpec
 from sysgraph_schemas.suggest import suggestion
 
 from ..support.errors import RunError
@@ -54,18 +54,23 @@ def scored(requests: Sequence[Request], score: Score) -> Tensor:
 
 
 def drawn(draws: Sequence[Draw], models: Mapping[str, ModelSpec], score: Score) -> list[Completion]:
-    """An option for each draw, by its own seed, at its model's sampling temperature.
+    """An option for each draw, by its own seed, at its node's or its model's temperature.
 
     Args:
-        models: by name; see `choice_temperature`.
+        models: by name.
 
     Raises:
         RunError: see `log_probs`.
     """
-    temperatures = [models[draw.model].choice_temperature for draw in draws]
+    temperatures = [_temperature(draw.decoding.over(models[draw.model].decoding)) for draw in draws]
     seeds = [draw.seed for draw in draws]
     picked = inverse_cdf(log_probs(draws, score), seeds, temperatures)
     return [Completion(d.options[index]) for d, index in zip(draws, picked, strict=True)]
+
+
+def _temperature(decoding: Decoding) -> float:
+    """1, the model's own distribution, where nothing else is said."""
+    return 1.0 if decoding.temperature is None else decoding.temperature
 
 
 def likeliest(searches: Sequence[Search], score: Score) -> list[list[Completion]]:

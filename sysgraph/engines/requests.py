@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sysgraph_compiler import Program
 
 from ..traces.course import Unobserved, context
+from ..traces.record import Record
 from ..traces.trace import Completion, Trace
 from .base import Request
 
@@ -22,9 +23,15 @@ def requests(program: Program, trace: Trace) -> Iterator[tuple[str, Request]]:
         value = trace.values.get(term.variable)
         if isinstance(value, str):  # a trace written by hand
             value = Completion(value)
-        if value is None or isinstance(value, tuple):
+        if value is None or isinstance(value, tuple | Record):
             raise Unobserved(term.variable)
         yield (
             term.variable,
-            Request(term.model, context(variable, trace), value, variable.options),
+            Request(
+                term.model,
+                context(variable, trace),
+                value,
+                variable.options,
+                stop=variable.decoding.stop,
+            ),
         )

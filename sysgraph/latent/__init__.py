@@ -1,6 +1,6 @@
 """Values that data does not hold: which ones a pair lacks, and the trajectories drawn for them."""
 
-from .gaps import Gaps, Side, find_gaps
+from .gaps import Gaps, Side, find_gaps, whole
 from .sampler import Drawn, Job, TrajectorySampler
 from .terms import Summand, inside, outside
 from .trajectory import Trajectory
@@ -18,4 +18,5 @@ __all__ = [
     "inside",
     "outside",
     "unfounded",
+    "whole",
 ]

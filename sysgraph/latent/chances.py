@@ -48,5 +48,5 @@ def way(
             if value is None:
                 return None
             path.values[asked.variable] = value
-            found.append(Request(asked.model, asked.context, value, asked.options))
+            found.append(asked.request(value))
     return Way(tuple(found), path.tosses) if path.values.keys() == values.keys() else None

@@ -70,6 +70,12 @@ def find_gaps(program: Program, chosen: Trace, rejected: Trace) -> Gaps | None:
     return Gaps(found, (chosen_side, rejected_side))
 
 
+def whole(program: Program, chosen: Trace, rejected: Trace) -> Plan:
+    """The plan of a pair of completed traces that lacks nothing."""
+    pattern = pattern_of(program, chosen, rejected)
+    return plan(program, pattern, Given(frozenset(), pattern.sides))
+
+
 def pattern_of(program: Program, chosen: Trace, rejected: Trace) -> Pattern:
     """Which values of a pair of completed traces are there to be used."""
     observed = program.fit.observed

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from itertools import cycle
 
 from sysgraph_compiler import Program, Variable
+from sysgraph_schemas import Decoding
 
-from ..engines import Draw, Search
+from ..engines import Draw, Request, Search
 from ..support.errors import InputError, RunError
 from ..support.seeding import derive
 from ..system import System
@@ -89,6 +90,28 @@ class Asked:
     model: str
     context: Context
     options: tuple[str, ...]
+    decoding: Decoding
+
+    def draw(self, seed: int) -> Draw:
+        """Drawn by a seed."""
+        return Draw(self.model, self.context, seed, self.options, self.decoding)
+
+    def request(self, value: Completion) -> Request:
+        """Scored as `value`."""
+        return Request(self.model, self.context, value, self.options, stop=self.decoding.stop)
+
+    def search(self, count: int, *, diverse: bool, penalty: float) -> Search:
+        """The `count` texts of a search with as many beams."""
+        return Search(
+            self.model,
+            self.context,
+            k=count,
+            beams=count,
+            groups=count if diverse else 1,
+            diversity_penalty=penalty if diverse and count > 1 else 0.0,
+            options=self.options,
+            decoding=self.decoding,
+        )
 
 
 class Layers:
@@ -119,7 +142,8 @@ class Layers:
                 except Unobserved:
                     path.is_over = True
                     return
-                yield Asked(path, name, str(self._program.model_of(name)), prompt, variable.options)
+                model = str(self._program.model_of(name))
+                yield Asked(path, name, model, prompt, variable.options, variable.decoding)
 
 
 def walk(system: System, paths: Sequence[Path]) -> Iterator[list[Asked]]:
@@ -140,28 +164,15 @@ def fill_by_search(
     groups: dict[Hashable, list[Asked]] = defaultdict(list)
     for one in asked:
         groups[(one.path.owner, one.variable, one.model, one.context)].append(one)
-    searches = []
-    for several in groups.values():
-        count, one = len(several), several[0]
-        searches.append(
-            Search(
-                one.model,
-                one.context,
-                k=count,
-                beams=count,
-                groups=count if diverse else 1,
-                diversity_penalty=penalty if diverse and count > 1 else 0.0,
-                options=one.options,
-            )
-        )
+    searches = [
+        several[0].search(len(several), diverse=diverse, penalty=penalty)
+        for several in groups.values()
+    ]
     unique = list(dict.fromkeys(searches))
     try:
         found = dict(zip(unique, system.search(unique), strict=True))
     except (InputError, RunError):
-        _blame(
-            asked,
-            lambda one: system.search([Search(one.model, one.context, 1, 1, options=one.options)]),
-        )
+        _blame(asked, lambda one: system.search([one.search(1, diverse=False, penalty=0.0)]))
         raise
     for search, several in zip(searches, groups.values(), strict=True):
         for one, completion in zip(several, cycle(found[search]), strict=False):
@@ -169,12 +180,12 @@ def fill_by_search(
 
 
 def fill_by_sampling(system: System, asked: Sequence[Asked]) -> None:
-    """Gives every path a draw of its own, as its model's temperature and top_p have it."""
-    draws = [Draw(a.model, a.context, derive(a.path.seed, a.variable), a.options) for a in asked]
+    """Gives every path a draw of its own, at the node's or the model's temperature and top_p."""
+    draws = [one.draw(derive(one.path.seed, one.variable)) for one in asked]
     try:
         found = system.draw(draws)
     except (InputError, RunError):
-        _blame(asked, lambda one: system.draw([Draw(one.model, one.context, 0, one.options)]))
+        _blame(asked, lambda one: system.draw([one.draw(0)]))
         raise
     for one, completion in zip(asked, found, strict=True):
         assert isinstance(completion, Completion)  # a latent image is refused before

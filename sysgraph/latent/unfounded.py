@@ -12,13 +12,14 @@ def unfounded(program: Program, gaps: Gaps, side: int) -> Iterator[str]:
     """What of one side's observed values does not say enough, or contradicts the rest.
 
     A value that is computed within the system does not say which of many texts it was, and hardly
-    any that is drawn would give it. An output is taken as it is: preferences are about it.
+    any that is drawn would give it. One of a choice's few options many do. An output is taken as it
+    is: preferences are about it.
     """
     known = gaps.sides[side]
     for name in sorted(known.read.keys() & gaps.plan.summed - {*program.outputs}):
         variable = program.variable(name)
         texts = _texts(program, name) & {*gaps.plan.latent}
-        if not variable.selects and texts:
+        if texts and not variable.selects and not variable.options:
             shown = ", ".join(v.name for v in program.variables if v.name in texts)
             yield f"{name} follows from {shown}, which is missing; expected that too, or no {name}"
     for selection in gaps.plan.selections.names:

@@ -20,7 +20,9 @@ MAX_BEST_OF = 1024
 """Answers per input."""
 
 
-WHY_FAILED = "a parser or tool rejected, or a prompt did not fit its model"
+WHY_FAILED = (
+    "a parser or tool rejected, a prompt did not fit its model, or a server would not answer"
+)
 WHY_ABSTAINED = "a parser or tool had no value, and `on_failure` says abstain: the scorer judges it"
 
 

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
@@ -11,7 +11,7 @@ from ..support.errors import InputError, RunError
 from ..system import System
 from ..traces.pair import Pair
 from ..traces.trace import Trace
-from .scorers import Scorer
+from .scorers import Scorer, Unscored
 
 
 @dataclass(frozen=True)
@@ -51,25 +51,37 @@ def sample_scored(
 def scored_chunks(
     system: System,
     inputs: Sequence[Mapping[str, Any]],
-    scorer: Scorer,
+    scorer: Scorer | None,
     *,
     samples: int,
     seed: int,
     start: int = 0,
     occurrences: Sequence[int] | None = None,
 ) -> Iterator[list[Scored]]:
-    """`sample_scored`, a few inputs at a time; `start` is as `System.stream` takes it."""
+    """`sample_scored`, a few inputs at a time; `start` is as `System.stream` takes it.
+
+    Without a scorer all that did not fail have the score 0.
+    """
     number = itertools.count(start * samples)
     for traces in system.stream(inputs, samples, seed, start=start, occurrences=occurrences):
         yield [
-            Scored(trace, score, f"input {next(number) // samples + 1}")
+            _scored(trace, score, f"input {next(number) // samples + 1}")
             for trace, score in zip(traces, _scores(scorer, traces), strict=True)
         ]
 
 
-def _scores(scorer: Scorer, traces: Sequence[Trace]) -> list[float]:
+def _scored(trace: Trace, score: float | Unscored, source: str) -> Scored:
+    """A trace that its scorer says nothing of has stopped: it is no worse than others."""
+    if isinstance(score, Unscored):
+        return Scored(replace(trace, stopped=score.why), -math.inf, source)
+    return Scored(trace, score, source)
+
+
+def _scores(scorer: Scorer | None, traces: Sequence[Trace]) -> list[float | Unscored]:
+    if scorer is None:
+        return [-math.inf if trace.failed else 0.0 for trace in traces]
     try:
-        return scorer(traces)
+        return scorer.attempt(traces)
     except InputError as error:  # of these outputs: by now the run has started
         raise RunError(str(error)) from error
 

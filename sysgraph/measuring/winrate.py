@@ -81,8 +81,8 @@ def win_rate(
         task.advance(2 * len(known))
         if isinstance(judge, Scorer):
             return _summary(judge.name, [*known, *_by_score(judge, asked, task.advance)], None)
-        orders = _both_orders(judge, asked, task.advance)
-    return _summary(judge.name, [*known, *map(_agreed, orders)], orders)
+        orders = both_orders(judge, asked, task.advance)
+    return _summary(judge.name, [*known, *map(verdict_of, orders)], orders)
 
 
 _Pair = tuple[Trace, Trace]
@@ -128,9 +128,14 @@ def _by_score(
         advance(len(scores))
 
 
-def _both_orders(
+def both_orders(
     judge: Judge, pairs: Sequence[_Pair], advance: Callable[[int], None]
 ) -> list[_Orders]:
+    """What a judge says of each pair, asked in both orders.
+
+    Raises:
+        RunError: the judge raised, or gave something else than a verdict each.
+    """
     comparisons = [
         Comparison(shown[0].inputs, shown[0].output(), shown[1].output(), shown[0].extra)
         for a, b in pairs
@@ -160,8 +165,8 @@ def _both_orders(
     ]
 
 
-def _agreed(orders: _Orders) -> float | None:
-    """What the first of a pair gets: what both verdicts say, or half."""
+def verdict_of(orders: _Orders) -> float | None:
+    """What the first of a pair gets: what both verdicts say (1, 0), or half; None without them."""
     if orders is None:
         return None
     return orders[0] if orders[0] == 1 - orders[1] else 0.5

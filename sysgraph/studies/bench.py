@@ -50,6 +50,7 @@ class Bench:
     judge: Scorer | Judge
     workers: Workers
     reporter: Reporter
+    endpoints: Mapping[str, str] = field(default_factory=dict)
     _prompted: dict[int, list[Scored]] = field(default_factory=dict)
 
     def folder(self, name: str, seed: int) -> Path:
@@ -73,6 +74,7 @@ class Bench:
             resume=resume,
             scorer=self.scorer,
             tools=self.program.bound.tools,
+            endpoints=self.endpoints,
             reporter=self.reporter,
         )
         return folder
@@ -166,7 +168,7 @@ class Bench:
         """
         places = range(len(self.inputs)) if only is None else only
         occurrences = occurrences_of(self.program, self.inputs)
-        system = System(self.program, device=self.workers.device)
+        system = System(self.program, device=self.workers.device, endpoints=self.endpoints)
         for run in trained:
             system.load(run)
         with self.reporter.task("answer", len(places)) as task:
@@ -214,6 +216,7 @@ def open_bench(
     reporter: Reporter,
     *,
     overwrite: bool = False,
+    endpoints: Mapping[str, str],
 ) -> Iterator[Bench]:
     """Checks what a study needs, and keeps its folder from other processes until it is done.
 
@@ -248,7 +251,7 @@ def open_bench(
             RunFolder(root).start(graph, program)
         workers.wait()  # no process trains in a folder that is not claimed yet
         try:
-            yield Bench(graph, program, root, inputs, scorer, judge, workers, reporter)
+            yield Bench(graph, program, root, inputs, scorer, judge, workers, reporter, endpoints)
         except InputError:
             if workers.main and folder.is_empty:
                 folder.clear()

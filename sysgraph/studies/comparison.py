@@ -15,7 +15,7 @@ from ..support.errors import InputError, Interrupted, RunError
 from ..support.files import write_text
 from ..support.progress import Reporter
 from ..training.folder import RunFolder
-from ..training.pairs import gaps_of
+from ..training.needs import has_gaps
 from .bench import Bench, open_bench
 from .curves import write_curves
 from .folder import CURVES, TABLES
@@ -25,6 +25,11 @@ from .rows import Entry, training_rows
 from .samplers import sampler_rows
 
 Compared = Literal["training", "samplers"]
+_NO_SAMPLERS = (
+    "no samplers to compare: every value is observed; set fit.observed to the nodes whose values "
+    "data holds"
+)
+_GOES_ON = "interrupted; the same study, started again, goes on here"
 
 
 def study(
@@ -37,6 +42,7 @@ def study(
     judge: ScorerLike | Judge | None = None,
     overwrite: bool = False,
     tools: Mapping[str, Any] | None = None,
+    endpoints: Mapping[str, str] | None = None,
     reporter: Reporter | None = None,
     on_row: Callable[[StudyRow], None] = lambda row: None,
 ) -> Study:
@@ -63,6 +69,7 @@ def study(
         judge: says which of two answers is better, as `win_rate` takes it; default: the scorer.
         overwrite: remove the study in `output` first, if one is there; other files stay.
         tools: your own tools by name: functions, or what `sysgraph.Tool` says.
+        endpoints: addresses of hosted models, as `System` takes them.
         on_row: called with each row as it is done.
 
     Raises:
@@ -73,20 +80,25 @@ def study(
     program = sysgraph_compiler.compile(graph, tools=tools or {})
     unobserved = _lacks_values(program)
     if compare == "samplers" and not unobserved:
-        raise InputError(
-            "no samplers to compare: every value is observed; set fit.observed to the nodes whose "
-            "values data holds"
-        )
+        raise InputError(_NO_SAMPLERS)
     reporter, root = reporter or Reporter(), Path(output)
-    opened = open_bench(graph, program, root, scorer, judge, reporter, overwrite=overwrite)
+    opened = open_bench(
+        graph,
+        program,
+        root,
+        scorer,
+        judge,
+        reporter,
+        overwrite=overwrite,
+        endpoints=endpoints or {},
+    )
     with opened as bench:
         samplers = compare == "samplers"
         rows = sampler_rows(bench) if samplers else training_rows(bench, unobserved=unobserved)
         try:
             result, runs = _compared(bench, rows, seeds, bench.root / TABLES[compare], on_row)
         except (Interrupted, KeyboardInterrupt):
-            again = "interrupted; the same study, started again, goes on here"
-            raise Interrupted(again) from None
+            raise Interrupted(_GOES_ON) from None
         if bench.workers.main:
             write_curves(bench, runs, CURVES[compare])
             _write_pictures(bench, runs)
@@ -137,7 +149,7 @@ def _lacks_values(program: Program) -> bool:
         return True
     if program.fit.data is None or program.fit.rounds:
         return False
-    return any(gaps_of(program, pair) for pair in load_pairs(program, program.fit.data))
+    return any(has_gaps(program, pair) for pair in load_pairs(program, program.fit.data))
 
 
 def _row(entry: Entry, seeds: int, scorer: Scorer) -> StudyRow:

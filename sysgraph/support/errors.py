@@ -25,5 +25,9 @@ class RunError(RuntimeError):
     """The run failed after it had started, for a reason that the message explains."""
 
 
+class ServiceError(RunError):
+    """A server elsewhere failed: nothing that it was asked about is to blame."""
+
+
 class Interrupted(RunError):
     """The run was asked to stop, and did so where it can be gone on with."""

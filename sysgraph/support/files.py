@@ -162,6 +162,8 @@ def is_free(folder: Path) -> bool:
 
 def flush(path: Path) -> None:
     """Waits until a file's content, or a folder's list of files, is on the disk."""
+    if os.name == "nt" and path.is_dir():  # Windows cannot open a folder
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -25,7 +25,10 @@ def require_answerable(models: Models, rows: Sequence[Mapping[str, Any]], source
 
     Raises:
         DataError: there are such rows, all of them.
+        InputError: it is not known what server to ask for a model.
     """
+    if rows:
+        models.require_servers()
     known: dict[Draw, str | None] = {}
     problems = []
     for number, row in enumerate(rows, start=1):
@@ -47,7 +50,8 @@ def _problems(models: Models, row: Mapping[str, Any], known: dict[Draw, str | No
         try:
             if not course.settle(variable) or model is None:
                 continue
-            draw = Draw(model, context(variable, course), 0, variable.options)
+            prompt = context(variable, course)
+            draw = Draw(model, prompt, 0, variable.options, variable.decoding)
         except InputError as error:  # a template
             found.append(str(error))
             continue

@@ -11,11 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from sysgraph_compiler import Program
+from sysgraph_compiler.planning import call_of
 
 from ..engines import (
     Draw,
+    Hosted,
     Pass,
     Prompted,
+    Refused,
     Request,
     Sampled,
     Scored,
@@ -26,9 +29,10 @@ from ..engines import (
 )
 from ..engines.base import total
 from ..engines.changes import Changes
+from ..support.addresses import require_hosted
 from ..support.changes import listed
 from ..support.device import default_device
-from ..support.errors import InputError
+from ..support.errors import InputError, RunError
 from ..support.files import component
 from ..support.grouping import grouped, in_groups
 from ..support.manifest import MANIFEST, require_whole
@@ -57,11 +61,14 @@ class Models:
         seed: int | None,
         model_dir: Path | str | None,
         elsewhere: Elsewhere | None = None,
+        endpoints: Mapping[str, str] | None = None,
     ) -> None:
         # What is wrong with tools or a folder is told before models are loaded.
         toolbox_of(program)
         if model_dir is not None:
             _saved_models(program, model_dir)
+        hosted = [name for name, spec in program.models.items() if spec.is_hosted]
+        require_hosted(endpoints or {}, hosted)
         self.program = program
         self.device = torch.device(device) if device else default_device()
         used = {term.model for term in program.terms}
@@ -75,8 +82,12 @@ class Models:
                 specs, device=self.device, seed=program.fit.seed if seed is None else seed
             )
             self._engines.update(dict.fromkeys(specs, engine))
+            if isinstance(engine, Hosted):
+                engine.connect(endpoints or {})
         self._bound = Bindings.of(program, self._engines, elsewhere or {})
         self._changes: dict[str, Changes] = {}
+        self._moved: set[str] = set()
+        """The models whose reference is a snapshot."""
         self.warnings = tuple(_oddities(program, self._bound.prompted))
         if model_dir is not None:
             self.load(model_dir)
@@ -95,9 +106,16 @@ class Models:
     def passes(
         self, flat: Sequence[Request], *, reference: bool = False, gradients: bool = False
     ) -> list[Pass]:
-        """What gives the log p of requests, options as they are: see `Scored.passes`."""
+        """What gives the log p of requests, options as they are: see `Scored.passes`.
+
+        The compiler says which of them are one call.
+        """
+        calls = {
+            model: call_of(self.program, model, reference=reference, snapshot=model in self._moved)
+            for model in {request.model for request in flat}
+        }
         out = []
-        for indices in grouped(flat, lambda request: id(self._scored(request))):
+        for indices in grouped(flat, lambda request: calls[request.model]):
             engine = self._scored(flat[indices[0]])
             found = engine.passes(
                 [flat[i] for i in indices], reference=reference, gradients=gradients
@@ -139,10 +157,21 @@ class Models:
         Raises:
             InputError: a prompt does not fit its model, or a model cannot score an option.
             RunError: a model gives no distribution: its weights are NaN, or no option of a choice
-                has any probability.
+                has any probability; or its server gives nothing.
         """
+        out: list[Completion | Picture] = []
+        for one in self.attempt(draws, batch_size=batch_size):
+            if isinstance(one, Refused):
+                raise RunError(one.why)
+            out.append(one)
+        return out
 
-        def drawn(several: Sequence[Draw]) -> Sequence[Completion | Picture]:
+    def attempt(
+        self, draws: Sequence[Draw], *, batch_size: int | None = None
+    ) -> list[Completion | Picture | Refused]:
+        """`draw`, with what servers would not give a value for."""
+
+        def drawn(several: Sequence[Draw]) -> Sequence[Completion | Picture | Refused]:
             if several[0].options:
                 return choices.drawn(several, self.program.models, self._score_options)
             return self._sampled_by(several[0].model).sample(several, batch_size=batch_size)
@@ -164,6 +193,13 @@ class Models:
             return engine.shown(model, context)
         turns = [("", context)] if isinstance(context, str) else context
         return "\n".join(f"{role}: {text}" if role else text for role, text in turns)
+
+    def require_servers(self) -> None:
+        """Refuses to go on where it is not known what server to ask for a model: InputError."""
+        engines = {id(engine): engine for engine in self._bound.sampled.values()}
+        for engine in engines.values():
+            if isinstance(engine, Hosted):
+                engine.require()
 
     def room(self, model: str) -> int | None:
         """Values that one call of a model draws at once; None: that depends on the values."""
@@ -258,6 +294,7 @@ class Models:
     def set_reference(self, model: str, weights: dict[str, Tensor] | None) -> None:
         """Makes `weights` the reference of one model; None: the model as it was before training."""
         self._bound.trained[model].set_reference(model, weights)
+        (self._moved.discard if weights is None else self._moved.add)(model)
 
     def digest(self, model: str) -> str:
         """Tells what one model was before training from any other weights."""

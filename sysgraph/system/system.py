@@ -11,9 +11,9 @@ from torch import Tensor
 
 from sysgraph_compiler import Program, Variable
 
-from ..engines import Draw, Request
+from ..engines import Draw, Refused, Request
 from ..engines.requests import requests
-from ..support.errors import InputError, RunError
+from ..support.errors import InputError, RunError, ServiceError
 from ..support.seeding import derive
 from ..tools import bind
 from ..traces.course import Course, Unobserved, call_ahead, call_tools, complete, context
@@ -39,6 +39,8 @@ class System(Models):
         elsewhere: engines that draw from models (`sampled`) or search them (`searched`) in place of
             those that score them, as {role: {model: engine}}. They `receive` weights that changed.
         tools: your own tools by name: functions, or what `sysgraph.Tool` says.
+        endpoints: addresses of hosted models, by model; under "", for those without one of their
+            own; default: what the environment says.
 
     Raises:
         InputError: a tool or a model cannot be loaded, or `model_dir` holds no models.
@@ -53,10 +55,16 @@ class System(Models):
         model_dir: Path | str | None = None,
         elsewhere: Elsewhere | None = None,
         tools: Mapping[str, Any] | None = None,
+        endpoints: Mapping[str, str] | None = None,
     ) -> None:
         bind(program, tools)
         super().__init__(
-            program, device=device, seed=seed, model_dir=model_dir, elsewhere=elsewhere
+            program,
+            device=device,
+            seed=seed,
+            model_dir=model_dir,
+            elsewhere=elsewhere,
+            endpoints=endpoints,
         )
 
     # ---- scoring
@@ -218,7 +226,8 @@ class System(Models):
                     course.stopped = str(error)
                     continue
                 try:
-                    asked = Draw(model, context(variable, course), 0, variable.options)
+                    prompt = context(variable, course)
+                    asked = Draw(model, prompt, 0, variable.options, variable.decoding)
                 except InputError as error:  # its template, on these values
                     course.stopped = str(error)
                     continue
@@ -230,11 +239,16 @@ class System(Models):
                 where.append((course, variable.name))
                 draws.append(replace(asked, seed=derive(key, variable.name)))
         try:
-            drawn = self.draw(draws, batch_size=batch_size)
+            drawn = self.attempt(draws, batch_size=batch_size)
+        except ServiceError:
+            raise
         except RunError as error:
             raise self._blamed(where, draws, error) from error
-        for (course, name), completion in zip(where, drawn, strict=True):
-            course.values[name] = completion
+        for (course, name), value in zip(where, drawn, strict=True):
+            if isinstance(value, Refused):
+                course.stopped = f"{name}: {value.why}"
+            else:
+                course.values[name] = value
 
     def _blamed(
         self, where: Sequence[tuple[Course, str]], draws: Sequence[Draw], error: RunError

@@ -23,8 +23,8 @@ class Tool:
 
     `call` is given a node's arguments by keyword: a text as str, a list of texts or the copies of a
     `for_each` node as list[str], settings as they are. It returns what the node `returns` (a text,
-    a list of texts, one of its options), and raises ToolError where it has no value. Equal
-    arguments must give equal values: they are computed once.
+    a list of texts, one of its options, a mapping with its fields), and raises ToolError where it
+    has no value. Equal arguments must give equal values: they are computed once.
 
     A tool with a life is a class instead, of which every node opens one:
 
@@ -40,7 +40,7 @@ class Tool:
     `at_once = 4`, `call` is given one row, as a function is, and 4 may run at the same time.
 
     Attributes:
-        returns: what it gives: `text`, `list`, `choice`; None: what the node says.
+        returns: what it gives: `text`, `list`, `choice`, `record`; None: what the node says.
         paths: the settings that are files or folders. They are given as absolute paths.
         version: changes where equal arguments would have another value; empty: its source says.
         at_once: how many calls may run at the same time.

@@ -166,7 +166,7 @@ def _shown(signature: inspect.Signature) -> str:
 
 def _require_returns(tool: Any, variable: Variable) -> None:
     """Refuses a node that says it gets another type than the tool declares."""
-    words = {"text": "text", "list[text]": "list", "choice": "choice"}
+    words = {"text": "text", "list[text]": "list", "choice": "choice", "record": "record"}
     declared, said = getattr(tool, "returns", None), words[variable.type]
     if declared is not None and declared != said:
         assert variable.tool is not None

@@ -2,14 +2,13 @@
 
 import json
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sysgraph_compiler import Program, Variable
-from sysgraph_schemas.suggest import listed
-from sysgraph_schemas.visible import half_character
 
 from ..support.errors import RunError
+from .answers import Answer, answer
 from .base import ToolError, find_tool
 from .opened import Fingerprint, Opened, prepared
 from .record import Record
@@ -17,8 +16,8 @@ from .record import Record
 # Calls whose values are kept, besides those that are made at once.
 _KEPT = 10_000
 
-Arguments = Mapping[str, str | list[str]]
-Answer = str | tuple[str, ...]
+Argument = str | list[str] | dict[str, str | list[str]]
+Arguments = Mapping[str, Argument]
 Call = tuple[Variable, Arguments]
 
 
@@ -94,7 +93,7 @@ class Toolbox:
             rows = [dict(arguments) for _, arguments in several.values()]
             found = self._open[node](rows, variable.tool.timeout)
             for (key, (one, arguments)), outcome in zip(several.items(), found, strict=True):
-                self._known[key] = _answer(one, arguments, outcome)
+                self._known[key] = answer(one, described(one, arguments), outcome)
 
 
 def toolbox_of(program: Program) -> Toolbox:
@@ -135,45 +134,3 @@ def _close(opened: Mapping[str, Opened]) -> None:
 
 def _key(variable: Variable, arguments: Arguments) -> str:
     return repr((variable.node, sorted(arguments.items())))
-
-
-def _answer(
-    variable: Variable, arguments: Arguments, outcome: Any
-) -> Answer | ToolError | RunError:
-    """The value, as the node takes it; or the error that stands for it."""
-    if isinstance(outcome, ToolError):
-        return outcome
-    said = described(variable, arguments)
-    if isinstance(outcome, Exception):
-        error = RunError(f"{said} raised {type(outcome).__name__}: {outcome}")
-        error.__cause__ = outcome
-        return error
-    wanted = _wanted(variable, outcome)
-    if wanted is not None:
-        return RunError(f"{said} returned {outcome!r:.60}; expected {wanted}")
-    items = [outcome] if isinstance(outcome, str) else outcome
-    if any(half_character(item) is not None for item in items):
-        return RunError(f"{said} returned {outcome!r:.60}, which holds half of a character")
-    return outcome if isinstance(outcome, str) else _bounded(variable, tuple(outcome))
-
-
-def _wanted(variable: Variable, value: Any) -> str | None:
-    """What the node takes, where the value is none of that."""
-    if variable.type == "list[text]":
-        is_list = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
-        return None if is_list else "a list of texts"
-    if not isinstance(value, str):
-        return "a text"
-    if variable.options and value not in variable.options:
-        return f"one of the options {listed(variable.options, 8)}"
-    return None
-
-
-def _bounded(variable: Variable, items: Sequence[str]) -> Answer | ToolError:
-    assert variable.tool is not None
-    least, most = variable.tool.min_items, variable.tool.max_items
-    if len(items) < least:
-        return ToolError(f"{len(items)} items, at least {least} wanted")
-    if most is not None and len(items) > most:
-        return ToolError(f"{len(items)} items, at most {most} wanted")
-    return tuple(items)

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from sysgraph.support.files import flush
 from sysgraph.toys.recipe import PREFIX, Recipe
 from sysgraph.toys.recipes import find, fingerprint
 from sysgraph_schemas.visible import visible
@@ -57,9 +58,9 @@ def _build(recipe: Recipe, folder: Path) -> None:
     try:
         _write_checkpoint(recipe, staging, folder)
         for path in (*staging.rglob("*"), staging):
-            _fsync(path)
+            flush(path)
         os.replace(staging, folder)
-        _fsync(folder.parent)
+        flush(folder.parent)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -85,13 +86,3 @@ def _progress(recipe: Recipe, folder: Path) -> Iterator[Callable[[], None]]:
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task(text, total=recipe.total_steps)
         yield lambda: bar.advance(task)
-
-
-def _fsync(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():  # Windows cannot open a folder
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

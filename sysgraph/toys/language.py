@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,24 +71,13 @@ def tiny_llama(
 def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write a checkpoint that `from_pretrained` loads, and that stops at the end of sequence."""
     from transformers import GenerationConfig
+    from transformers.utils import logging
+
+    from ..support.quiet import without_bars
 
     model.generation_config = GenerationConfig(
         eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
     )
-    with no_transformers_bar():
+    with without_bars(logging):
         model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-
-
-@contextlib.contextmanager
-def no_transformers_bar() -> Iterator[None]:
-    """Keeps the bar for writing weights, shown even in log files, off stderr."""
-    from transformers.utils import logging
-
-    was_on = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if was_on:
-            logging.enable_progress_bar()

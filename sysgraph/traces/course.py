@@ -35,7 +35,9 @@ def context(variable: Variable, trace: Known) -> Context:
             else _seen(trace, str(target))
         )
     for key, element in variable.elements.items():
-        scope[key] = _seen(trace, element.list)[element.index - 1]
+        items = _seen(trace, element.list)
+        assert isinstance(items, list)
+        scope[key] = items[element.index - 1]
     try:
         if variable.prompt is not None:
             return render_template(variable.prompt, scope)
@@ -50,7 +52,7 @@ def context(variable: Variable, trace: Known) -> Context:
         raise InputError(f"the prompt of {variable.name}: {error}") from error
 
 
-def _seen(trace: Known, variable: str) -> str | list[str]:
+def _seen(trace: Known, variable: str) -> object:
     """A variable's value as templates see it."""
     if variable in trace.inputs:
         return trace.inputs[variable]

@@ -132,10 +132,11 @@ class Picture:
         if self.final is not None and not path.with_suffix(LATENTS).exists():
             write_bytes(path.with_suffix(LATENTS), _content(self.final))
         if not path.exists():
-            write_bytes(path, self._png())
+            write_bytes(path, self.png())
         return path
 
-    def _png(self) -> bytes:
+    def png(self) -> bytes:
+        """It as a PNG file."""
         if isinstance(self.source, bytes) and self.source.startswith(_PNG):
             return self.source
         png = io.BytesIO()

@@ -1,5 +1,6 @@
 """A trace: one assignment of values to a program's variables, complete or with gaps."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -7,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Union
 
 from sysgraph_compiler import Program
 from sysgraph_schemas.visible import half_character
+
+from .record import Record
 
 if TYPE_CHECKING:  # it imports torch, and the command line imports this module at once
     from .pictures import Picture
@@ -24,7 +27,7 @@ class Completion:
     ids: tuple[int, ...] | None = None
 
 
-Value = Union[str, tuple[str, ...], Completion, "Picture"]
+Value = Union[str, tuple[str, ...], Record, Completion, "Picture"]
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,13 @@ class Trace:
         return not self.abstained.isdisjoint(self.outputs)
 
     def __getitem__(self, variable: str) -> str | tuple[str, ...]:
-        """The value of a variable or input, as plain text or texts; of a picture, its name."""
+        """The value of a variable or input, as plain text or texts; of a picture, its name.
+
+        A record is its JSON; its fields are in `values[variable]`.
+        """
         value = plain(self.inputs[variable] if variable in self.inputs else self.values[variable])
+        if isinstance(value, dict):
+            return json.dumps(value, ensure_ascii=False)
         return value if isinstance(value, str) else tuple(value)
 
     def output(self) -> str:
@@ -85,16 +93,18 @@ class Trace:
         return "\n".join(part if isinstance(part, str) else "\n".join(part) for part in parts)
 
 
-def plain(value: Value) -> str | list[str]:
-    """A value as templates and messages have it: a text, or a list of texts; a picture's name."""
+def plain(value: Value) -> str | list[str] | dict[str, str | list[str]]:
+    """A value as templates and messages have it: a text, texts, or a record; a picture's name."""
     if isinstance(value, Completion):
         return value.text
+    if isinstance(value, Record):
+        return value.plain()
     if isinstance(value, tuple):
         return list(value)
     return value if isinstance(value, str) else value.name
 
 
-Plain = str | list[str] | list["Plain"] | None
+Plain = str | list[str] | dict[str, str | list[str]] | list["Plain"] | None
 
 
 def by_node(
@@ -108,12 +118,17 @@ def by_node(
         picture: gives the text that stands for an image.
     """
     values: dict[str, Plain] = {
-        name: plain(value) if isinstance(value, str | tuple | Completion) else picture(value)
+        name: plain(value)
+        if isinstance(value, str | tuple | Record | Completion)
+        else picture(value)
         for name, value in trace.values.items()
     }
     out: dict[str, Plain] = {}
     elements = element_nodes(program)
     for node, variables in generated_nodes(program).items():
+        is_field = program.variable(variables[0]).field is not None
+        if is_field and not {*variables} & {*program.outputs}:
+            continue  # its record says it
         if node not in program.groups:
             out[node] = values.get(variables[0])
             continue

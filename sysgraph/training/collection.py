@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sysgraph_compiler
 from sysgraph_compiler import Program, load
@@ -22,7 +22,11 @@ from ..data.rows import Row, Source, called, convert, read_rows
 from ..data.shards import Shard, ShardFiles, clear, settings_files
 from ..data.traces import read_trace_row, trace_row
 from ..engines.digest import digest_of
-from ..measuring.samples import Scored, ordered, scored_chunks
+from ..measuring.judges import Judge, as_judge
+from ..measuring.raters import ByHand, ByJudge, ByScore, Rater, read_answers
+from ..measuring.raters.base import MAX_COMPARISONS
+from ..measuring.raters.by_hand import Answers
+from ..measuring.samples import Scored, scored_chunks
 from ..measuring.scorers import Scorer, ScorerLike, as_scorer
 from ..support.changes import changes, listed, program_changes
 from ..support.errors import InputError
@@ -44,7 +48,8 @@ class Collection:
     """What was collected: `file` holds the pairs, for `fit`; beside it are the scored traces.
 
     `failed` traces have no output; of those, `stopped` could not be sampled, the first because of
-    `why`. They make no pair.
+    `why`. They make no pair. `undecided` comparisons were made without saying which is better. Of a
+    collection that waits for people, `page` is what they compare on, and there are no pairs yet.
     """
 
     file: Path
@@ -53,6 +58,9 @@ class Collection:
     failed: int
     stopped: int = 0
     why: str = ""
+    undecided: int = 0
+    page: Path | None = None
+    comparisons: int = 0
 
 
 def collect(
@@ -60,16 +68,24 @@ def collect(
     inputs: Source,
     *,
     output: str | Path,
-    scorer: ScorerLike,
+    scorer: ScorerLike | None = None,
+    judge: ScorerLike | Judge | None = None,
+    by_hand: bool = False,
+    answers: str | Path | None = None,
+    comparisons: int = 3,
     samples: int = 4,
     seed: int = 0,
     model_dir: str | Path | None = None,
     shard: str | None = None,
     overwrite: bool = False,
     tools: Mapping[str, Any] | None = None,
+    endpoints: Mapping[str, str] | None = None,
     reporter: Reporter | None = None,
 ) -> Collection:
-    """Samples every input, scores the traces and writes all ordered pairs (section 5.1).
+    """Samples every input, and writes the pairs of samples of which one is better (section 5.1).
+
+    One of four says which is: a `scorer` of each sample, a `judge` who is shown two at a time, or
+    people: `by_hand` writes a page on which they compare, and `answers` reads what they answered.
 
     Traces are written as they come; called again with the same arguments, it goes on where it was
     stopped. Images lie in `images`, each once.
@@ -78,12 +94,17 @@ def collect(
         inputs: a JSONL or Parquet file, a `datasets` name, `toy:WORLD/SPLIT`, or rows.
         output: the folder to write.
         scorer: a scorer, a function of a trace, or what `find_scorer` takes.
+        judge: a judge, or what `find_judge` takes; one that scores is a scorer.
+        by_hand: write the page.
+        answers: the file that the page of this collection wrote.
+        comparisons: at most so many an input, by a judge (two requests each) or by hand.
         samples: traces per input; 4 give up to 6 pairs, ties none.
         model_dir: a run whose trained models to use.
         shard: "i/n", the i-th of n parts of the inputs, alone; the others may be worked on at the
             same time, into the same folder.
         overwrite: remove the collection in `output` first, if one is there; other files stay.
         tools: your own tools by name: functions, or what `sysgraph.Tool` says.
+        endpoints: addresses of hosted models, as `System` takes them.
 
     Raises:
         GraphError, InputError: what was given is wrong, or another process collects it; nothing was
@@ -93,42 +114,88 @@ def collect(
     """
     graph = graph if isinstance(graph, Graph) else load(graph)
     program = sysgraph_compiler.compile(graph, tools=tools or {})
-    scorer = as_scorer(scorer)
-    if not 2 <= samples <= MAX_SAMPLES:
-        raise InputError(f"collecting compares samples: take 2 to {MAX_SAMPLES} per input")
+    rater = _rater(scorer, judge, by_hand or answers is not None, comparisons)
     part = Shard.parse(shard) if shard is not None else Shard()
-    rows = load_inputs(program, inputs)
-    scorer.require(rows, called(inputs))
-    if part.count > len(rows):
-        raise InputError(f"{part.count} shards of {len(rows)} inputs: take at most one an input")
     if overwrite and part.count > 1:
         raise InputError("--overwrite removes every shard: remove the folder before the first one")
+    rows = _rows(program, inputs, rater, samples, part)
     folder = Path(output)
-    settings = _settings(program, inputs, rows, scorer, samples, seed, model_dir)
+    settings = _settings(program, inputs, rows, rater, samples, seed, model_dir)
     settings["shards"] = part.count
+    files, reporter = ShardFiles(folder, part), reporter or Reporter()
+    if answers is not None:
+        given = read_answers(Path(answers))
+        _require_whole(files, settings, samples * len(rows[part.places]))
+        return _answered(program, files, samples, given, reporter)
     _require_free(folder, settings, overwrite)
-    system = System(program, model_dir=model_dir)
-    reporter = reporter or Reporter()
+    system = System(program, model_dir=model_dir, endpoints=endpoints)
     system.tell(reporter)
     require_answerable(system, rows, called(inputs))
     settings["weights"] = _weights(system, trained=model_dir is not None)
-    files = ShardFiles(folder, part)
     with files.claimed():
-        with claimed(folder, wait=_WAIT):  # shards that start together see each other's settings
-            _require_free(folder, settings, overwrite)
-            if overwrite:
-                clear(folder)
-            write_text(files.settings, json.dumps(settings, indent=2) + "\n")
+        _start(folder, files, settings, overwrite)
         with files.undone_if_empty():
-            _sample(system, rows, part, scorer, samples, seed, files.traces, reporter)
-            return _pair(program, files.traces, files.pairs, samples)
+            _sample(system, rows, part, rater.scorer, samples, seed, files.traces, reporter)
+            if by_hand:
+                return _write_page(program, files, samples, ByHand(comparisons))
+            return _pair(program, files, samples, rater, reporter)
+
+
+def _rater(
+    scorer: ScorerLike | None,
+    judge: ScorerLike | Judge | None,
+    by_hand: bool,
+    comparisons: int,
+) -> Rater:
+    """The one who says which samples are better.
+
+    Raises:
+        InputError: there is none, or are several.
+    """
+    if (scorer is not None) + (judge is not None) + by_hand != 1:
+        raise InputError(
+            "which of two samples is better: expected one of --scorer, --judge, --by-hand and "
+            "--answers"
+        )
+    if not 1 <= comparisons <= MAX_COMPARISONS:
+        raise InputError(f"--comparisons: expected 1 to {MAX_COMPARISONS} an input")
+    if by_hand:
+        return ByHand(comparisons)
+    found = as_judge(judge) if judge is not None else as_scorer(cast("ScorerLike", scorer))
+    return ByScore(found) if isinstance(found, Scorer) else ByJudge(found, comparisons)
+
+
+def _rows(
+    program: Program, inputs: Source, rater: Rater, samples: int, part: Shard
+) -> list[Mapping[str, Any]]:
+    """All inputs, which can be sampled so often in so many shards and be scored.
+
+    Raises:
+        InputError: they cannot.
+    """
+    if not 2 <= samples <= MAX_SAMPLES:
+        raise InputError(f"collecting compares samples: take 2 to {MAX_SAMPLES} per input")
+    rows = load_inputs(program, inputs)
+    rater.require(program, rows, called(inputs))
+    if part.count > len(rows):
+        raise InputError(f"{part.count} shards of {len(rows)} inputs: take at most one an input")
+    return list(rows)
+
+
+def _start(folder: Path, files: ShardFiles, settings: Mapping[str, Any], overwrite: bool) -> None:
+    """Writes a shard's settings, if those of other shards, and what is there, fit."""
+    with claimed(folder, wait=_WAIT):  # shards that start together see each other's settings
+        _require_free(folder, settings, overwrite)
+        if overwrite:
+            clear(folder)
+        write_text(files.settings, json.dumps(settings, indent=2) + "\n")
 
 
 def _settings(
     program: Program,
     inputs: Source,
     rows: Sequence[Mapping[str, Any]],
-    scorer: Scorer,
+    rater: Rater,
     samples: int,
     seed: int,
     model_dir: str | Path | None,
@@ -138,7 +205,7 @@ def _settings(
         "program": json.loads(program.to_json()),
         "inputs": called(inputs),
         "rows": hashlib.blake2b(json.dumps(rows).encode(), digest_size=16).hexdigest(),
-        "scorer": scorer.name,
+        "scorer": rater.name,
         "samples": samples,
         "seed": seed,
         **({"tools": tools} if (tools := toolbox_of(program).fingerprints) else {}),
@@ -192,7 +259,7 @@ def _sample(
     system: System,
     rows: Sequence[Mapping[str, Any]],
     shard: Shard,
-    scorer: Scorer,
+    scorer: Scorer | None,
     samples: int,
     seed: int,
     traces: Path,
@@ -244,26 +311,83 @@ def _finished(traces: Path, samples: int, total: int, at_once: int) -> int:
     return done
 
 
-def _pair(program: Program, traces: Path, file: Path, samples: int) -> Collection:
-    """Writes the pairs of a file of traces."""
+def _read(program: Program, traces: Path) -> list[Scored]:
+    """The traces of a file, with their scores."""
 
     def read(row: Row, problems: list[str]) -> Scored:
         score = row.fields["score"]
         trace = read_trace_row(program, row, problems)
         return Scored(trace, -math.inf if score is None else score, row.fields["source"])
 
-    scored = convert(read_rows(traces), read)
-    pairs = [
-        {
-            **pair_row(program, Pair(better.trace, worse.trace, better.source), file.parent),
-            "scores": [better.score, None if worse.score == -math.inf else worse.score],
-        }
-        for better, worse in ordered(scored, samples)
-    ]
-    write_text(file, "".join(map(_line, pairs)))
+    return convert(read_rows(traces), read)
+
+
+def _pair(
+    program: Program, files: ShardFiles, samples: int, rater: Rater, reporter: Reporter
+) -> Collection:
+    """Writes the pairs of a file of traces."""
+    scored = _read(program, files.traces)
+    rating = rater.rate(scored, samples, reporter)
+    lines = []
+    for better, worse in rating.pairs:
+        pair = Pair(better.trace, worse.trace, better.source)
+        row = pair_row(program, pair, files.folder)
+        if rater.scorer is not None:
+            row["scores"] = [better.score, None if worse.score == -math.inf else worse.score]
+        lines.append(_line(row))
+    write_text(files.pairs, "".join(lines))
+    return _collection(files.pairs, scored, pairs=len(lines), undecided=rating.open_comparisons)
+
+
+def _write_page(program: Program, files: ShardFiles, samples: int, rater: ByHand) -> Collection:
+    """Writes the page on which the traces of a file are compared."""
+    scored = _read(program, files.traces)
+    title = f"{program.name}: which output is better?"
+    text, count = rater.page(title, scored, samples, _digest(files.traces))
+    write_text(files.page, text)
+    return _collection(files.page, scored, pairs=0, page=files.page, comparisons=count)
+
+
+def _answered(
+    program: Program, files: ShardFiles, samples: int, answers: Answers, reporter: Reporter
+) -> Collection:
+    """Writes the pairs that people decided.
+
+    Raises:
+        InputError: they answered about other traces.
+    """
+    if answers.collection != _digest(files.traces):
+        raise InputError(
+            f"{answers.file} answers the page of another collection than that in {files.folder}"
+        )
+    with files.claimed():
+        rater = ByHand(MAX_COMPARISONS, answers)
+        return _pair(program, files, samples, rater, reporter)
+
+
+def _require_whole(files: ShardFiles, settings: Mapping[str, Any], traces: int) -> None:
+    """Refuses answers about a collection that is not there, not whole, or not this one."""
+    if not files.settings.is_file() or not files.traces.is_file():
+        raise InputError(
+            f"{files.folder} holds no collection to answer about: collect with --by-hand first, "
+            "and compare on the page that it writes"
+        )
+    _require_free(files.folder, settings, overwrite=False)
+    if files.traces.read_bytes().count(b"\n") != traces:
+        raise InputError(f"{files.folder}: not all is sampled; call it with --by-hand again")
+
+
+def _collection(file: Path, scored: Sequence[Scored], **more: Any) -> Collection:
     stopped = [f"{one.source}: {one.trace.stopped}" for one in scored if one.trace.stopped]
     failed = sum(one.trace.failed for one in scored)
-    return Collection(file, len(scored), len(pairs), failed, len(stopped), "".join(stopped[:1]))
+    why = "".join(stopped[:1])
+    return Collection(
+        file, traces=len(scored), failed=failed, stopped=len(stopped), why=why, **more
+    )
+
+
+def _digest(file: Path) -> str:
+    return hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()
 
 
 def _line(row: Mapping[str, Any]) -> str:

@@ -23,11 +23,12 @@ from ..support.files import damaged, read_json, write_text
 from ..support.progress import Reporter
 from ..system import System
 from ..system.answerable import require_answerable
+from ..system.binding import Elsewhere
 from .claims import Place
 from .collecting import Material
 from .folder import RunFolder
 from .kept import Kept
-from .pairs import gaps_of, observed_requests
+from .needs import needs
 from .session import Session
 from .workers import Workers
 
@@ -50,6 +51,8 @@ def fit(
     overwrite: bool = False,
     scorer: ScorerLike | None = None,
     tools: Mapping[str, Any] | None = None,
+    endpoints: Mapping[str, str] | None = None,
+    elsewhere: Elsewhere | None = None,
     reporter: Reporter | None = None,
 ) -> Run:
     """Trains every model of a system from preferences over its outputs.
@@ -62,6 +65,8 @@ def fit(
         overwrite: remove the run in `output` first, if one is there; other files stay.
         scorer: scores outputs: a scorer, a function of a trace, or a name; default: `fit.scorer`.
         tools: your own tools by name: functions, or what `sysgraph.Tool` says.
+        endpoints: addresses of hosted models, as `System` takes them.
+        elsewhere: engines that draw or search in place of those that train, as `System` takes them.
         reporter: shows progress; default: standard error.
 
     Raises:
@@ -84,7 +89,7 @@ def fit(
     workers = Workers(program.fit.mixed_precision)
     reporter = reporter or Reporter()
     reporter.only_if(workers.main)
-    system = System(program, device=workers.device)
+    system = System(program, device=workers.device, endpoints=endpoints, elsewhere=elsewhere)
     system.tell(reporter)
     _check(system, material)
     workers.wait()  # every process has seen the folder as it was
@@ -187,9 +192,8 @@ def _check(system: System, material: Material) -> None:
     require_answerable(system, material.eval_inputs, str(fit.eval_inputs))
     problems = []
     for pair in material.pairs:
-        gaps = gaps_of(system.program, pair)
         try:
-            sides = observed_requests(system.program, pair, gaps)
+            sides = needs(system.program, pair).sides
         except InputError as error:  # a template, on the pair's values
             problems.append(f"{pair.source}: {error}")
             continue

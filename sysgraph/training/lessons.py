@@ -35,10 +35,7 @@ def lessons(table: PairTable, program: Program) -> dict[str, str]:
     is drawn differs between the sides. `summed`: inside the sum, where it is drawn. `apart`: its
     terms stand outside any sum.
     """
-    anchored = (
-        (table.index[:, 0] < len(table.requests)) & table.exact & program.fit.needs_likelihood
-    )
-    taught = (table.compared | anchored).any(0).tolist()
+    taught = (table.compared | table.anchored).any(0).tolist()
     found: dict[str, str] = {}
     for term, is_taught in zip(table.terms, taught, strict=True):
         several = ["absent"] if term not in table.seen else ["agrees"]
@@ -79,11 +76,10 @@ def _summed(program: Program, gaps: Gaps, term: str) -> str:
     With one trajectory the likelihood of a latent value is on both sides, and cancels, but for the
     anchor and for losses that are no function of the margin alone.
     """
-    if term not in gaps.plan.summed:
+    plan = gaps.plan
+    if term not in plan.summed:
         return "absent"
-    if term not in gaps.plan.latent:
+    cancels = term in plan.cancelling and term not in plan.anchored
+    if term not in plan.latent or term in plan.branches or not cancels:
         return "summed"
-    fit = program.fit
-    if fit.needs_likelihood or not fit.cancels or term in gaps.plan.branches:
-        return "summed"
-    return "alone" if fit.sampling.k == 1 else "latent"
+    return "alone" if program.fit.sampling.k == 1 else "latent"

@@ -1,6 +1,6 @@
 """Preference pairs, and the table of requests that scoring them takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -8,15 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sysgraph_compiler import Program
-
 from ..engines import Request
-from ..engines.requests import requests
-from ..latent import Gaps, find_gaps, outside
+from ..latent import Gaps
 from ..system import System
-from ..traces.course import complete
 from ..traces.pair import Pair
 from .batches import hold_out
+from .needs import needs
 from .noise import Noises
 
 
@@ -25,8 +22,9 @@ class PairTable:
     """Pairs as indices into a list of distinct requests, so that equal requests are scored once.
 
     `index[n, side, t]` is the request of pair n's term t, or R = len(requests) where that side has
-    nothing to score. `compared[n, t]`: the term's ratio counts (it is trained and does not cancel).
-    `tokens[r]` is the number of scored tokens of request r, 0 for r = R.
+    nothing to score. `compared[n, t]`: the term's ratio counts (it is trained and does not cancel);
+    `anchored[n, t]`: so does its likelihood on the chosen side. `tokens[r]` is the number of scored
+    tokens of request r, 0 for r = R.
 
     Of a term whose noise repeats, `index` has the first set of draws, and the requests of the
     others come after it; of one whose noise is renewed, the request without noise.
@@ -42,6 +40,7 @@ class PairTable:
     requests: tuple[Request, ...]
     index: Tensor  # (N, 2, T) long
     compared: Tensor  # (N, T) bool
+    anchored: Tensor  # (N, T) bool
     tokens: Tensor  # (R + 1,) float
     gaps: tuple[Gaps | None, ...]
     sources: tuple[str, ...]
@@ -114,56 +113,50 @@ class PairTable:
 def tabulate(
     system: System, pairs: Sequence[Pair], *, seed: int = 0, held_out: bool = False
 ) -> PairTable:
-    """The table of `pairs` for the system's Direct objective.
+    """The table of `pairs`, as the compiler's plan of each says.
 
-    A frozen model's ratio is 0, so its terms are left out. A term on whose value and prompt the
-    sides agree cancels: it is left out too, unless its likelihood is needed (the anchor, `sft`), or
-    the loss is no function of the margin alone (`ipo`, `nca_pair`), where nothing cancels. If
-    nothing trained stands inside a pair's sum, the sum is one and the same under policy and
-    reference, and left out.
+    What is compared drops out where the sides agree on value and prompt, unless it is anchored:
+    then the chosen side is scored all the same. Sums in which nothing trains are left out.
 
     Args:
         seed: of the noise of terms that are bounds; it tells tables apart.
         held_out: each pair has one set of draws for all evaluations.
     """
-    fit = system.program.fit
     terms = tuple(t.variable for t in system.program.terms if t.status == "trained")
     noises = Noises.of(system.program, seed, held_out=held_out)
     bounds = frozenset(t.variable for t in system.program.terms if t.bound)
-    anchored = {t for t in terms if fit.needs_likelihood and t not in bounds}
+    every = [needs(system.program, pair) for pair in pairs]
     ids: dict[Request, int] = {}
-    index: list[list[list[int]]] = []
-    compared: list[list[bool]] = []
-    gaps = [gaps_of(system.program, pair) for pair in pairs]
-    seen: set[str] = set()
-    for row, (pair, gap) in enumerate(zip(pairs, gaps, strict=True)):
-        sides = observed_requests(system.program, pair, gap)
-        seen.update(*sides)
-        # Whether a term cancels is decided before it has noise.
-        differs = {t for t in terms if not fit.cancels or sides[0].get(t) != sides[1].get(t)}
-        index.append(
+    index = [
+        [
             [
-                [
-                    _number(ids, noises, t, row, side[t]) if t in side and t in wanted else -1
-                    for t in terms
-                ]
-                for side, wanted in zip(sides, (differs | anchored, differs), strict=True)
+                _number(ids, noises, t, row, side[t]) if t in side and t in wanted else -1
+                for t in terms
             ]
-        )
-        compared.append([t in differs and (t in sides[0] or t in sides[1]) for t in terms])
+            for side, wanted in zip(one.sides, one.scored, strict=True)
+        ]
+        for row, one in enumerate(every)
+    ]
     numbers = torch.tensor(index, dtype=torch.long).view(-1, 2, len(terms))
     return PairTable(
         terms,
         tuple(ids),
         numbers.where(numbers >= 0, len(ids)),
-        torch.tensor(compared, dtype=torch.bool).view(-1, len(terms)),
+        _marks(terms, [one.compared for one in every]),
+        _marks(terms, [one.anchored for one in every]),
         torch.tensor([*(system.length(r) for r in ids), 0], dtype=torch.float32),
-        tuple(gap if gap and gap.plan.trains else None for gap in gaps),
+        tuple(one.gaps if one.plan.trains else None for one in every),
         tuple(pair.source for pair in pairs),
         noises,
-        frozenset(seen),
+        frozenset(t for one in every for side in one.sides for t in side),
         bounds,
     )
+
+
+def _marks(terms: Sequence[str], marked: Sequence[Set[str]]) -> Tensor:
+    """Which of `terms` each pair marks: [N, T] bool."""
+    marks = [[term in one for term in terms] for one in marked]
+    return torch.tensor(marks, dtype=torch.bool).view(-1, len(terms))
 
 
 def _number(
@@ -176,22 +169,6 @@ def _number(
     several = [replace(request, noise=noises.draws(variable, row, k)) for k in sets]
     first, *_ = [ids.setdefault(one, len(ids)) for one in several]
     return first
-
-
-def observed_requests(
-    program: Program, pair: Pair, gaps: Gaps | None
-) -> tuple[dict[str, Request], dict[str, Request]]:
-    """Each side's terms that no unobserved value enters, by variable."""
-    if gaps is None:
-        traces = complete(program, pair.chosen), complete(program, pair.rejected)
-    else:
-        traces = outside(gaps, 0), outside(gaps, 1)
-    return dict(requests(program, traces[0])), dict(requests(program, traces[1]))
-
-
-def gaps_of(program: Program, pair: Pair) -> Gaps | None:
-    """What the pair lacks, None where nothing."""
-    return find_gaps(program, complete(program, pair.chosen), complete(program, pair.rejected))
 
 
 def split_pairs(pairs: Sequence[Pair], fraction: float, seed: int) -> dict[str, list[Pair]]:

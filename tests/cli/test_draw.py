@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import sysgraph as package
-from sysgraph_compiler.drawing import FORMATS, drawn
+from sysgraph_compiler.drawing import FORMATS, render
 
 from .test_check import ROOT, sysgraph
 
@@ -23,7 +23,7 @@ def test_the_ending_says_what_is_drawn(suffix: str, tmp_path: Path) -> None:
     done = sysgraph("draw", MOA, "-o", str(target))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     program = package.compile(package.load(ROOT / MOA))
-    assert target.read_bytes() == drawn(program, suffix)
+    assert target.read_bytes() == render(program, suffix)
     assert list(tmp_path.iterdir()) == [target]
 
 

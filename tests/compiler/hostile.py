@@ -1,12 +1,14 @@
 """Run in a process of its own: checks every graph text on stdin, and reports what Python did.
 
-Reads a JSON list of graph texts; prints a JSON list of {codes, seconds, megabytes, events}.
+Reads a JSON list of graph texts, or {path}; prints a JSON list of {codes, seconds, megabytes,
+events}.
 """
 
 import json
 import resource
 import sys
 import time
+from pathlib import Path
 
 import sysgraph_compiler
 from sysgraph_schemas import dump, load, read, render
@@ -34,7 +36,7 @@ def hook(event: str, arguments: tuple[object, ...]) -> None:
         events.append(f"{event} {str(arguments)[:200]}")
 
 
-def examine(text: str) -> list[str]:
+def examine(text: str | Path) -> list[str]:
     reading = read(text)
     found = list(reading.diagnostics)
     if reading.graph is not None:
@@ -60,10 +62,10 @@ def peak_megabytes() -> float:
 
 def main() -> None:
     global watching
-    texts: list[str] = json.load(sys.stdin)
+    given: list[str | dict[str, str]] = json.load(sys.stdin)
+    texts = [one if isinstance(one, str) else Path(one["path"]) for one in given]
     for path in sys.argv[1:]:  # what is imported on first use, imported before the watch begins
-        with open(path, encoding="utf-8") as file:
-            examine(file.read())
+        examine(Path(path))
     sys.addaudithook(hook)
     reports = []
     for text in texts:

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 import sysgraph_compiler
+from sysgraph import load_pairs
 from sysgraph.latent import find_gaps
 from sysgraph.traces.course import complete
 from sysgraph.traces.trace import Completion, Trace
+from sysgraph.training.needs import needs
 from sysgraph_compiler import Observation, Program
 from sysgraph_compiler.facts import Facts
 from sysgraph_compiler.pipeline import PASSES
@@ -59,8 +61,32 @@ def without(*names: str) -> dict[str, str]:
     return {name: value for name, value in EVERYTHING.items() if name not in names}
 
 
-def test_a_whole_pair_lacks_nothing() -> None:
-    assert pair_plan(compiled(), EVERYTHING, EVERYTHING) is None
+@pytest.mark.parametrize(
+    ("fit", "cancels", "anchored"),
+    [
+        ("{anchor: 0}", True, False),
+        ("{anchor: 1}", True, True),
+        ("{loss: ipo, anchor: 0}", False, False),
+        ("{loss: sft, anchor: 0}", True, True),
+        ("{loss: sft, anchor: 0, credit: node}", False, True),
+    ],
+)
+def test_a_whole_pair_lacks_nothing(fit: str, cancels: bool, anchored: bool) -> None:
+    program = sysgraph_compiler.compile(load(f"{ROUTED}fit: {fit}"))
+    assert pair_plan(program, EVERYTHING, EVERYTHING) is None
+    trained = {"notes", "a", "b", "last"}  # the pilot is frozen
+    assert program.plan.compared == trained
+    assert program.plan.cancelling == (trained if cancels else set())
+    assert program.plan.anchored == (trained if anchored else set())
+    assert {v for call in program.plan.calls for v in call.terms} == trained
+
+
+def test_what_sides_agree_on_is_left_out_unless_it_is_anchored() -> None:
+    pair = {"inputs": {"x": "q"}, "chosen": EVERYTHING, "rejected": {**EVERYTHING, "last": "w"}}
+    for fit, scored in [("{anchor: 0}", {"last"}), ("{anchor: 1}", {"notes", "a", "last"})]:
+        program = sysgraph_compiler.compile(load(f"{ROUTED}fit: {fit}"))
+        found = needs(program, load_pairs(program, [pair])[0])
+        assert found.scored == (scored, {"last"})
 
 
 @pytest.mark.parametrize(

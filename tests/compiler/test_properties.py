@@ -240,14 +240,32 @@ VALID = {
     "parsers": {
         "few": {"kind": "lines", "min_items": 1, "max_items": 3, "on_failure": "reject"},
         "any": {"kind": "lines", "max_items": 2, "on_failure": "reject"},
+        "word": {"kind": "word", "options": ["x", "y"], "on_failure": "reject"},
+        "one": {"kind": "word", "options": ["x"], "on_failure": "abstain"},
+        "record": {
+            "kind": "json",
+            "fields": {
+                "r": {"options": ["x", "z"]},
+                "t": "text",
+                "l": {"type": "list", "max_items": 2},
+            },
+            "on_failure": "reject",
+        },
     },
 }
+
+
+def is_text(nodes: dict[str, dict[str, object]], name: str) -> bool:
+    """Whether a parse node may read it."""
+    return nodes.get(name, {}).get("kind") in ("lm", "input")
 
 
 @st.composite
 def systems(draw: st.DrawFn) -> dict[str, object]:
     """Graphs of all kinds of nodes that are mostly in order, each node reading some before it."""
     kinds = ["lm", "choice", "diffusion", "parse", "tool", "select", "element", "copied"]
+    kinds += ["word", "record"]
+    routers: list[str] = []
     nodes: dict[str, dict[str, object]] = {"q": {"kind": "input"}}
     types, edges, loops = {"q": "text"}, [], {}
     for index in range(draw(st.integers(1, 7))):
@@ -263,7 +281,16 @@ def systems(draw: st.DrawFn) -> dict[str, object]:
         elif kind == "diffusion":
             node |= {"kind": "diffusion", "model": "p"}
             types[name] = "image"
-        elif kind == "parse" and nodes[read[0]]["kind"] in ("lm", "input"):
+        elif kind == "word" and is_text(nodes, read[0]):
+            node, read = (
+                {"kind": "parse", "parser": draw(st.sampled_from(["word", "one"]))},
+                read[:1],
+            )
+        elif kind == "record" and is_text(nodes, read[0]):
+            node, read = {"kind": "parse", "parser": "record"}, read[:1]
+            types |= {name: "record", f"{name}.t": "text", f"{name}.l": "list"}
+            routers.append(f"{name}.r")
+        elif kind == "parse" and is_text(nodes, read[0]):
             node = {"kind": "parse", "parser": draw(st.sampled_from(["few", "any"]))}
             types[name], read = "list", read[:1]
         elif kind == "tool":
@@ -277,11 +304,12 @@ def systems(draw: st.DrawFn) -> dict[str, object]:
         elif kind == "copied":
             node |= {"for_each": {"k": draw(st.sampled_from([["x", "y"], [1, 2, 3]]))}}
             types[name] = "group"
-        routers = [n for n in nodes if nodes[n]["kind"] == "choice"]
         if routers and draw(st.booleans()):
             gate = draw(st.sampled_from(routers))
             node["when"] = {gate: draw(st.sampled_from(["x", "y", ["x", "z"], "{{ k }}"]))}
-            read = list(dict.fromkeys([*read, gate]))
+            # A field is a parent by itself, or with its record.
+            whole = gate.partition(".")[0] if draw(st.booleans()) else gate
+            read = list(dict.fromkeys([*read, whole]))
         if node.get("prompt") and types[name] == "text" and draw(st.integers(0, 3)) == 0:
             node["prompt"] = f"{node['prompt']} {{{{ {name} }}}} {{{{ round }}}}"
             carry = [f"{name} -> {name}"]
@@ -291,6 +319,8 @@ def systems(draw: st.DrawFn) -> dict[str, object]:
                 "carry": carry,
             }
         nodes[name] = node
+        if node["kind"] == "choice" or node.get("parser") in ("word", "one"):
+            routers.append(name)
         edges.append(f"{', '.join(read)} -> {name}")
     generated = [n for n in nodes if n != "q"]
     outputs = draw(st.lists(st.sampled_from(generated), min_size=1, max_size=3, unique=True))

@@ -16,16 +16,17 @@ FILES = re.compile(r"`((?:sysgraph|sysgraph_schemas|sysgraph_compiler|tests|docs
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
-def test_architecture_prints_what_it_shows() -> None:
+@pytest.mark.parametrize("page", ["architecture.md", "latent.md"])
+def test_a_page_prints_what_it_shows(page: str) -> None:
     """The blocks in order: later ones use what earlier ones made."""
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     found = CODE.findall(text)
     assert len(found) > 3
     names: dict[str, object] = {}
     for code, shown in found:
         said = io.StringIO()
         with contextlib.redirect_stdout(said):
-            exec(compile(code, "architecture.md", "exec"), names)
+            exec(compile(code, page, "exec"), names)
         assert said.getvalue() == shown
 
 

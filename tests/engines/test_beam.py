@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -152,13 +152,13 @@ def slow(
     size: int,
     penalty: float,
     room: int,
-    ends: Sequence[int],
+    over: Callable[[Prompt], bool],
 ) -> list[list[Prompt]]:
     """Each group's texts, best first: algorithm 1 of arXiv 1610.02424 with Hamming diversity.
 
     No cache, no batch, no early stop: every group runs to the length limit, or until its best
     `size` finished texts cannot be beaten, which with scores that are sums is when no unfinished
-    one is above them.
+    one is above them. `over` says which texts have ended.
     """
     beams: list[list[tuple[Prompt, float]]] = [[((), 0.0)] for _ in range(groups)]
     ended: list[list[tuple[Prompt, float]]] = [[] for _ in range(groups)]
@@ -175,9 +175,9 @@ def slow(
                     score = total + log_p - penalty * picked.count(token)
                     candidates.append(((*ids, token), score))
             candidates.sort(key=lambda c: -c[1])
-            ended[g] += [c for c in candidates[:size] if c[0][-1] in ends]
+            ended[g] += [c for c in candidates[:size] if over(c[0])]
             ended[g] = sorted(ended[g], key=lambda c: -c[1])[:size]
-            beams[g] = [c for c in candidates if c[0][-1] not in ends][:size]
+            beams[g] = [c for c in candidates if not over(c[0])][:size]
             picked += [ids[-1] for ids, _ in beams[g]]
     for g in range(groups):
         if not (len(ended[g]) == size and min(s for _, s in ended[g]) >= beams[g][0][1]):
@@ -208,7 +208,8 @@ def test_equals_a_slow_search_from_the_paper(model: int, size: int, groups: int)
         ),
     )
     for prompt, texts in zip(prompts, found, strict=True):
-        wanted = slow(module, prompt, groups=groups, size=size, penalty=1.5, room=8, ends=ends)
+        how: dict[str, Any] = {"groups": groups, "size": size, "penalty": 1.5, "room": 8}
+        wanted = slow(module, prompt, **how, over=lambda ids: ids[-1] in ends)
         assert [[t.ids for t in texts if t.group == g] for g in range(groups)] == wanted
 
 

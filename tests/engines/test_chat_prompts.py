@@ -11,7 +11,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from sysgraph import Completion, InputError, Program, System
 from sysgraph.engines import Request
-from sysgraph.engines.causal_lm.tokens import decode, encode, encode_prompt
+from sysgraph.engines.causal_lm.detokenizer import decode
+from sysgraph.engines.causal_lm.tokens import encode, encode_prompt
 from sysgraph.engines.checkpoints.prompt_check import changed_turns, prompt_oddities
 from sysgraph.support.progress import Reporter
 from sysgraph.traces.prompt import ChatTurn

@@ -26,7 +26,9 @@ def test_weights_are_on_the_device_only_while_they_are_needed() -> None:
     module = Tied()
     (weight,) = module.parameters()
     weight.grad = torch.ones_like(weight)
-    offloaded = Offloaded(module, torch.device("meta"))  # another device that every machine has
+    offloaded = Offloaded.copy_of(
+        module, torch.device("meta")
+    )  # another device that every machine has
     copy = offloaded.load()
     assert {p.device.type for p in copy.parameters()} == {"meta"}
     assert copy.read.weight is copy.write.weight
@@ -45,16 +47,23 @@ def test_weights_are_on_the_device_only_while_they_are_needed() -> None:
     assert torch.equal(copy.read.weight, weight + 1)
 
 
-def test_a_snapshot_of_a_model_trained_whole_is_loaded_once_for_all_it_scores(
-    one_node: Callable[..., Program], plain_folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("first", [True, False], ids=["the base", "a snapshot"])
+def test_the_reference_of_a_model_trained_whole_is_loaded_once_for_all_it_scores(
+    one_node: Callable[..., Program],
+    plain_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    first: bool,
 ) -> None:
     system = System(one_node(plain_folder, train="full"), device="cpu")
-    system.set_reference("ada", {n: p.detach() + 0.1 for n, p in system.parameters("ada").items()})
-    snapshot = system._engines["ada"]._weights["ada"]._reference  # type: ignore[attr-defined]
+    weights = system._engines["ada"]._weights["ada"]  # type: ignore[attr-defined]
+    if not first:
+        moved = {n: p.detach() + 0.1 for n, p in system.parameters("ada").items()}
+        system.set_reference("ada", moved)
+    waiting = weights._base if first else weights._reference
     seen: list[bool] = []
-    snapshot._module.register_forward_pre_hook(lambda *_: seen.append(snapshot._is_loaded))
-    released, release = [], snapshot.release
-    monkeypatch.setattr(snapshot, "release", lambda: released.append(len(seen)) or release())
+    waiting._module.register_forward_pre_hook(lambda *_: seen.append(waiting._is_loaded))
+    released, release = [], waiting.release
+    monkeypatch.setattr(waiting, "release", lambda: released.append(len(seen)) or release())
     flat = [replace(r, context=r.context + " ." * n) for r in requests("ada") for n in range(90)]
     passes = system.passes(flat, reference=True, gradients=True)
     assert len(passes) > 1
@@ -62,7 +71,24 @@ def test_a_snapshot_of_a_model_trained_whole_is_loaded_once_for_all_it_scores(
         values = [one.run() for one in passes]
     assert seen
     assert all(seen)
-    assert not snapshot._is_loaded
+    assert not waiting._is_loaded
     assert released == [len(seen)]
     with torch.no_grad():
         assert torch.equal(passes[0].run(), values[0])  # again, after it was released
+    waiting.release()
+    before = len(seen)
+    system.score(flat[:3])
+    system.sample({"question": "Q"}, n=1)
+    assert len(seen) == before  # the policy is another module
+
+
+def test_a_base_that_others_run_on_stays(
+    several_nodes: Callable[..., Program], plain_folder: Path
+) -> None:
+    base = {"id": str(plain_folder)}
+    models = {"ada": {**base, "train": "full"}, "bo": {**base, "train": "frozen"}}
+    nodes = {name: {"model": name, "prompt": "{{ question }}"} for name in models}
+    system = System(several_nodes(models, nodes), device="cpu")
+    weights = system._engines["ada"]._weights  # type: ignore[attr-defined]
+    assert weights["ada"]._base is None
+    assert weights["ada"].module(reference=True) is weights["bo"].module(reference=False)

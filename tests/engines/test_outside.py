@@ -27,6 +27,12 @@ table = no_such_module:Table
 [sysgraph.nodes]
 spell = letters_schema:SpellNode
 
+[sysgraph.parsers]
+initial = letters_schema:Initial
+
+[sysgraph.readers]
+initial = letters_schema:initial
+
 [sysgraph.engines]
 letters = letters_engine:LettersEngine
 clock = letters_engine:ClockEngine
@@ -77,7 +83,7 @@ print(json.dumps(found))
 PROGRAM = """
 import json, sys
 import sysgraph
-from sysgraph_compiler.drawing import drawn
+from sysgraph_compiler.drawing import render
 from sysgraph_compiler.emit.latex import emit_latex
 from sysgraph_schemas.json_schema import FILE, as_text, graph_schema
 
@@ -86,7 +92,7 @@ graph = sysgraph.load(open(sys.argv[1]).read())
 assert sysgraph.load(sysgraph.dump(graph)) == graph
 program = sysgraph.compile(graph)
 for suffix in (".svg", ".mmd", ".html"):
-    assert drawn(program, suffix)
+    assert render(program, suffix)
 assert "writer" in emit_latex(program)
 assert sysgraph.Program.from_json(program.to_json()) == program
 assert program.models["writer"].alphabet == "ab"
@@ -95,6 +101,19 @@ traces = system.sample({"question": "?"}, n=200, seed=0)
 values = system.log_prob(traces)["draft"]
 lengths = [len(str(trace["draft"])) + 1 for trace in traces]
 print(json.dumps({"text": str(program), "values": values.tolist(), "lengths": lengths}))
+"""
+
+PARSER = """
+import json, sys
+import sysgraph
+
+graph = sysgraph.load(open(sys.argv[1]).read())
+assert sysgraph.load(sysgraph.dump(graph)) == graph
+program = sysgraph.compile(graph)
+assert sysgraph.Program.from_json(program.to_json()) == program
+traces = sysgraph.System(program, device="cpu").sample({"question": "?"}, n=60, seed=0)
+found = [[str(t["draft"]), t.failed, {n: str(t[n]) for n in t.values}] for t in traces]
+print(json.dumps(found))
 """
 
 CLOCK = """
@@ -152,6 +171,23 @@ def test_it_is_scored_and_sampled(installed: dict[str, str], graph: Path) -> Non
     assert 2.5 < sum(found["lengths"]) / 200 < 3.6  # geometric: 3
 
 
+def test_its_parser_reads_a_choice(installed: dict[str, str], tmp_path: Path) -> None:
+    graph: dict[str, Any] = copy.deepcopy(GRAPH)
+    graph["parsers"] = {"first": {"kind": "initial", "among": "ab", "on_failure": "reject"}}
+    graph["nodes"]["first"] = {"kind": "parse", "parser": "first"}
+    graph["nodes"]["answer"]["when"] = {"first": "a"}
+    graph["nodes"]["other"] = {**graph["nodes"]["answer"], "when": {"first": "b"}}
+    graph["edges"] = ["question -> draft", "draft -> first", "draft, first -> answer, other"]
+    graph["outputs"] = ["answer", "other"]
+    (tmp_path / "graph.yaml").write_text(json.dumps(graph))
+    found = json.loads(run(installed, "-c", PARSER, str(tmp_path / "graph.yaml")))
+    for draft, failed, values in found:
+        assert failed == (draft == "")
+        assert values.get("first", "") == draft[:1]
+        assert ("answer" in values, "other" in values) == (draft[:1] == "a", draft[:1] == "b")
+    assert {draft[:1] for draft, _, _ in found} == {"", "a", "b"}
+
+
 def test_it_is_trained_beside_others(
     installed: dict[str, str], graph: Path, tmp_path: Path
 ) -> None:
@@ -194,7 +230,7 @@ def test_what_has_no_likelihood_is_drawn_and_left_out_of_training(
     assert json.loads(out.splitlines()[-1]) == {
         "hint": "noon",
         "scored": "trace 0: hint: clock models have no likelihood",
-        "codes": ["SG806"],
+        "codes": ["SG807"],
     }
     assert (tmp_path / "run" / "models" / "writer" / "letters.safetensors").is_file()
 

@@ -97,6 +97,22 @@ def test_adapters_do_not_touch_each_other(three: System, plain_folder: Path) -> 
     torch.testing.assert_close(scores(three, "ada"), base)
 
 
+def test_one_call_scores_what_has_the_same_weights(three: System) -> None:
+    flat = [r for model in ("ada", "bo", "cy") for r in requests(model)]
+
+    def together(reference: bool) -> list[set[str]]:
+        passes = three.passes(flat, reference=reference)
+        assert sorted(row for one in passes for row in one.rows) == list(range(len(flat)))
+        return [{flat[row].model for row in one.rows} for one in passes]
+
+    assert together(reference=False) == [{"ada"}, {"bo"}, {"cy"}]
+    assert together(reference=True) == [{"ada", "bo", "cy"}]
+    three.set_reference("ada", {n: p.detach() for n, p in three.parameters("ada").items()})
+    assert together(reference=True) == [{"ada"}, {"bo", "cy"}]
+    three.set_reference("ada", None)
+    assert together(reference=True) == [{"ada", "bo", "cy"}]
+
+
 # ---- gradients
 
 

@@ -16,7 +16,7 @@ from transformers import (
 from sysgraph import Completion, Program, System
 from sysgraph.engines import Request
 from sysgraph.engines.checkpoints.window import window
-from sysgraph.measuring.judges.reward import RewardModel
+from sysgraph.measuring.scorers.reward import RewardModel
 from sysgraph.support.progress import Reporter
 from sysgraph.traces.trace import Trace
 

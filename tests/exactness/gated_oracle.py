@@ -12,13 +12,15 @@ class Var:
     """One variable of the expanded system."""
 
     name: str
-    kind: str  # lm | choice | parse | split | select | vote
+    kind: str  # lm | choice | parse | split | select | vote | read | field
     reads: list[list[str]]  # groups of variables, as the prompt shows them
     model: str = ""
     prefix: str = ""
     options: tuple[str, ...] = ()
     gates: dict[str, tuple[str, ...]] = field(default_factory=dict)
     element: tuple[str, int] | None = None
+    meanings: dict[str, Any] = field(default_factory=dict)
+    """What a parser makes of each text; None where it fails. Of a field: its key, and nothing."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,10 @@ class Oracle:
             return there[0]
         if var.kind == "vote":
             return max(there, key=lambda text: (there.count(text), -there.index(text)))
+        if var.kind == "read":
+            return var.meanings[there[0]]
+        if var.kind == "field":
+            return there[0][next(iter(var.meanings))]
         if var.kind == "parse":
             return there[0][3:] if there[0].startswith("ok ") else None
         items = [item for item in there[0].split(";") if item]

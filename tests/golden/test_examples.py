@@ -7,6 +7,8 @@ same node, other sections in place of the base's own. An entry alone goes where 
 
 import re
 import shlex
+import tempfile
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -15,7 +17,7 @@ from sysgraph_compiler.pipeline import CODES
 from sysgraph_schemas import Code, Diagnostic, ModelSpec, ParserSpec
 from sysgraph_schemas.diagnostics import has_errors
 
-from .test_golden import diagnosed
+from .test_golden import diagnosed, with_files
 
 BASE = {
     "name": ["name: example"],
@@ -79,7 +81,8 @@ def edges(mine: list[str]) -> list[str]:
 def whole(example: str) -> str:
     """A graph file with the example in it."""
     if re.match(
-        r"(?!name|sysgraph|description|fit|edges|outputs|models|parsers|nodes|loops)\w+:", example
+        r"(?!name|sysgraph|description|fit|edges|outputs|models|parsers|nodes|loops|base|vars)\w+:",
+        example,
     ):
         head, brace, tail = example.partition("\nedges:")
         body = "\n".join("  " + line for line in head.rstrip("\n").split("\n"))
@@ -102,6 +105,11 @@ def found(example: str) -> tuple[Diagnostic, ...]:
     example = example.replace('"..."', f'"{"x" * 100_001}"')
     if example.startswith("--"):
         return diagnosed(whole(OPTIONS), shlex.split(example))
+    if re.search(r"\b(base|use|file):", example):
+        with tempfile.TemporaryDirectory() as folder:
+            path = with_files(Path(folder)) / "example.yaml"
+            path.write_text(whole(example), encoding="utf-8")
+            return diagnosed(path, [])
     return diagnosed(whole(example), [])
 
 

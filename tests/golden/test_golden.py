@@ -2,11 +2,12 @@
 
 A file's first line can hold `# args: --set a.b=c --observed a,b --method direct`, or
 `# expand: N`, which writes N letters in place of EXPAND. `UPDATE_GOLDEN=1 pytest tests/golden`
-writes the .out files anew: read them then.
+writes the .out files anew: read them then. What the files name lies in `files/`.
 """
 
 import os
 import shlex
+import shutil
 from pathlib import Path
 from typing import cast
 
@@ -17,6 +18,7 @@ from sysgraph_compiler.observation import Method, Observation
 from sysgraph_compiler.pipeline import CODES
 from sysgraph_schemas import Diagnostic, read, render
 from sysgraph_schemas.diagnostics import in_order
+from sysgraph_schemas.limits import MAX_BYTES
 
 HERE = Path(__file__).parent
 CASES = sorted(path.stem for path in HERE.glob("SG*.yaml"))
@@ -38,6 +40,13 @@ def diagnosed(graph: Path | str, arguments: list[str]) -> tuple[Diagnostic, ...]
     return in_order([*reading.diagnostics, *found])
 
 
+def with_files(folder: Path) -> Path:
+    """The folder, with the files that graphs in it name."""
+    shutil.copytree(HERE / "files", folder, dirs_exist_ok=True)
+    (folder / "prompts" / "big.txt").write_bytes(b"x" * (MAX_BYTES + 1))
+    return folder
+
+
 def expanded(path: Path, folder: Path) -> Path:
     data = path.read_bytes()
     head, _, _ = data.partition(b"\n")
@@ -52,7 +61,7 @@ def expanded(path: Path, folder: Path) -> Path:
 
 @pytest.mark.parametrize("code", CASES)
 def test_text_is_exact(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    expanded(HERE / f"{code}.yaml", tmp_path)
+    expanded(HERE / f"{code}.yaml", with_files(tmp_path))
     monkeypatch.chdir(tmp_path)
     found = problems(Path(f"{code}.yaml"))
     text = render(found) + "\n"

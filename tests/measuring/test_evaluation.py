@@ -129,7 +129,7 @@ def test_as_text() -> None:
     found = summarize([3.0] * 7 + [-math.inf], Scorer("points", value, perfect=3))
     assert str(found) == (
         "points 3.000, perfect 0.875 [0.529, 0.978], without an output 0.125 [0.022, 0.471] "
-        "(a parser or tool rejected, or a prompt did not fit its model)"
+        "(a parser or tool rejected, a prompt did not fit its model, or a server would not answer)"
     )
     counts = summarize([0.0, 1.0], Scorer("points", value, perfect=3))
     assert str(counts) == "points 0.500 [-5.853, 6.853], perfect 0.000 [0.000, 0.658]"

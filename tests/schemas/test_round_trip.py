@@ -107,6 +107,8 @@ texts = st.text(max_size=30) | st.sampled_from(
         " x ",
         "{{ q }}",
         "*a",
+        "${a}",
+        "$$${b}$${ {a}",
     ]
 )
 full = texts.filter(str.strip)
@@ -117,6 +119,7 @@ items = st.lists(
 )
 for_each = st.none() | st.dictionaries(names, items | texts, min_size=1, max_size=2)
 when = st.none() | st.dictionaries(names, texts | st.lists(texts, max_size=2), min_size=1)
+stop = st.none() | st.lists(texts.filter(bool), max_size=2)
 models = st.builds(
     CausalLM,
     id=full,
@@ -126,6 +129,7 @@ models = st.builds(
         LoRA, r=st.integers(1, 64), alpha=floats, target_modules=texts | st.lists(texts)
     ),
     temperature=floats,
+    stop=stop,
 )
 models |= st.builds(Table, values=st.lists(texts, min_size=1, max_size=3, unique=True))
 models |= st.builds(Classifier, id=full) | st.builds(Diffusion, id=full, guidance_scale=floats)
@@ -137,13 +141,14 @@ messages = st.lists(
 nodes = st.one_of(
     st.builds(InputNode),
     st.builds(LMNode, model=full, prompt=texts, for_each=for_each),
-    st.builds(LMNode, model=full, messages=messages, when=when),
+    st.builds(LMNode, model=full, messages=messages, when=when, stop=stop, top_p=st.just(0.5)),
     st.builds(ParseNode, parser=full, for_each=for_each),
     st.builds(
         ChoiceNode,
         model=full,
         prompt=texts,
         options=st.lists(full, min_size=2, max_size=3, unique=True),
+        temperature=st.none() | floats,
     ),
     st.builds(DiffusionNode, model=full, prompt=texts, for_each=for_each, when=when),
     st.builds(SelectNode, when=when),

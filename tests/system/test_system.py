@@ -43,7 +43,8 @@ def test_equal_inputs_in_several_parts_are_told_apart() -> None:
 OPTIONS = ("red ball big", "blue cube tiny", "big")
 
 
-def router(**model: Any) -> System:
+def router(*, at: float | None = None, **model: Any) -> System:
+    """A choice that `model` makes; `at`: the temperature that the node has it made at."""
     graph = {
         "sysgraph": 1,
         "name": "router",
@@ -55,6 +56,7 @@ def router(**model: Any) -> System:
                 "model": "r",
                 "prompt": "{{ x }}",
                 "options": list(OPTIONS),
+                "temperature": at,
             },
         },
         "edges": ["x -> route"],
@@ -90,6 +92,17 @@ def test_a_language_model_chooses_at_its_temperature(temperature: float) -> None
     for option, weight in zip(OPTIONS, weights, strict=True):
         share = drawn.count(option) / len(drawn)
         assert share == pytest.approx(weight / sum(weights), abs=0.065)  # four standard errors
+
+
+@pytest.mark.parametrize("at", [0.0, 0.5, 1.0])
+def test_a_node_has_a_temperature_of_its_own_whatever_the_model(at: float) -> None:
+    drawn = [t["route"] for t in router(**TABLE, at=at).sample({"x": "q"}, n=1000)]
+    weights = [p ** (1 / at) if at else float(p == max(P)) for p in P]
+    for option, weight in zip(OPTIONS, weights, strict=True):
+        share = drawn.count(option) / len(drawn)
+        assert share == pytest.approx(weight / sum(weights), abs=0.065)  # four standard errors
+    system = router(**TOY, temperature=2.0, at=0)
+    assert len({t["route"] for t in system.sample({"x": "what is bar fam hik ?"}, n=20)}) == 1
 
 
 def test_search_gives_the_likeliest_options() -> None:

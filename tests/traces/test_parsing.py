@@ -2,15 +2,31 @@
 
 import json
 from time import process_time
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sysgraph import Json, Lines, Regex, Split, Tagged
+from sysgraph import Json, Lines, Regex, Split, Tagged, Word
 from sysgraph.traces.parsing import ParseFailure, parse
+from sysgraph.traces.record import Record
+from sysgraph_schemas import Parser
 
-REJECT: dict[str, str] = {"on_failure": "reject"}
+REJECT: dict[str, Any] = {"on_failure": "reject"}
+OK: dict[str, Any] = {"options": ["OK", "not ok"], **REJECT}
+CALL: dict[str, Any] = {
+    "fields": {
+        "tool": {"options": ["search", "look up"]},
+        "query": "text",
+        "args": {"type": "list", "min_items": 1, "max_items": 2, "optional": True},
+    },
+    **REJECT,
+}
+
+
+def record(tool: str, query: str, *args: str) -> Record:
+    return Record({"tool": tool, "query": query, "args": args})
 
 
 @pytest.mark.parametrize(
@@ -42,9 +58,26 @@ REJECT: dict[str, str] = {"on_failure": "reject"}
         (Json(field="x", **REJECT), '{"x": ""}', ""),
         (Json(field="x", **REJECT), '{"x": NaN} {"x": "\\ud83d\\ude00"}', "\U0001f600"),
         (Json(field="x", **REJECT), '{"a": ' * 9 + '{"x": 1}', "1"),
+        (Json(field="x", read="strict", **REJECT), ' {"y": 1, "x": 2}\n', "2"),
+        (Json(field="x", options=["Yes", "true"], **REJECT), '{"x": true}', "true"),
+        (Regex(pattern="is: (.+)", **OK), "it is:  Not  OK ", "not ok"),
+        (Tagged(tag="v", **OK), "<v> ok\n</v><v>not ok</v>", "OK"),
+        (Word(**OK), "That is OK.", "OK"),
+        (Word(**OK), "okay, but not\nok: not ok", "not ok"),
+        (Word(which="first", **OK), "ok, or is it not ok?", "OK"),
+        (Word(which="last", **OK), "ok, or is it not ok?", "not ok"),
+        (Word(options=["1+1", "è"], **REJECT), "it is È", "è"),
+        (Word(options=["1+1", "è"], **REJECT), "11 or 1+1", "1+1"),
+        (
+            Json(**CALL),
+            '{"args": ["a", 1], "query": 2, "tool": "Search"}',
+            record("search", "2", "a", "1"),
+        ),
+        (Json(**CALL), 'so {"a": {}} {"tool": "look  up", "query": ""}!', record("look up", "")),
+        (Json(**CALL), '{"tool": "search", "query": "q", "args": null}', record("search", "q")),
     ],
 )
-def test_values(parser: Split, text: str, value: object) -> None:
+def test_values(parser: Parser, text: str, value: object) -> None:
     assert parse(parser, text) == value
 
 
@@ -55,6 +88,51 @@ def test_values(parser: Split, text: str, value: object) -> None:
         (Split(max_items=1, **REJECT), "a,b", "2 items, at most 1 wanted"),
         (Regex(pattern="[0-9]", **REJECT), "none", "nothing matched"),
         (Tagged(tag="a", **REJECT), "<a>open", "nothing matched"),
+        (Word(**OK), "okay", "none of the options OK, not ok is named"),
+        (Word(**OK), "ok or not ok", "several options are named: ok, not ok"),
+        (Regex(pattern=".+", **OK), "maybe", "'maybe' is none of the options OK, not ok"),
+        (Tagged(tag="v", **OK), "ok", "nothing matched"),
+        (
+            Json(field="x", read="strict", **REJECT),
+            'Sure: {"x": 1}',
+            "the text is no JSON: Expecting value (line 1)",
+        ),
+        (Json(field="x", read="strict", **REJECT), '[{"x": 1}]', "the text is JSON, but no object"),
+        (
+            Json(field="x", read="strict", **REJECT),
+            '{"y": 1}',
+            "the JSON object has no field 'x': it has 'y'",
+        ),
+        (
+            Json(field="x", read="strict", **REJECT),
+            "[" * 10**5,
+            "the JSON in the text is nested too deeply",
+        ),
+        (
+            Json(**CALL),
+            '{"a": 1} {"tool": "search"}',
+            "the JSON object in the text has no field 'query': it has 'tool'",
+        ),
+        (
+            Json(**CALL),
+            '{"tool": "fly", "query": ""}',
+            "the field 'tool': 'fly' is none of the options search, look up",
+        ),
+        (
+            Json(**CALL),
+            '{"tool": "search", "query": null}',
+            "the field 'query' is null, no text or number",
+        ),
+        (
+            Json(**CALL),
+            '{"tool": "search", "query": "", "args": "a"}',
+            "the field 'args' is a text, no list",
+        ),
+        (
+            Json(**CALL),
+            '{"tool": "search", "query": "", "args": []}',
+            "the field 'args' has 0 items, at least 1 wanted",
+        ),
         (Json(field="x", **REJECT), "{", "no JSON object in the text"),
         (Json(field="x", **REJECT), "x", "no JSON object in the text"),
         (Json(field="x", **REJECT), '["x"]', "no JSON object in the text"),
@@ -90,13 +168,19 @@ def test_values(parser: Split, text: str, value: object) -> None:
         ),
     ],
 )
-def test_failures(parser: Split, text: str, why: str) -> None:
+def test_failures(parser: Parser, text: str, why: str) -> None:
     with pytest.raises(ParseFailure) as caught:
         parse(parser, text)
     assert str(caught.value) == why
-    default = ["d"] if isinstance(parser, Split) or getattr(parser, "many", False) else "d"
+    stands_in: dict[str, tuple[Any, object]] = {
+        "text": ("d", "d"),
+        "choice": ("OK", "OK"),
+        "list[text]": (["d"], ("d",)),
+        "record": ({"query": "q", "tool": "search", "args": []}, record("search", "q")),
+    }
+    default, value = stands_in[parser.value_type]
     kinder = type(parser)(**{**parser.model_dump(), "on_failure": "default", "default": default})
-    assert parse(kinder, text) == (tuple(default) if isinstance(default, list) else default)
+    assert parse(kinder, text) == value
 
 
 @pytest.mark.parametrize("text", ["{" * 1_000_000, '{"a": 1, ' * 100_000, '{"a": "' * 100_000])
@@ -122,6 +206,8 @@ def test_any_text_gives_text_or_fails(text: str) -> None:
         Regex(pattern="(a)?b*", **REJECT),
         Tagged(tag="a", **REJECT),
         Json(field="x", **REJECT),
+        Json(**CALL),
+        Word(**OK),
     ]
     for parser in parsers:
         try:

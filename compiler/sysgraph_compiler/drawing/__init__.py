@@ -1,31 +1,31 @@
-"""Pictures of a program, from one plain-data drawing: SVG, PNG, PDF, Mermaid, DOT and HTML."""
+"""Pictures of a program, from one plain-data diagram: SVG, PNG, PDF, Mermaid, DOT and HTML."""
 
 from collections.abc import Callable
 
 from ..program import Program
-from .build import draw
+from .diagram import diagram
 from .dot import dot
 from .html import html
 from .mermaid import mermaid
 from .picture import picture
 from .raster import MissingExtraError, pdf, png
-from .spec import Drawing
+from .spec import Diagram
 from .svg import svg
 
-__all__ = ["FORMATS", "Drawing", "MissingExtraError", "draw", "drawn"]
+__all__ = ["FORMATS", "Diagram", "MissingExtraError", "diagram", "render"]
 
-FORMATS: dict[str, Callable[[Drawing], str | bytes]] = {
-    ".svg": lambda drawing: svg(picture(drawing)),
-    ".html": lambda drawing: html(picture(drawing)),
-    ".png": lambda drawing: png(svg(picture(drawing))),
-    ".pdf": lambda drawing: pdf(svg(picture(drawing))),
+FORMATS: dict[str, Callable[[Diagram], str | bytes]] = {
+    ".svg": lambda shown: svg(picture(shown)),
+    ".html": lambda shown: html(picture(shown)),
+    ".png": lambda shown: png(svg(picture(shown))),
+    ".pdf": lambda shown: pdf(svg(picture(shown))),
     ".mmd": mermaid,
     ".dot": dot,
 }
 """What a file's ending asks for."""
 
 
-def drawn(program: Program, suffix: str) -> bytes:
+def render(program: Program, suffix: str) -> bytes:
     """The picture of a program, as the bytes of a file with this ending (one of `FORMATS`).
 
     Equal programs give equal bytes.
@@ -33,5 +33,5 @@ def drawn(program: Program, suffix: str) -> bytes:
     Raises:
         MissingExtraError: PNG or PDF, without the packages of `sysgraph[draw]`.
     """
-    made = FORMATS[suffix](draw(program))
+    made = FORMATS[suffix](diagram(program))
     return made if isinstance(made, bytes) else made.encode("utf-8", "replace")

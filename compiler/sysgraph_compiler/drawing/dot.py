@@ -1,30 +1,42 @@
-"""The drawing in Graphviz's language."""
+"""The diagram in Graphviz's language."""
 
 from collections.abc import Iterator
 
 from .palette import COLORS, MARKS, color, mark
-from .spec import Box, Drawing, Link, LinkKind, Role, Shape
+from .spec import Box, Diagram, Link, LinkKind, Role, Shape
 
 _SIGNS = dict(zip(MARKS, "■●◆▲", strict=True))
 
 
-def dot(drawing: Drawing) -> str:
-    """The drawing as DOT text."""
-    return "\n".join(_lines(drawing)) + "\n"
+def dot(diagram: Diagram) -> str:
+    """The diagram as DOT text."""
+    return "\n".join(_lines(diagram)) + "\n"
 
 
-def _lines(drawing: Drawing) -> Iterator[str]:
-    heading = [drawing.title, drawing.description, drawing.note]
-    yield f"digraph {_quote(drawing.title)} {{"
+def _lines(diagram: Diagram) -> Iterator[str]:
+    heading = [diagram.title, diagram.description, diagram.note]
+    yield f"digraph {_quote(diagram.title)} {{"
     yield f'  graph [label={_quote(*filter(None, heading))}, labelloc=t, fontname="Arial"]'
     yield '  node [fontname="Arial", fontsize=12, margin="0.15,0.08", shape=box]'
     yield '  edge [arrowsize=0.8, color="#57606a", fontname="Arial", fontsize=11]'
-    number = {model.name: i for i, model in enumerate(drawing.models)}
-    for box in drawing.boxes:
+    number = {model.name: i for i, model in enumerate(diagram.models)}
+    for box in diagram.boxes:
         yield f"  {box.id} [{', '.join(_attributes(box, number))}]"
-    for link in drawing.links:
+    yield from _clusters(diagram, None, "  ")
+    for link in diagram.links:
         yield f"  {link.source} -> {link.target}{_look(link)}"
     yield "}"
+
+
+def _clusters(diagram: Diagram, parent: str | None, indent: str) -> Iterator[str]:
+    """The parts, in one another as they are."""
+    for frame in diagram.frames:
+        if frame.parent == parent:
+            yield f"{indent}subgraph cluster_{frame.id} {{"
+            yield f'{indent}  graph [label={_quote(frame.title)}, style="rounded", labeljust=l]'
+            yield from (f"{indent}  {box}" for box in frame.boxes)
+            yield from _clusters(diagram, frame.id, indent + "  ")
+            yield f"{indent}}}"
 
 
 def _look(link: Link) -> str:

@@ -41,8 +41,8 @@ def fold(nodes: Sequence[Node], links: Sequence[NodeLink]) -> Folded:
         state = _banded(state)
     if not done:
         return Folded(tuple(state.groups), "")
-    drawn = f"{len(nodes)} nodes drawn as {len(state.groups)} boxes"
-    return Folded(tuple(state.groups), f"{drawn}: folded are {', '.join(done)}.")
+    counts = f"{len(nodes)} nodes drawn as {len(state.groups)} boxes"
+    return Folded(tuple(state.groups), f"{counts}: folded are {', '.join(done)}.")
 
 
 def _banded(state: "_State") -> "_State":

@@ -22,7 +22,7 @@ def html(picture: Picture) -> str:
     """
     script = (_FOLDER / "page.js").read_text(encoding="utf-8")
     return Template((_FOLDER / "page.html").read_text(encoding="utf-8")).substitute(
-        title=escape(picture.drawing.title),
+        title=escape(picture.diagram.title),
         svg=svg(picture),
         data=_data(picture),
         script=script,
@@ -31,16 +31,21 @@ def html(picture: Picture) -> str:
 
 
 def _data(picture: Picture) -> str:
-    drawing = picture.drawing
+    diagram = picture.diagram
+    frames = [
+        {"id": frame.id, "title": frame.title, "label": f"{frame.title}, a part"}
+        | {"nodes": frame.nodes}
+        for frame in diagram.frames
+    ]
     boxes = [
-        {"id": box.id, "title": box.title, "label": f"{box.title}, {box.subtitle}"}
+        {"id": box.id, "title": box.full_title, "label": f"{box.full_title}, {box.subtitle}"}
         | {"nodes": box.nodes}
-        for box in drawing.boxes
+        for box in diagram.boxes
     ]
     data = {
-        "boxes": boxes,
-        "nodes": [asdict(node) for node in drawing.nodes],
-        "models": {model.name: model.what for model in drawing.models},
+        "boxes": [*frames, *boxes],
+        "nodes": [asdict(node) for node in diagram.nodes],
+        "models": {model.name: model.what for model in diagram.models},
     }
     text = json.dumps(data, separators=(",", ":"))  # ASCII: nothing that only some parsers break at
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from .cards import ICON, MARK, MARK_GAP, SMALL, Icon, Text
 from .measure import elide, width, wrap
 from .shapes import Point
-from .spec import PAIRED, Drawing, LinkKind, Model, Role, Shape
+from .spec import PAIRED, Diagram, LinkKind, Model, Role, Shape
 
 _ROW = 20.0
 _GAP = 22.0
@@ -65,11 +65,11 @@ class Legend:
     bottom: float
 
 
-def legend(drawing: Drawing, left: float, top: float, inner: float) -> Legend:
-    """The legend of a drawing, at most `inner` wide."""
+def legend(diagram: Diagram, left: float, top: float, inner: float) -> Legend:
+    """The legend of a diagram, at most `inner` wide."""
     page = _Page(left, top, inner)
-    page.signs(drawing)
-    page.models(drawing.models)
+    page.signs(diagram)
+    page.models(diagram.models)
     return Legend(
         tuple(page.samples),
         tuple(page.arrows),
@@ -100,9 +100,9 @@ class _Page:
         self.marks: list[LegendMark] = []
         self.texts: list[Text] = []
 
-    def signs(self, drawing: Drawing) -> None:
+    def signs(self, diagram: Diagram) -> None:
         """Little boxes, arrows and badges, each with what it means."""
-        signs = list(_signs(drawing))
+        signs = list(_signs(diagram))
         rooms = [ICON if sign.icon else _ROOM for sign in signs]
         labels = [elide(sign.text, SMALL, self.inner - _ROOM) for sign in signs]
         lengths = [room + width(label, SMALL) for room, label in zip(rooms, labels, strict=True)]
@@ -113,7 +113,7 @@ class _Page:
                 self.texts.append(Text(x + rooms[index], self.y, labels[index]))
                 x += lengths[index] + _GAP
             self.y += _ROW + 2
-        if any(link.label == PAIRED for link in drawing.links):
+        if any(link.label == PAIRED for link in diagram.links):
             said = f"{PAIRED}   copy by copy; other arrows carry all copies to each"
             self.texts.append(Text(self.left, self.y, said))
             self.y += _ROW
@@ -155,9 +155,9 @@ class _Page:
             self.y += _ROW
 
 
-def _signs(drawing: Drawing) -> Iterator[_Sign]:
+def _signs(diagram: Diagram) -> Iterator[_Sign]:
     """Strokes say how a node trains, outlines what it is."""
-    boxes = drawing.boxes
+    boxes = diagram.boxes
     shapes = {box.shape for box in boxes}
     if "pill" in shapes:
         yield _Sign("input", "pill", "input")
@@ -170,7 +170,7 @@ def _signs(drawing: Drawing) -> Iterator[_Sign]:
         yield _Sign("output", output=True)
     if any(box.stacked for box in boxes):
         yield _Sign("several (×N)", stacked=True)
-    kinds = {link.kind for link in drawing.links}
+    kinds = {link.kind for link in diagram.links}
     if "gate" in kinds:
         yield _Sign("runs only where the choice is this", arrow="gate")
     if "next" in kinds:

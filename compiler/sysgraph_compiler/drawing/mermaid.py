@@ -1,4 +1,4 @@
-"""The drawing as a Mermaid flowchart, as GitHub renders it in Markdown."""
+"""The diagram as a Mermaid flowchart, as GitHub renders it in Markdown."""
 
 import json
 from collections.abc import Iterator
@@ -6,31 +6,42 @@ from collections.abc import Iterator
 from .cards import TITLE
 from .measure import elide
 from .palette import COLORS, MARKS, color, mark
-from .spec import Box, Drawing, Link, LinkKind, Shape
+from .spec import Box, Diagram, Link, LinkKind, Shape
 
 _SIGNS = dict(zip(MARKS, "■●◆▲", strict=True))
 _MOST = 400.0
 """Widest line of a label, px: Mermaid wraps, but draws one long word as it is."""
 
 
-def mermaid(drawing: Drawing) -> str:
-    """The drawing as Mermaid text. Ids are our own; labels are quoted and escaped."""
-    return "\n".join(_lines(drawing)) + "\n"
+def mermaid(diagram: Diagram) -> str:
+    """The diagram as Mermaid text. Ids are our own; labels are quoted and escaped."""
+    return "\n".join(_lines(diagram)) + "\n"
 
 
-def _lines(drawing: Drawing) -> Iterator[str]:
-    yield from ("---", f"title: {json.dumps(_plain(drawing.title))}", "---", "flowchart TD")
-    if drawing.note:
-        yield f"  %% {_plain(drawing.note)}"
-    number = {model.name: i for i, model in enumerate(drawing.models)}
-    for box in drawing.boxes:
+def _lines(diagram: Diagram) -> Iterator[str]:
+    yield from ("---", f"title: {json.dumps(_plain(diagram.title))}", "---", "flowchart TD")
+    if diagram.note:
+        yield f"  %% {_plain(diagram.note)}"
+    number = {model.name: i for i, model in enumerate(diagram.models)}
+    for box in diagram.boxes:
         opening, closing = _SHAPES[box.shape]
         yield f'  {box.id}{opening}"{_label(box, number)}"{closing}'
-    for link in drawing.links:
+    yield from _subgraphs(diagram, None, "  ")
+    for link in diagram.links:
         yield f"  {link.source} {_arrow(link)} {link.target}"
-    for index, (stroke, boxes) in enumerate(_strokes(drawing, number).items()):
+    for index, (stroke, boxes) in enumerate(_strokes(diagram, number).items()):
         yield f"  classDef s{index} {stroke}"
         yield f"  class {','.join(boxes)} s{index}"
+
+
+def _subgraphs(diagram: Diagram, parent: str | None, indent: str) -> Iterator[str]:
+    """The parts, in one another as they are."""
+    for frame in diagram.frames:
+        if frame.parent == parent:
+            yield f'{indent}subgraph {frame.id}["{_escape(elide(frame.title, TITLE, _MOST))}"]'
+            yield from (f"{indent}  {box}" for box in frame.boxes)
+            yield from _subgraphs(diagram, frame.id, indent + "  ")
+            yield f"{indent}end"
 
 
 def _arrow(link: Link) -> str:
@@ -38,9 +49,9 @@ def _arrow(link: Link) -> str:
     return _ARROWS[link.kind] + (f'|"{_escape(label)}"|' if label else "")
 
 
-def _strokes(drawing: Drawing, number: dict[str, int]) -> dict[str, list[str]]:
+def _strokes(diagram: Diagram, number: dict[str, int]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for box in drawing.boxes:
+    for box in diagram.boxes:
         parts = []
         if len(box.models) == 1:
             parts.append(f"stroke:{COLORS[color(number[box.models[0]])]}")

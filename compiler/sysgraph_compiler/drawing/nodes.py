@@ -33,7 +33,7 @@ def read_models(program: Program) -> tuple[Model, ...]:
     found = []
     for name, spec in program.models.items():
         if name in status:
-            what = spec.base.id if spec.base else spec.kind
+            what = spec.base.id if spec.base else spec.summary if spec.is_hosted else spec.kind
             what += f" of {len(spec.outcomes)}" if spec.outcomes else ""
             how = f"trained, {spec.training}" if status[name] == "trained" else status[name]
             found.append(Model(name, line(f"{what} ({how})")))
@@ -76,6 +76,7 @@ class _Reader:
             options=first.options,
             tool=_tool(first),
             parser=_parser(self._program, first.parser),
+            decoding=str(first.decoding),
             prompt=first.prompt,
             messages=tuple(said for part in first.messages or () for said in part.shown),
             parents=tuple(dict.fromkeys(parents)),
@@ -160,6 +161,7 @@ def _shape(variable: Variable) -> Shape:
         (variable.tool is not None, "octagon"),
         (variable.parser is not None, "bars"),
         (bool(variable.options), "hexagon"),
+        (variable.field is not None, "bars"),
         (variable.type == "image", "photo"),
     )
     return next((shape for fits, shape in looks if fits), "box")

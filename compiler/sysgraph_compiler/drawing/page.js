@@ -95,6 +95,7 @@ function describe(node, alone) {
   entry(list, "runs where", node.gates.join("\n"), "pre");
   entry(list, "tool", node.tool, "pre");
   entry(list, "parser", node.parser, "pre");
+  entry(list, "sampling", node.decoding, "pre");
   entry(list, "for each", node.each);
   entry(list, "loop", node.loop && `${node.loop}, ${node.turns} turns`);
   entry(list, "parents", node.parents.join(", "));

@@ -1,4 +1,4 @@
-"""The drawing with a place for everything: heading, boxes, arrows and legend on one sheet."""
+"""The diagram with a place for everything: heading, boxes, arrows and legend on one sheet."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from .layout import Label, Placed, place
 from .legend import Legend, legend
 from .measure import elide, width, wrap
 from .shapes import Point, touch
-from .spec import Drawing, Link
+from .spec import Diagram, Frame, Link
 
 _MARGIN = 24.0
 _LEAST = 480.0
@@ -25,48 +25,64 @@ class Arrow:
 
 
 @dataclass(frozen=True)
+class Framed:
+    """A frame with its place."""
+
+    frame: Frame
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
 class Picture:
     """Everything with its place, px from the top left."""
 
-    drawing: Drawing
+    diagram: Diagram
     width: float
     height: float
     heading: tuple[Text, ...]
     boxes: tuple[tuple[float, float, Card], ...]
+    frames: tuple[Framed, ...]
     arrows: tuple[Arrow, ...]
     legend: Legend
 
 
-def picture(drawing: Drawing) -> Picture:
-    """Lays the drawing out."""
-    cards = [card(box) for box in drawing.boxes]
-    placed = place(cards, drawing.links)
+def picture(diagram: Diagram) -> Picture:
+    """Lays the diagram out."""
+    cards = [card(box) for box in diagram.boxes]
+    placed = place(cards, diagram.links, diagram.frames)
     inner = max(placed.width, _LEAST)
-    heading = _heading(drawing, inner)
+    heading = _heading(diagram, inner)
     left = _MARGIN + (inner - placed.width) / 2
     top = heading[-1].y + 24
     boxes = tuple(
         (left + x, top + y, card) for (x, y), card in zip(placed.corners, cards, strict=True)
     )
-    key = legend(drawing, _MARGIN, top + placed.height + 34, inner)
+    key = legend(diagram, _MARGIN, top + placed.height + 34, inner)
     return Picture(
-        drawing=drawing,
+        diagram=diagram,
         width=inner + 2 * _MARGIN,
         height=key.bottom + _MARGIN - 6,
         heading=heading,
         boxes=boxes,
-        arrows=tuple(_arrows(drawing, placed, boxes, (left, top))),
+        frames=tuple(
+            Framed(frame, left + x, top + y, wide, high)
+            for frame, (x, y, wide, high) in zip(diagram.frames, placed.frames, strict=True)
+        ),
+        arrows=tuple(_arrows(diagram, placed, boxes, (left, top))),
         legend=key,
     )
 
 
 def _arrows(
-    drawing: Drawing, placed: Placed, boxes: Sequence[tuple[float, float, Card]], origin: Point
+    diagram: Diagram, placed: Placed, boxes: Sequence[tuple[float, float, Card]], origin: Point
 ) -> Iterator[Arrow]:
     """The arrows, each to the outlines of its boxes."""
     left, top = origin
     at = {card.box.id: (x, y, card) for x, y, card in boxes}
-    for link, route, label in zip(drawing.links, placed.routes, placed.labels, strict=True):
+    for link, route, label in zip(diagram.links, placed.routes, placed.labels, strict=True):
         points = [(left + x, top + y) for x, y in route]
         points[0] = _touch(at[link.source], points[0])
         points[-1] = _touch(at[link.target], points[-1])
@@ -82,10 +98,10 @@ def _touch(box: tuple[float, float, Card], point: Point) -> Point:
     return left + found[0], top + found[1]
 
 
-def _heading(drawing: Drawing, inner: float) -> tuple[Text, ...]:
+def _heading(diagram: Diagram, inner: float) -> tuple[Text, ...]:
     y = _MARGIN + 14
-    lines = [Text(_MARGIN, y, elide(drawing.title, 18, inner, bold=True), 18, True, "ink")]
-    for paragraph in filter(None, (drawing.description, drawing.note)):
+    lines = [Text(_MARGIN, y, elide(diagram.title, 18, inner, bold=True), 18, True, "ink")]
+    for paragraph in filter(None, (diagram.description, diagram.note)):
         words = [elide(word, SMALL, inner) for word in paragraph.split()[:400]]
         rows = wrap(words, width(" ", SMALL), inner, [width(word, SMALL) for word in words])
         shown = [" ".join(words[i] for i in row) for row in rows]

@@ -23,13 +23,13 @@ def png(svg: str, zoom: float = 2.0) -> bytes:
         MissingExtraError: resvg-py is not installed.
     """
     resvg = _load("resvg_py", "PNG")
-    drawn = resvg.svg_to_bytes(
+    image = resvg.svg_to_bytes(
         svg_string=svg,
         zoom=min(zoom, _MOST_PIXELS / _longest(svg)),
         font_files=[str(path) for path in FONTS],
         skip_system_fonts=is_covered(_visible(svg)),
     )
-    return bytes(drawn)
+    return bytes(image)
 
 
 def pdf(svg: str) -> bytes:

@@ -1,8 +1,10 @@
-"""A drawing as plain data: what every output format draws, and nothing else."""
+"""A diagram as plain data: what every output format draws, and nothing else."""
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
+
+from .clean import line
 
 Role = Literal["input", "trained", "frozen", "mixed", "deterministic"]
 """What a node's term is: none, trained, frozen, both (copies differ), or 0."""
@@ -50,6 +52,8 @@ class Node:
     tool: str | None
     """The tool's name, settings and failure policy."""
     parser: str | None
+    decoding: str
+    """What the node says of how it is drawn, over its model's settings."""
     prompt: str | None
     messages: tuple[tuple[str, str], ...]
     parents: tuple[str, ...]
@@ -81,6 +85,25 @@ class Box:
     stacked: bool
     nodes: tuple[str, ...]
 
+    @property
+    def full_title(self) -> str:
+        """The title with the part that it is in: `solve.draft`."""
+        return line(self.nodes[0]) if len(self.nodes) == 1 else self.title
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A part of the graph: what is drawn in it is what its file says."""
+
+    id: str
+    title: str
+    parent: str | None
+    """The frame around it."""
+    boxes: tuple[str, ...]
+    """Those in it and in no frame inside of it."""
+    nodes: tuple[str, ...]
+    """All nodes in it."""
+
 
 PAIRED = "1:1"
 """Each copy sees its own counterpart only, not all of them."""
@@ -106,7 +129,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Diagram:
     """One picture. `links` join boxes; `nodes` and their `parents` are the whole program."""
 
     title: str
@@ -117,6 +140,13 @@ class Drawing:
     links: tuple[Link, ...]
     models: tuple[Model, ...]
     nodes: tuple[Node, ...]
+    frames: tuple[Frame, ...] = ()
+    """The parts, outer ones first."""
+
+    @cached_property
+    def frame_of(self) -> dict[str, str]:
+        """The frame that each box is in."""
+        return {box: frame.id for frame in self.frames for box in frame.boxes}
 
     @cached_property
     def by_name(self) -> dict[str, Node]:

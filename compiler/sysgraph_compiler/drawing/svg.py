@@ -9,7 +9,7 @@ from .layout import Label
 from .legend import SAMPLE, Sample
 from .measure import FAMILY, width
 from .palette import COLORS, color, mark
-from .picture import Picture
+from .picture import Framed, Picture
 from .shapes import Point, corners, left_at
 from .spec import LinkKind, Role, Shape
 
@@ -39,6 +39,7 @@ def style() -> str:
         ".sg-bars,.sg-outer{fill:none}",
         ".sg-frozen{stroke-dasharray:6 4}",
         ".sg-mixed{stroke-dasharray:14 3 3 3}",
+        ".sg-frame{stroke-width:1;stroke-opacity:0.5}",
         ".sg-link,.sg-line{fill:none;stroke-width:1.5}",
         ".sg-gate{stroke-dasharray:6 4}",
         ".sg-next{stroke-dasharray:1.5 3.5}",
@@ -63,21 +64,22 @@ def _colors(theme: dict[str, str]) -> Iterator[str]:
 
 
 def _document(picture: Picture) -> Iterator[str]:
-    drawing = picture.drawing
+    diagram = picture.diagram
     size = f"{_n(picture.width)} {_n(picture.height)}"
     wide, high = size.split()
-    tag = sha256(repr(drawing).encode("utf-8", "replace")).hexdigest()[:8]
+    tag = sha256(repr(diagram).encode("utf-8", "replace")).hexdigest()[:8]
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="sg-picture" width="{wide}" '
         f'height="{high}" viewBox="0 0 {size}" role="img" '
         f'aria-labelledby="sg-title-{tag} sg-desc-{tag}">'
     )
-    yield f'<title id="sg-title-{tag}">{escape(drawing.title)}</title>'
+    yield f'<title id="sg-title-{tag}">{escape(diagram.title)}</title>'
     yield f'<desc id="sg-desc-{tag}">{escape(_description(picture))}</desc>'
     yield f"<style>{style()}</style>"
     yield f'<rect class="sg-paper" width="{wide}" height="{high}"/>'
     yield from (_text(text) for text in picture.heading)
-    number = {model.name: i for i, model in enumerate(drawing.models)}
+    number = {model.name: i for i, model in enumerate(diagram.models)}
+    yield from (part for framed in picture.frames for part in _frame(framed))
     for arrow in picture.arrows:
         link = arrow.link
         ends = f'data-from="{link.source}" data-to="{link.target}"'
@@ -99,19 +101,30 @@ def _document(picture: Picture) -> Iterator[str]:
 
 
 def _description(picture: Picture) -> str:
-    drawing = picture.drawing
-    names = {box.id: box.title for box in drawing.boxes}
+    diagram = picture.diagram
+    names = {box.id: box.full_title for box in diagram.boxes}
     arrows = "; ".join(
         f"{names[k.source]} to {names[k.target]}" + (f" ({k.label})" if k.label else "")
-        for k in drawing.links
+        for k in diagram.links
     )
-    return " ".join(part for part in (drawing.description, drawing.note, f"{arrows}.") if part)
+    return " ".join(part for part in (diagram.description, diagram.note, f"{arrows}.") if part)
+
+
+def _frame(framed: Framed) -> Iterator[str]:
+    """A part: what is in it stands in a frame with its name."""
+    frame = framed.frame
+    yield f'<g class="sg-node" id="sg-{frame.id}">'
+    yield f"<title>{escape(frame.title)}</title>"
+    place = framed.x, framed.y, framed.width, framed.height
+    yield _rect("sg-box sg-frame", *place, _RADIUS)
+    yield _text(Text(framed.x + 10, framed.y + 16, frame.title, SMALL, True, "dim"))
+    yield "</g>"
 
 
 def _card(x: float, y: float, card: Card, number: dict[str, int]) -> Iterator[str]:
     box = card.box
     yield f'<g class="sg-node" id="sg-{box.id}" transform="translate({_n(x)} {_n(y)})">'
-    about = [box.title, box.subtitle, ", ".join(box.models), box.items]
+    about = [box.full_title, box.subtitle, ", ".join(box.models), box.items]
     yield f"<title>{escape(' · '.join(filter(None, about)))}</title>"
     yield from _outline(card.width, card.height, box.shape, box.role, box.output, box.stacked)
     yield from _stripes(card, [color(number[model]) for model in box.models])

@@ -92,15 +92,8 @@ class Conditions:
         return [
             Long(element.list, element.index)
             for element in variable.elements.values()
-            if element.index > self._fewest(element.list)
+            if element.index > self._program.variable(element.list).fewest
         ]
-
-    def _fewest(self, name: str) -> int:
-        variable = self._program.variable(name)
-        if variable.tool is not None:
-            return variable.tool.min_items
-        parser = self._program.parsers.get(variable.parser or "")
-        return getattr(parser, "min_items", 0)
 
 
 def given(variable: Variable) -> tuple[str, ...]:
@@ -124,7 +117,8 @@ def _read(variable: Variable) -> set[str]:
         texts += part.templates.values()
         names.update(part.sources.values())
     parsed = [parse(text) for text in texts]
-    names.update(name for one in parsed if isinstance(one, Parsed) for name in free_names(one))
+    free = {name for one in parsed if isinstance(one, Parsed) for name in free_names(one)}
+    names.update(name if name in variable.scope else name.partition(".")[0] for name in free)
     parts = [part for name, part in variable.scope.items() if name in names]
     if variable.tool is not None:
         parts += variable.tool.arguments.values()

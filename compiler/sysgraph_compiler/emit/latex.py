@@ -76,13 +76,14 @@ def _carried(program: Program, symbols: Symbols, terms: Terms) -> list[str]:
 
 def _likelihood(program: Program, terms: Terms) -> Iterator[str]:
     likely = [t for t in program.terms if t.model]
-    if not program.objective.latent:
+    plan = program.plan
+    if not plan.latent:
         yield from _total("\\log p_\\theta(s \\mid x)", list(terms.sums(likely)))
         return
-    kept = {*program.objective.latent, *program.objective.observed}
+    kept = {*plan.latent, *plan.observed}
     likely = [t for t in likely if t.variable in kept]
-    outside = list(terms.sums([t for t in likely if not t.summed]))
-    inside = list(terms.sums([t for t in likely if t.summed]))
+    outside = list(terms.sums([t for t in likely if t.variable not in plan.inside]))
+    inside = list(terms.sums([t for t in likely if t.variable in plan.inside]))
     if program.fit.sampling.estimator == "importance":
         inside[-1] += " - \\log q(y^{(a)})"
         opened = bracketed("\\log \\frac{1}{k} \\sum_{a=1}^{k} \\exp ", inside)

@@ -12,9 +12,10 @@ from .latex_symbols import text
 
 def loss(program: Program) -> Iterator[str]:
     """Rows of an `align*`; none where nothing trains."""
-    if not any(t.status == "trained" and not t.cancels for t in program.terms):
+    plan = program.plan
+    if "every step" not in plan.policy.values():
         return
-    fit, s = program.fit, "z" if program.objective.latent else "s"
+    fit, s = program.fit, "z" if plan.latent else "s"
     alone = fit.credit == "node"
     kinds = {LOSSES[name].of for name in fit.losses}
     symbols = [row for kind, row in _symbols(program, s) if kind in kinds]

@@ -57,7 +57,7 @@ class Symbols:
 
     def __init__(self, program: Program) -> None:
         self.variable = program.variable
-        self.latent = frozenset(program.objective.latent)
+        self.latent = frozenset(program.plan.latent)
         self.turns: dict[str, int] = {}
         self._conditions = Conditions(program).of
         self._together: dict[tuple[str, int], list[str]] = {}

@@ -21,6 +21,7 @@ class Terms:
 
     def __init__(self, program: Program, symbols: Symbols) -> None:
         self._symbols, self._variable = symbols, symbols.variable
+        self._plan = program.plan
         likely = [term for term in program.terms if term.model]
         self._loops: dict[str, dict[int, list[Term]]] = {}
         for term in likely:
@@ -75,7 +76,8 @@ class Terms:
         shown: list[object] = []
         for term in self._loops[loop].get(number, []):
             factor = self._symbols.symbol(term.variable, at) if alone else self._factor(term, at)
-            shown += [factor, term.model, term.status, term.summed, term.cancels]
+            shown += [factor, term.model, term.status]
+            shown += [term.variable in of for of in (self._plan.inside, self._plan.policy)]
             shown.append(self._symbols.indicator(term.variable, at))
         return tuple(shown)
 

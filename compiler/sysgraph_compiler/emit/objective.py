@@ -1,12 +1,14 @@
 """The objective, and what of it is computed when, as text."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from sysgraph_schemas.fit import Fit
 from sysgraph_schemas.losses import LOSSES, Argument
 from sysgraph_schemas.samplers import SAMPLERS
 
-from ..program import Call, Program, Term
+from ..planning import Plan
+from ..program import Call, Program
 from .bounds import bounds
 from .words import Words, counted, indent, total
 
@@ -23,14 +25,15 @@ _SYMBOLS: dict[Argument, tuple[str, ...]] = {
 
 def objective(program: Program, words: Words) -> list[str]:
     """What is minimized; with unobserved values, the sum over them."""
-    trained = [t for t in program.terms if t.status == "trained" and not t.cancels]
+    plan = program.plan
+    trained = [program.term(name) for name, when in plan.policy.items() if when == "every step"]
     if not program.terms:
         return []  # a program after an early pass
     if not trained:
         return ["nothing is trained"]
     fit = program.fit
     lines = _likelihood(program, words)
-    data = "z" if program.objective.latent else "s"
+    data = "z" if plan.latent else "s"
     what = "chosen, bounds left out" if any(t.bound for t in trained) else "chosen"
     ratios = [f"log p/p_ref ({data}_{side} | x)" for side in ("chosen", "rejected")]
     first = len(lines)
@@ -88,12 +91,11 @@ def _bounds(program: Program, words: Words) -> list[str]:
 
 
 def _likelihood(program: Program, words: Words) -> list[str]:
-    latent = program.objective.latent
-    if not latent:
+    plan = program.plan
+    if not plan.latent:
         return ["SysDPO-Direct: every generated value is observed"]
-    inside = [t for t in program.terms if t.summed]
-    outside = [t for t in program.terms if t.model and not t.summed and t.variable not in latent]
-    outside = [t for t in outside if t.variable in program.objective.observed]
+    inside = [program.term(name) for name in plan.inside]
+    outside = [program.term(name) for name in plan.outside if name in plan.observed]
     weighted = program.fit.sampling.estimator == "importance"
     opened = "logmeanexp_a [ " if weighted else "logsumexp_a [ "
     sum_of = total(opened, [words.gated_factor(term) for term in inside])
@@ -105,9 +107,9 @@ def _likelihood(program: Program, words: Words) -> list[str]:
         lines.append(" " * (len(head) - 2) + "+ " + part[0])
         lines += [" " * len(head) + line for line in part[1:]]
     return [
-        f"SysDPO-Sampling: summed over {words.listed(latent)}, which data lacks",
+        f"SysDPO-Sampling: summed over {words.listed(plan.latent)}, which data lacks",
         *lines,
-        *_draws(program, words.listed(latent)),
+        *_draws(program, words.listed(plan.latent)),
     ]
 
 
@@ -118,7 +120,7 @@ def _draws(program: Program, latent: str) -> list[str]:
     by = sampler.text.format(penalty=sampling.diversity_penalty, draws=sampling.draws)
     steps = "step" if sampling.redraw_every == 1 else f"{sampling.redraw_every} steps"
     when = f"from the current policy given x, redrawn every {steps}"
-    if program.objective.draws == "once":
+    if program.plan.draws == "once":
         per = "round" if program.fit.rounds > 1 else "set of pairs"
         when = f"from frozen models given x, once per {per}"
         when += f", selected every {steps}" if sampler.keeps else ""
@@ -134,20 +136,20 @@ def _draws(program: Program, latent: str) -> list[str]:
 
 def cost(program: Program, words: Words) -> list[str]:
     """When log p and log p_ref are computed, which requests share a call, what is left out."""
-    likely = [term for term in program.terms if term.model is not None]
-    if not any(term.policy == "every step" for term in likely):
+    plan = program.plan
+    if "every step" not in plan.policy.values():
         return []
     rounds, moving = program.fit.rounds > 1, program.fit.reference
     per = "round" if rounds else "set of pairs"
-    per = "draw of a" if program.objective.latent else per
-    per_reference = f"{moving.every} steps" if moving and not program.objective.latent else per
-    lines = _calls("log p", "every step", _side(program, "policy", "every step"), words)
-    lines += _calls("log p", f"once per {per}", _side(program, "policy", "once"), words)
-    lines += _calls("log p_ref", "every step", _side(program, "reference", "every step"), words)
+    per = "draw of a" if plan.latent else per
+    per_reference = f"{moving.every} steps" if moving and not plan.latent else per
+    lines = _calls("log p", "every step", _due(plan, "policy", "every step"), words)
+    lines += _calls("log p", f"once per {per}", _due(plan, "policy", "once"), words)
+    lines += _calls("log p_ref", "every step", _due(plan, "reference", "every step"), words)
     lines += _calls(
-        "log p_ref", f"once per {per_reference}", _side(program, "reference", "once"), words
+        "log p_ref", f"once per {per_reference}", _due(plan, "reference", "once"), words
     )
-    shared = any(len(call.models) > 1 for call in program.calls if call.side == "reference")
+    shared = any(len(call.models) > 1 for call in plan.calls if call.side == "reference")
     if shared and (rounds or moving):
         start = "" if moving else "from round 2 on "
         lines += indent([f"({start}one call a model: each has its own snapshot)"])
@@ -155,19 +157,20 @@ def cost(program: Program, words: Words) -> list[str]:
         if len(resident.models) > 1:
             users = f"{resident.id} for {words.listed(resident.models)}"
             lines.append(f"one base in memory: {users}")
-    if same := [term.variable for term in likely if term.same_prompt and not term.cancels]:
+    if same := [v for v in plan.policy if program.has_same_prompt(v)]:
         lines.append(f"one prompt for chosen and rejected: {words.listed(same)}")
-    if left_out := [term.variable for term in likely if term.cancels]:
-        lines.append(f"never: {words.listed(left_out)} ({_reason(likely)})")
+    if left_out := [v for v in program.likely if v not in plan.policy]:
+        lines.append(f"never: {words.listed(left_out)} ({_reason(program, left_out)})")
     lines.append("equal requests are scored once")
-    if program.fit.cancels and not program.objective.latent:
+    if plan.cancelling and not plan.latent:
         lines.append("a term cancels on a pair whose sides agree on its value and prompt")
     return lines
 
 
-def _side(program: Program, side: str, when: str) -> list[Call]:
-    due = {t.variable for t in program.terms if when == getattr(t, side)}
-    return [call for call in program.calls if call.side == side and not due.isdisjoint(call.terms)]
+def _due(plan: Plan, side: Literal["policy", "reference"], when: str) -> list[Call]:
+    cadences = plan.policy if side == "policy" else plan.reference
+    due = {name for name, cadence in cadences.items() if cadence == when}
+    return [call for call in plan.calls if call.side == side and not due.isdisjoint(call.terms)]
 
 
 def _calls(what: str, when: str, calls: Sequence[Call], words: Words) -> list[str]:
@@ -179,8 +182,8 @@ def _calls(what: str, when: str, calls: Sequence[Call], words: Words) -> list[st
     return lines + ([f"  ... ({len(calls) - 20} more)"] if len(calls) > 20 else [])
 
 
-def _reason(terms: Sequence[Term]) -> str:
-    left_out = [term for term in terms if term.cancels]
-    if all(term.status == "frozen" and not term.summed for term in left_out):
+def _reason(program: Program, left_out: Sequence[str]) -> str:
+    outside = {*left_out}.isdisjoint(program.plan.inside)
+    if outside and all(program.term(name).status == "frozen" for name in left_out):
         return "frozen: log p - log p_ref = 0"
     return "log p and log p_ref are equal"

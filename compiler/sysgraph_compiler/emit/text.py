@@ -28,7 +28,7 @@ class _Page:
         self.program = program
         self.words = Words(program)
         self.outputs = frozenset(program.outputs)
-        self.latent = frozenset(program.objective.latent)
+        self.latent = frozenset(program.plan.latent)
 
     def head(self) -> list[str]:
         program = self.program
@@ -41,6 +41,7 @@ class _Page:
         notes += [f"when {conditions}"] if conditions else []
         notes += ["output"] if variable.name in self.outputs else []
         notes += ["unobserved"] if variable.name in self.latent else []
+        notes += [decoding] if (decoding := str(variable.decoding)) else []
         how = self.words.how(variable, self.program.model_of(variable.name))
         return variable.name, variable.type, how, "; ".join(notes)
 
@@ -62,14 +63,18 @@ class _Page:
         what = f" {spec.summary}" if spec.summary else ""
         how = f"trained, {spec.training}" if terms[0].status == "trained" else terms[0].status
         how += ", a bound on log p" if terms[0].bound else ""
-        how += ", cancels" if all(term.cancels for term in terms) else ""
+        how += ", cancels" if not any(map(self.counts, terms)) else ""
         return f"{name}: {spec.kind}{what} ({how}; {count})"
 
     def factor(self, term: Term, beside: Iterable[Term]) -> str:
-        only = term.cancels and not all(other.cancels for other in beside)
+        only = not self.counts(term) and any(map(self.counts, beside))
         marks = ["gated"] if term.gated else []
         marks += ["cancels"] if only else []
         return self.words.factor(term) + (f"  ({', '.join(marks)})" if marks else "")
+
+    def counts(self, term: Term) -> bool:
+        """Whether log p/p_ref has the term; nothing cancels of what is 0 anyway."""
+        return term.model is None or term.variable in self.program.plan.policy
 
     def factorization(self) -> list[str]:
         likely = [term for term in self.program.terms if term.status != "deterministic"]

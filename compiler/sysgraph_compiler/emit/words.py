@@ -86,8 +86,11 @@ class Words:
             return "input"
         if variable.selects:
             return f"the first of {self.given(variable.name) or 'its parents'} that ran"
+        if variable.field is not None:
+            return f"the field {variable.field} of {variable.parents[0]}"
         if variable.parser is not None:
             how = f"parsed by {variable.parser}"
+            how += f" as one of {cut(variable.options)}" if variable.options else ""
         elif variable.tool is not None:
             how = f"computed by tool {variable.tool.name}"
         elif variable.options:

@@ -35,11 +35,15 @@ def _copies(facts: Facts, name: str) -> Iterator[Variable]:
         "node": name,
         "kind": node.kind,
         "type": "text" if kind == ANY else kind,
+        "is_given": node.is_input,
         "prompt": node.plain_prompt,
         "messages": node.message_parts or None,
+        "decoding": node.decoding,
         "parser": node.parser_name,
+        "field": node.part[1] if node.part else None,
         "tool": _tool(node),
         "options": tuple(node.choices),
+        "fewest": node.fewest,
         "selects": node.takes_any,
     }
     for variable, values in copy_names(name, facts.expansion.axes.get(name, {})):
@@ -65,7 +69,4 @@ def _tool(node: NodeSpec) -> Tool | None:
     if node.tool_name is None:
         return None
     named = {*Tool.model_fields} - {"name", "arguments"}
-    fields = node.model_dump(include=named, exclude_none=True)
-    if isinstance(fields.get("default"), list):
-        fields["default"] = tuple(fields["default"])
-    return Tool(name=node.tool_name, **fields)
+    return Tool(name=node.tool_name, **node.model_dump(include=named, exclude_none=True))

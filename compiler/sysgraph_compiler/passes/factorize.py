@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from sysgraph_schemas import Graph
 
 from ..facts import Facts
+from ..model_use import model_of
 from ..program import Program, Status, Term, Variable
-from ..templates.model_name import model_name
 
 
 def run(facts: Facts, program: Program) -> Program:
@@ -17,8 +17,9 @@ def run(facts: Facts, program: Program) -> Program:
         node = nodes[variable.node]
         if node.is_input:
             continue
-        template = node.model_template
-        model = None if template is None else model_name(template, variable.bindings)
+        model = None
+        if node.model_template is not None:
+            model = model_of(facts.graph, variable.node, variable.bindings)
         terms.append(
             Term(
                 variable=variable.name,

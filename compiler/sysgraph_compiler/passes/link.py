@@ -33,9 +33,9 @@ def _link(facts: Facts, variable: Variable) -> Variable:
     there = {parent: part for parent, part in seen.items() if part is not None}
     update: dict[str, object] = {"parents": tuple(dict.fromkeys(_flat(there.values())))}
     if node.is_prompted:
-        update["scope"], update["empty"] = _scope(facts, seen)
+        update["scope"], update["empty"] = _scope(facts, name, seen)
     if variable.tool is not None:
-        update["tool"] = _tool(variable.tool, node, there)
+        update["tool"] = _tool(facts, variable, node, there)
     if node.gates:
         update["gates"] = _gates(node, variable, there)
     if variable.elements:
@@ -61,18 +61,34 @@ def _one(part: Seen) -> str:
     return part if isinstance(part, str) else part[0]
 
 
-def _scope(facts: Facts, seen: dict[str, Seen | None]) -> tuple[dict[str, Seen], tuple[str, ...]]:
+def _scope(
+    facts: Facts, name: str, seen: dict[str, Seen | None]
+) -> tuple[dict[str, Seen], tuple[str, ...]]:
     """What the names stand for; in a loop's first turn, carried ones for nothing."""
-    scope = {parent: part for parent, part in seen.items() if part is not None}
+    scope = {
+        said: part
+        for parent, part in seen.items()
+        if part is not None
+        for said in facts.said(name, parent)
+    }
     missing = [parent for parent, part in seen.items() if part is None]
     lists = [p for p in missing if facts.expansion.is_group(p) or facts.type_of(p) == "list[text]"]
-    empty = tuple(parent for parent in missing if parent not in lists)
-    return {**scope, **dict.fromkeys(lists, ())}, empty
+    empty = [parent for parent in missing if parent not in lists]
+    said = {parent: facts.said(name, parent) for parent in missing}
+    nothing = dict.fromkeys((word for parent in lists for word in said[parent]), ())
+    return {**scope, **nothing}, tuple(word for parent in empty for word in said[parent])
 
 
-def _tool(tool: Tool, node: NodeSpec, there: dict[str, Seen]) -> Tool:
+def _tool(facts: Facts, variable: Variable, node: NodeSpec, there: dict[str, Seen]) -> Tool:
     others = {*node.gates, *node.spread.values()}
-    arguments = node.arguments or {parent: parent for parent in there if parent not in others}
+    arguments = node.arguments or {
+        said.rpartition(".")[2]: parent
+        for parent in there
+        if parent not in others
+        for said in facts.said(variable.node, parent) or (parent,)
+    }
+    tool = variable.tool
+    assert tool is not None
     return tool.model_copy(
         update={"arguments": {name: there[parent] for name, parent in arguments.items()}}
     )

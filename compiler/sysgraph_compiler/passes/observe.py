@@ -1,18 +1,12 @@
-"""The objective that follows from what data holds: Direct, or Sampling over what it lacks."""
+"""What the user says that data holds, as names of nodes and variables."""
 
 from ..facts import Facts
 from ..observation import Observed
-from ..planning import implied
 from ..program import Objective, Program
 
 
 def run(facts: Facts, program: Program) -> Program:
-    """The method, the observed variables, and the latent ones."""
-    plan = implied(program, Observed(facts.graph, facts.observation).names)
-    objective = Objective(
-        method="sampling" if plan.latent else "direct",
-        observed=plan.observed,
-        latent=plan.latent,
-        draws=plan.draws,
-    )
-    return program.model_copy(update={"objective": objective})
+    """The program with `objective.named`, from which its plan follows."""
+    names = Observed(facts.graph, facts.observation).names
+    named = None if names is None else tuple(sorted(names))
+    return program.model_copy(update={"objective": Objective(named=named)})

@@ -8,7 +8,8 @@ an observed selection took: it has the selection's value.
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from ..program import Cadence, Draws, Program, Term
+from ..program import Cadence, Call, Draws, Program, Term
+from .calls import calls
 from .pattern import Given, Lack, Pattern, Seen, entered, is_held, is_named, lack
 from .selections import Selections
 from .unknowns import unknowns
@@ -51,13 +52,17 @@ class Plan:
             and what is computed from one. Their terms stand inside the sum.
         ignored: variables that nothing observed depends on; they have no term.
         inside: the terms inside the sum, in the order of the program.
-        outside: the terms beside it. Outside, a frozen term's log p/p_ref is 0; a trained one
-            cancels where the sides agree on its value and its prompt.
+        outside: the terms beside it.
+        compared: those of the latter whose log p/p_ref counts: a frozen one's is 0.
+        cancelling: the trained terms that drop out of the loss where both sides have the same value
+            and prompt.
+        anchored: the trained terms whose own likelihood counts on the chosen side all the same.
         trains: whether a term inside trains. If none does, the sum is one and the same under policy
             and reference, and the objective leaves it out.
         policy: when log p of each term is computed, `once` for a set of pairs; of those alone that
             the objective does not leave out whatever the values are.
         reference: when log p_ref of the same is; a frozen model is its own reference.
+        calls: which of them go together, first for log p, then for log p_ref.
         sides: chosen and rejected.
     """
 
@@ -72,9 +77,13 @@ class Plan:
     ignored: frozenset[str]
     inside: tuple[str, ...]
     outside: tuple[str, ...]
+    compared: frozenset[str]
+    cancelling: frozenset[str]
+    anchored: frozenset[str]
     trains: bool
     policy: Mapping[str, Cadence]
     reference: Mapping[str, Cadence]
+    calls: tuple[Call, ...]
     sides: tuple[SidePlan, SidePlan]
 
 
@@ -103,6 +112,9 @@ def _plan(program: Program, pattern: Pattern, given: Given) -> Plan:
     trains = any(program.term(v).status == "trained" for v in inside)
     counted = [t for t in map(program.term, scored) if _counts(t, t.variable in summed, trains)]
     observed = known | (lacks.selections.readers.keys() - latent)
+    outside = tuple(v for v in scored if v not in summed)
+    trained = frozenset(v for v in scored if program.term(v).status == "trained")
+    reference = {t.variable: _reference(program, t) for t in counted}
     return Plan(
         observed=tuple(t.variable for t in program.terms if t.variable in observed),
         latent=latent,
@@ -114,10 +126,14 @@ def _plan(program: Program, pattern: Pattern, given: Given) -> Plan:
         summed=summed,
         ignored=ignored,
         inside=inside,
-        outside=tuple(v for v in scored if v not in summed),
+        outside=outside,
+        compared=trained.intersection(outside),
+        cancelling=trained if program.fit.cancels else frozenset(),
+        anchored=_anchored(program, trained),
         trains=trains,
         policy={t.variable: "every step" if t.status == "trained" else "once" for t in counted},
-        reference={t.variable: _reference(program, t) for t in counted},
+        reference=reference,
+        calls=_calls(program, reference),
         sides=sides,
     )
 
@@ -147,11 +163,22 @@ def _counts(term: Term, is_inside: bool, trains: bool) -> bool:
     return trains if is_inside else term.status == "trained"
 
 
+def _anchored(program: Program, trained: Set[str]) -> frozenset[str]:
+    """A bound is in a scale of its own, and no likelihood."""
+    needed = trained if program.fit.needs_likelihood else ()
+    return frozenset(name for name in needed if not program.term(name).bound)
+
+
 def _reference(program: Program, term: Term) -> Cadence:
     if term.status != "trained":
         return "never"
     # One that needs the policy's noise is computed with it, unless the noise is of a fixed bank.
     return "every step" if program.models[str(term.model)].is_noisy else "once"
+
+
+def _calls(program: Program, reference: Mapping[str, Cadence]) -> tuple[Call, ...]:
+    compared = [name for name, when in reference.items() if when != "never"]
+    return (*calls(program, reference, reference=False), *calls(program, compared, reference=True))
 
 
 def _layers(program: Program, latent: tuple[str, ...]) -> dict[int, tuple[str, ...]]:

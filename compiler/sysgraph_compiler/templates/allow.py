@@ -14,6 +14,7 @@ from sysgraph_schemas.visible import half_character, visible
 
 from .filters import FILTERS, LOOP, TESTS
 from .flaw import Flaw
+from .names import dotted
 from .parse import Parsed
 
 _ALLOWED = (
@@ -120,12 +121,14 @@ def _attribute(parsed: Parsed, node: nodes.Node) -> Iterator[Flaw]:
     of_loop = isinstance(node.node, nodes.Name) and node.node.name == "loop"
     if of_loop and node.attr in LOOP:
         return
+    if not of_loop and dotted(node) and not node.attr.startswith("_"):
+        return  # a record's field, or SG501
     start, end = parsed.find(node.attr, node.lineno, after=".")
     if of_loop:
         help = suggestion(node.attr, LOOP, "`loop` has")
         yield Flaw(f"`loop` has no `{node.attr}`", start, end, help)
     else:
-        help = "texts and lists have no attributes here; only `loop` has: " + ", ".join(LOOP)
+        help = "only records have fields here, and `loop` has: " + ", ".join(LOOP)
         yield Flaw(f"the attribute `.{node.attr}` is not allowed in a template", start, end, help)
 
 

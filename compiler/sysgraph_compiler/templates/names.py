@@ -1,4 +1,4 @@
-"""The names a template needs from outside."""
+"""The names a template needs from outside: `question`, or `call.query` for a record's field."""
 
 from jinja2 import nodes
 
@@ -12,10 +12,24 @@ def free_names(parsed: Parsed) -> dict[str, int]:
     return found
 
 
+def dotted(node: nodes.Node) -> str | None:
+    """`call.query` for what is written so; None for all else."""
+    steps: list[str] = []
+    while isinstance(node, nodes.Getattr):  # a chain may be longer than Python's stack
+        steps.append(node.attr)
+        node = node.node
+    if not steps or not isinstance(node, nodes.Name):
+        return None
+    return ".".join([node.name, *reversed(steps)])
+
+
 def _collect(node: nodes.Node, local: frozenset[str], found: dict[str, int]) -> None:
     if isinstance(node, nodes.Name):
         if node.ctx == "load" and node.name not in local and node.name not in found:
             found[node.name] = node.lineno
+        return
+    if (name := dotted(node)) and name.partition(".")[0] not in local:
+        found.setdefault(name, node.lineno)
         return
     if isinstance(node, nodes.For) and isinstance(node.target, nodes.Name):
         inner = local | {node.target.name, "loop"}

@@ -71,7 +71,12 @@ def parse(text: str) -> Parsed | Flaw:
 
 def code_size(text: str) -> int:
     """Characters between `{{` and `}}` or `{%` and `%}`: what parsing costs."""
-    return sum(len(code) for code in _CODE.findall(text))
+    return sum(map(len, code_of(text)))
+
+
+def code_of(text: str) -> list[str]:
+    """What stands between `{{` and `}}` or `{%` and `%}`, with these."""
+    return _CODE.findall(text)
 
 
 def tree_of(text: str) -> nodes.Template:

@@ -10,6 +10,7 @@ from sysgraph_schemas.visible import half_character, visible
 
 from .allow import forbidden
 from .budget import Budget, spending
+from .fields import FIELD, field, nested, with_lookups
 from .filters import FILTERS, TESTS
 from .flaw import Flaw, TemplateError
 from .guard import GuardedEnvironment, guarded
@@ -21,7 +22,8 @@ def render_template(template: str, scope: Mapping[str, object]) -> str:
 
     Args:
         template: A Jinja2 template, as prompts are: variables, loops, conditions, a few filters.
-        scope: What each name stands for: text, a number, or a list of these.
+        scope: What each name stands for: text, a number, a list of these, or a record; a field of
+            one also by itself, as `call.query`.
 
     Raises:
         TemplateError: the template is not allowed, uses a name that `scope` lacks, or gives more
@@ -29,7 +31,7 @@ def render_template(template: str, scope: Mapping[str, object]) -> str:
     """
     if "{" not in template:
         return template
-    return written(_compiled(template), scope, Budget())
+    return written(_compiled(template), nested(scope), Budget())
 
 
 def written(template: Template, scope: Mapping[str, object], budget: Budget) -> str:
@@ -70,7 +72,7 @@ def _compiled(template: str) -> Template:
     flaws = (parsed,) if isinstance(parsed, Flaw) else forbidden(parsed)
     if flaws or isinstance(parsed, Flaw):
         raise TemplateError("; ".join(flaw.message for flaw in flaws))
-    return _ENVIRONMENT.from_string(guarded(tree_of(template)))
+    return _ENVIRONMENT.from_string(guarded(with_lookups(tree_of(template))))
 
 
 def _environment() -> GuardedEnvironment:
@@ -78,7 +80,7 @@ def _environment() -> GuardedEnvironment:
         undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
     )
     environment.globals.clear()
-    environment.filters = {name: rule.run for name, rule in FILTERS.items()}
+    environment.filters = {name: rule.run for name, rule in FILTERS.items()} | {FIELD: field}
     environment.tests = dict(TESTS)
     environment.guard()
     return environment

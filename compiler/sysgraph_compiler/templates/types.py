@@ -6,6 +6,7 @@ from jinja2 import nodes
 
 from .filters import FILTERS, LOOP
 from .flaw import Flaw
+from .names import dotted
 from .parse import Parsed
 
 ANY = "any"
@@ -46,6 +47,11 @@ class _Walker:
                     self.block(list(branch), scope)
 
     def printed(self, part: nodes.Expr, kind: str) -> None:
+        if kind == "record":
+            name = _name(part)
+            said = f"`{name}` is a record and would be printed with braces"
+            help = f"print a field, {{{{ {name}.field }}}}, or {{{{ {name} | tojson }}}}"
+            self.flaw(part, said, help)
         if not is_list(kind):
             return
         name = _name(part)
@@ -85,7 +91,7 @@ class _Walker:
         if isinstance(node, nodes.Filter):
             return self.filter(node, scope)
         if isinstance(node, nodes.Getattr):
-            return LOOP.get(node.attr, ANY)
+            return self.attribute(node, scope)
         if isinstance(node, nodes.Getitem):
             return self.item(node, scope)
         if isinstance(node, nodes.CondExpr):
@@ -126,6 +132,19 @@ class _Walker:
             return element(kind)
         return kind if rule.gives == "same" else rule.gives
 
+    def attribute(self, node: nodes.Getattr, scope: dict[str, str]) -> str:
+        """The type of a record's field, or of what `loop` has."""
+        name = dotted(node)
+        if name in scope:
+            return self.name(nodes.Name(name, "load", lineno=node.lineno), scope[name])
+        kind = self.type(node.node, scope)
+        if kind == "loop":
+            return LOOP.get(node.attr, ANY)
+        if kind not in ("record", ANY):
+            said = f"`{_name(node.node)}` is {in_words(kind)} and has no field `{node.attr}`"
+            self.flaw(node, said, "a parser with `fields` gives a record")
+        return ANY
+
     def item(self, node: nodes.Getitem, scope: dict[str, str]) -> str:
         kind = self.type(node.node, scope)
         is_slice = isinstance(node.arg, nodes.Slice)
@@ -159,6 +178,10 @@ class _Walker:
         return left if left != ANY else right
 
     def flaw(self, node: nodes.Node, message: str, help: str | None = None) -> None:
+        if isinstance(node, nodes.Getattr):
+            place = self.parsed.find(node.attr, node.lineno, after=".")
+            self.flaws.append(Flaw(message, *place, help))
+            return
         names = [node] if isinstance(node, nodes.Name) else list(node.find_all(nodes.Name))
         name = names[0] if names else None
         place = self.parsed.find(name.name if name else "", node.lineno)
@@ -189,6 +212,8 @@ def in_words(kind: str) -> str:
         "list[text]": "a list of texts",
         "choice": "a choice",
         "image": "an image",
+        "record": "a record",
+        "list[record]": "a list of records",
         "list[choice]": "a list of choices",
         "list[image]": "a list of images",
         "messages": "messages",
@@ -210,6 +235,8 @@ def _const(value: object) -> str:
 def _name(node: nodes.Node) -> str:
     if isinstance(node, nodes.Name):
         return node.name
+    if name := dotted(node):
+        return name
     inner = next(iter(node.find_all(nodes.Name)), None)
     return inner.name if inner is not None else "this"
 

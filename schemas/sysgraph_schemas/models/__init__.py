@@ -9,10 +9,13 @@ from .classifier import Classifier
 from .diffusion import Diffusion
 from .diffusion_lora import DiffusionLoRA
 from .diffusion_objective import DiffusionObjective
+from .endpoint import Endpoint
 from .lora import LoRA
 from .table import Table
 
-MODEL_KINDS = Kinds("model", "sysgraph.models", Model, (CausalLM, Classifier, Diffusion, Table))
+MODEL_KINDS = Kinds(
+    "model", "sysgraph.models", Model, (CausalLM, Classifier, Diffusion, Table, Endpoint)
+)
 
 if TYPE_CHECKING:
     ModelSpec = Model
@@ -27,6 +30,7 @@ __all__ = [
     "Diffusion",
     "DiffusionLoRA",
     "DiffusionObjective",
+    "Endpoint",
     "LoRA",
     "Model",
     "ModelSpec",

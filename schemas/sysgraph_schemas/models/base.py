@@ -1,11 +1,11 @@
 """What every kind of model answers."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
+from ..decoding import Decoding
 from ..spec import NotBlank, Spec
 from .lora import LoRA
 
@@ -60,6 +60,11 @@ class Model(Spec):
     had at all."""
     gives: ClassVar[tuple[Gives, ...]] = ()
     """The types of values that it gives, and that nodes with such values take it for."""
+    decodes: ClassVar[bool] = False
+    """Whether it writes texts token by token, under settings that a node may have its own of."""
+
+    is_hosted: ClassVar[bool] = False
+    """Whether a server elsewhere runs it, whose address is given outside the graph."""
 
     kind: str
     """What it is."""
@@ -96,19 +101,9 @@ class Model(Spec):
         return ""
 
     @property
-    def warp(self) -> Mapping[str, float]:
-        """Settings under which its draws are not from its likelihood, with their values."""
-        return {}
-
-    @property
-    def choice_temperature(self) -> float:
-        """The temperature at which it draws options; 0 takes the likeliest."""
-        return 1.0
-
-    @property
-    def is_greedy(self) -> bool:
-        """Whether all its draws given one context are the same."""
-        return False
+    def decoding(self) -> Decoding:
+        """How it draws, unless a node says otherwise."""
+        return Decoding()
 
     @property
     def noise(self) -> Noise | None:

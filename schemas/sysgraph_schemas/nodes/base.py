@@ -1,12 +1,16 @@
 """What every kind of node answers, so that nothing but its own file knows the kind."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from ..spec import IDENTIFIER, Spec
+from ..decoding import Decoding
+from ..spec import DOTTED, IDENTIFIER, Spec
 from .messages import Part, Path
+
+if TYPE_CHECKING:
+    from ..parsers import Parser, RecordField
 
 Item = str | int | float
 Key = Annotated[str, Field(pattern=IDENTIFIER)]
@@ -14,8 +18,9 @@ ForEach = Annotated[
     dict[Key, list[Item] | str],
     Field(min_length=1, examples=[{"agent": ["ada", "bo"]}, {"caption": "captions"}]),
 ]
+Dotted = Annotated[str, Field(pattern=DOTTED)]
 When = Annotated[
-    dict[Key, str | list[str]],
+    dict[Dotted, str | list[str]],
     Field(min_length=1, examples=[{"route": "math"}, {"route": ["math", "code"]}]),
 ]
 
@@ -37,7 +42,7 @@ class Node(Spec):
 
     @property
     def value_type(self) -> str:
-        """The type of its value: what its kind gives, or `list[text]`."""
+        """The type of its value: what its kind or its parser gives; `any` where none knows."""
         return self.gives
 
     @property
@@ -66,6 +71,51 @@ class Node(Spec):
         return False
 
     @property
+    def called(self) -> dict[str, str]:
+        """What its templates call nodes that have another name."""
+        return {}
+
+    @property
+    def models_called(self) -> dict[str, str]:
+        """What the template of its model's name calls models that have another name."""
+        return {}
+
+    @property
+    def fewest(self) -> int:
+        """How many elements its list has at least."""
+        return 0
+
+    @property
+    def most(self) -> int | None:
+        """How many elements its list has at most; None: any number, or it gives no list."""
+        return None
+
+    @property
+    def reader(self) -> str | None:
+        """What reads its value from a text, for messages; None for all else."""
+        return None
+
+    @property
+    def can_end(self) -> bool:
+        """Whether a trace may end here, for want of a value."""
+        return False
+
+    @property
+    def parts(self) -> "Mapping[str, RecordField]":
+        """The fields of a record, by name; empty for all that gives none."""
+        return {}
+
+    @property
+    def part(self) -> tuple[str, str] | None:
+        """The record and the field of it that this is, for a node that is one."""
+        return None
+
+    def bound(self, parsers: "Mapping[str, Parser]") -> "Node":
+        """The node, which knows what a parser that it names says of its value."""
+        del parsers
+        return self
+
+    @property
     def model_template(self) -> str | None:
         """The template that names the model, for a node that has one."""
         return None
@@ -91,19 +141,14 @@ class Node(Spec):
         return {}
 
     @property
-    def most_items(self) -> int | None:
-        """How many elements the list that it returns has at most; None: nothing bounds it."""
-        return None
-
-    @property
-    def fewest_items(self) -> int:
-        """How many elements the list that it returns has at least."""
-        return 0
-
-    @property
     def choices(self) -> list[str]:
         """The values of a choice."""
         return []
+
+    @property
+    def decoding(self) -> Decoding:
+        """How its value is drawn, where it says so; the rest is its model's."""
+        return Decoding()
 
     @property
     def templates(self) -> dict[Path, str]:
@@ -162,6 +207,14 @@ class Computed(Node):
     element of a list that a parent gives: `caption: captions`."""
     when: Annotated[When | None, Field(examples=[{"route": "math"}])] = None
     """Runs only where these choices came out so; otherwise there is no value and no term."""
+    names: Annotated[dict[Key, str] | None, Field(examples=[{"question": "task"}])] = None
+    """What its templates call nodes that have another name: in a graph with parts, the part's
+    inputs. A node of a part calls the others of the part by their names in it."""
+
+    @property
+    def called(self) -> dict[str, str]:
+        """`names`."""
+        return self.names or {}
 
     @property
     def copies(self) -> dict[str, list[Item]]:

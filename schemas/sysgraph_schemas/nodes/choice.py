@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ..decoding import Decoding, Temperature
 from ..spec import NotBlank, refuse
 from .base import Computed
 from .prompted import Prompted
@@ -23,6 +24,14 @@ class ChoiceNode(Computed, Prompted):
     """What there is to choose from. A classifier's labels are matched to them by name, or by
     position; a language model chooses by the likelihood of each option as its answer, over the sum
     of all options'."""
+
+    temperature: Annotated[Temperature | None, Field(examples=[0])] = None
+    """Temperature at which an option is drawn, 0 takes the likeliest; the model's when absent."""
+
+    @property
+    def decoding(self) -> Decoding:
+        """Its own temperature, over the model's."""
+        return Decoding.of(self)
 
     @property
     def choices(self) -> list[str]:

@@ -18,8 +18,15 @@ class DiffusionNode(Computed):
     """An image that a diffusion model draws."""
     model: Annotated[str, Field(min_length=1, examples=["painter"])]
     """A name under `models`, or a template over the `for_each` keys that gives one."""
+    model_names: Annotated[dict[str, str] | None, Field(examples=[{"writer": "ada"}])] = None
+    """What such a template calls models that have another name."""
     prompt: Annotated[str, Field(examples=["{{ caption }}"])]
     """A Jinja2 template over the parents: the caption."""
+
+    @property
+    def models_called(self) -> dict[str, str]:
+        """`model_names`."""
+        return self.model_names or {}
 
     @property
     def model_template(self) -> str:

@@ -14,6 +14,8 @@ class Prompted(Node):
 
     model: Annotated[str, Field(min_length=1, examples=["ada", "{{ agent }}"])]
     """A name under `models`, or a template over the `for_each` keys that gives one."""
+    model_names: Annotated[dict[str, str] | None, Field(examples=[{"writer": "ada"}])] = None
+    """What such a template calls models that have another name."""
     prompt: Annotated[str | None, Field(examples=["{{ question }}"])] = None
     """A Jinja2 template over the parents, given to the model as plain text."""
     messages: Annotated[
@@ -22,6 +24,11 @@ class Prompted(Node):
     ] = None
     """The prompt as chat messages, through the model's chat template. Besides messages there may be
     messages for each element of a list, and those that an input gives."""
+
+    @property
+    def models_called(self) -> dict[str, str]:
+        """`model_names`."""
+        return self.model_names or {}
 
     @property
     def model_template(self) -> str:

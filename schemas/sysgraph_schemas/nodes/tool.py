@@ -6,7 +6,10 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from ..failure import Fallible
+from ..parsers import RecordField
+from ..parsers.record import FieldName, FieldSpec, misfit
 from ..spec import NotBlank, refuse
+from ..suggest import listed
 from .base import Computed, Key
 
 Scalar = str | int | float | bool
@@ -27,8 +30,11 @@ class ToolNode(Computed, Fallible):
     """What a registered function computes."""
     tool: Annotated[NotBlank, Field(examples=["calculate"])]
     """A name in the entry-point group `sysgraph.tools`."""
-    returns: Annotated[Literal["text", "list", "choice"], Field(examples=["list"])] = "text"
-    """What its value is: a text, a list of texts, or one of `options`, which can gate."""
+    returns: Annotated[Literal["text", "list", "choice", "record"], Field(examples=["list"])] = (
+        "text"
+    )
+    """What its value is: a text, a list of texts, one of `options`, which can gate, or a record of
+    `fields`."""
     max_items: Annotated[int | None, Field(ge=1, le=1000, examples=[3])] = None
     """Of a list, for `returns: list`: more items are a failure. `for_each` needs it."""
     min_items: Annotated[int, Field(ge=0, le=1000, examples=[1])] = 0
@@ -37,6 +43,12 @@ class ToolNode(Computed, Fallible):
         list[NotBlank] | None, Field(min_length=1, max_length=1000, examples=[["yes", "no"]])
     ] = None
     """What there is to choose from, for `returns: choice`."""
+    fields: Annotated[
+        dict[FieldName, FieldSpec] | None,
+        Field(min_length=1, max_length=100, examples=[{"title": "text", "lines": "list"}]),
+    ] = None
+    """The keys of what it returns and what each holds, for `returns: record`. Each is used as
+    `node.field` in prompts, edges, gates, arguments and outputs."""
     args: Annotated[dict[Key, str] | None, Field(examples=[{"query": "question"}])] = None
     """The parent that each argument is given; absent: every parent, under its own name."""
     settings: Annotated[dict[Key, Setting] | None, Field(examples=[{"top_k": 3}])] = None
@@ -48,7 +60,12 @@ class ToolNode(Computed, Fallible):
     @property
     def value_type(self) -> str:
         """As it `returns`."""
-        return {"list": "list[text]", "choice": "choice"}.get(self.returns, self.gives)
+        return "list[text]" if self.returns == "list" else self.returns
+
+    @property
+    def reader(self) -> str:
+        """The node, for messages."""
+        return f"the node of the tool `{self.tool}`"
 
     @property
     def choices(self) -> list[str]:
@@ -56,15 +73,25 @@ class ToolNode(Computed, Fallible):
         return self.options or []
 
     @property
-    def most_items(self) -> int | None:
+    def parts(self) -> Mapping[str, RecordField]:
+        """`fields`."""
+        return self.fields or {}
+
+    @property
+    def most(self) -> int | None:
         """`max_items`."""
         return self.max_items
 
     @property
-    def fewest_items(self) -> int:
+    def fewest(self) -> int:
         """`min_items`, or what `default` has."""
         has = len(self.default) if isinstance(self.default, list) else self.min_items
         return min(self.min_items, has)
+
+    @property
+    def can_end(self) -> bool:
+        """As `on_failure` says."""
+        return self.ends
 
     @property
     def constants(self) -> Mapping[str, object]:
@@ -87,16 +114,16 @@ class ToolNode(Computed, Fallible):
             if name in (self.args or {}):
                 said = f"the argument `{name}` is both in `args` and in `settings`"
                 raise refuse("SG107", said, at=("settings", name), help="remove one of them")
-        if self.default is not None and isinstance(self.default, list) != (self.returns == "list"):
-            said = f"the tool returns a {self.returns}, and `default` is of another type"
-            raise refuse(
-                "SG107", said, at=("default",), help="write it as the tool would return it"
-            )
         return self
 
     @model_validator(mode="after")
     def _value_fits(self) -> Self:
-        needs = (("max_items", "list"), ("min_items", "list"), ("options", "choice"))
+        needs = (
+            ("max_items", "list"),
+            ("min_items", "list"),
+            ("options", "choice"),
+            ("fields", "record"),
+        )
         for key, returned in needs:
             if getattr(self, key) and self.returns != returned:
                 said = f"`{key}` is for `returns: {returned}`"
@@ -105,6 +132,9 @@ class ToolNode(Computed, Fallible):
         if self.returns == "choice" and self.options is None:
             help = "add for example `options: [yes, no]`"
             raise refuse("SG107", "`returns: choice` needs `options`", at=("returns",), help=help)
+        if self.returns == "record" and self.fields is None:
+            help = "add for example `fields: {title: text, lines: list}`"
+            raise refuse("SG107", "`returns: record` needs `fields`", at=("returns",), help=help)
         if self.max_items is not None and self.min_items > self.max_items:
             said = f"`min_items: {self.min_items}` is more than `max_items: {self.max_items}`"
             raise refuse("SG107", said, at=("min_items",))
@@ -112,7 +142,20 @@ class ToolNode(Computed, Fallible):
         for index, option in enumerate(options):
             if option in options[:index]:
                 raise refuse("SG107", "this option is there already", at=("options", index))
-        if options and self.default is not None and self.default not in options:
+        return self
+
+    @model_validator(mode="after")
+    def _default_is_such_a_value(self) -> Self:
+        wanted = {"list": list, "record": dict}.get(self.returns, str)
+        if self.default is not None and not isinstance(self.default, wanted):
+            said = f"the tool returns a {self.returns}, and `default` is of another type"
+            raise refuse(
+                "SG107", said, at=("default",), help="write it as the tool would return it"
+            )
+        if isinstance(self.default, dict) and (why := misfit(self.parts, self.default)):
+            help = f"it has the fields of the record: {listed(self.parts)}"
+            raise refuse("SG107", f"`default` {why}", at=("default",), help=help)
+        if self.options and self.default is not None and self.default not in self.options:
             said = "`default` is none of the `options`"
             raise refuse("SG107", said, at=("default",), help="write one of them")
         if isinstance(self.default, list) and len(self.default) > (self.max_items or 1000):

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checkpoints.batching import Ids
+from .beam_candidates import best_of
 from .beam_group import Candidate, Found, Group
 from .beam_settings import BeamSettings
 from .decoder import FASTEST, Decoder, NotFinite, Way
@@ -26,7 +27,7 @@ def beam_search(
 ) -> list[list[Found]]:
     """The texts of each prompt over all groups, best first, as `generate` returns them.
 
-    A text's score is its log-probability (nats, end-of-sequence token included), less the diversity
+    A text's score is its log-probability (nats, what ends it included), less the diversity
     penalties that its tokens cost, over (number of tokens) ** length_penalty: for ranking, never as
     log p. There are as many as beams, or fewer where there are no more. See `Group` for which.
 
@@ -82,8 +83,6 @@ def _candidates(
         log_probs: [R, V], of the token after each beam.
         live: groups by number; earlier numbers have their turn first.
     """
-    vocabulary = log_probs.shape[-1]
-    wanted = max(2, 1 + len(settings.ends)) * settings.size  # however many end, `size` go on
     hamming = Hamming(settings, {group.prompt for group in live}, log_probs)
     parts = []
     for number in range(live[-1].number + 1):
@@ -92,10 +91,9 @@ def _candidates(
         if turn:
             scores = hamming.charged(_scores(log_probs, turn), prompts)
             running = scores.new_tensor([[beam.score for beam in g.beams] for g in turn])
-            scores = (scores + running[..., None]).flatten(1)  # (groups of the turn, beams * V)
-            values, flat = scores.topk(min(wanted, scores.shape[1]))
-            parts.append((values, flat % vocabulary, flat // vocabulary))
-            hamming.count(prompts, values, flat % vocabulary)
+            best = best_of(scores + running[..., None], turn, settings)
+            parts.append(best)
+            hamming.count(prompts, best)
         hamming.count_stopped(prompts)
     columns = [torch.cat(part).tolist() for part in zip(*parts, strict=True)]
     return [

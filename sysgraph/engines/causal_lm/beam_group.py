@@ -8,7 +8,7 @@ from .beam_settings import BeamSettings
 
 
 class Found(NamedTuple):
-    """A text that was found: ids, with the end-of-sequence token unless the limit cut it."""
+    """A text that was found: ids, with what ended it unless that was the limit."""
 
     ids: tuple[int, ...]
     score: float
@@ -21,6 +21,8 @@ class Candidate(NamedTuple):
     score: float
     token: int
     parent: int
+    ends: bool
+    """Whether the text ends there: with an end-of-sequence token, or a stop string."""
 
 
 class Beam(NamedTuple):
@@ -65,11 +67,11 @@ class Group:
         """
         going: list[Beam] = []
         length = len(self.beams[0].ids) + 1
-        for rank, (score, token, parent) in enumerate(ranked):
+        for rank, (score, token, parent, ends) in enumerate(ranked):
             if score == -math.inf:
                 break
             text = (*self.beams[parent].ids, token)
-            if token not in self._settings.ends:
+            if not ends:
                 if len(going) < self._size:
                     going.append(Beam(text, score, parent))
             elif rank < self._size:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .stopping import StopStrings
+
 
 @dataclass(frozen=True, kw_only=True)
 class BeamSettings:
@@ -16,6 +18,7 @@ class BeamSettings:
         pad: the token that a group which has stopped counts as picking with all its beams at every
             later step, as in transformers; None: it picks nothing.
         ends: end-of-sequence tokens.
+        stops: strings that end a text like an end-of-sequence token; None: there are none.
         length_penalty: the power of its length by which a text's score is divided.
     """
 
@@ -25,6 +28,7 @@ class BeamSettings:
     max_new_tokens: int
     pad: int | None
     ends: Sequence[int]
+    stops: StopStrings | None = None
     length_penalty: float = 1.0
 
     @property

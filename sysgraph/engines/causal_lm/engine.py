@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 import torch
 from torch import Tensor, nn
 
-from sysgraph_schemas import CausalLM
+from sysgraph_schemas import CausalLM, Decoding
 
 from ...support.errors import InputError, RunError
 from ...support.grouping import in_groups
@@ -25,10 +25,12 @@ from ..picking import pick
 from .beam import beam_search
 from .beam_settings import BeamSettings
 from .decoder import NotFinite, Way
+from .detokenizer import decode
 from .generation import generate
 from .resident import CausalLMResident
 from .scoring import score
-from .tokens import Encoded, decode, encode, encode_prompt
+from .stopping import StopStrings
+from .tokens import Encoded, encode, encode_prompt
 
 # Tokens in flight (prompt and completion, padded) in one call of `generate` or `beam_search`.
 _TOKENS_PER_GENERATE = 32_768
@@ -72,7 +74,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
 
     def shown(self, model: str, context: Context) -> str:
         """The text of the prompt's tokens; see `Prompted`."""
-        return str(self._weights[model].resident.tokenizer.decode(self._prompt(model, context)))
+        return str(self._weights[model].resident.tokenizer.decode(self._known(model, context)))
 
     def length(self, request: Request) -> int:
         """Number of completion tokens, the end-of-sequence token included."""
@@ -111,35 +113,40 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
     def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> list[Completion]:
         """One completion per draw, its ids stored; the same to rounding whatever the batch size."""
         return in_groups(
-            draws, lambda draw: draw.model, lambda several: self._sample(several, batch_size)
+            draws,
+            lambda draw: (draw.model, self._decoding(draw)),
+            lambda several: self._sample(several, batch_size),
         )
 
     def _sample(self, draws: Sequence[Draw], batch_size: int | None) -> list[Completion]:
-        """Completions of draws of one model."""
-        model = draws[0].model
-        weights, spec = self._weights[model], self._specs[model]
+        """Completions of draws of one model under one decoding."""
+        model, decoding = draws[0].model, self._decoding(draws[0])
+        weights = self._weights[model]
         module, resident = weights.module(reference=False), weights.resident
-        prompts = [self._prompt(model, draw.context) for draw in draws]
+        prompts = [self._prompt(draw) for draw in draws]
+        stops = StopStrings(resident.tokenizer, decoding.stop or ())
         out: dict[int, Completion] = {}
-        way = resident.habits.samples
-        for batch in _batches(prompts, spec.max_new_tokens, way, most=batch_size):
+        way, room = resident.habits.samples, self._room(draws[0])
+        for batch in _batches(prompts, room, way, most=batch_size):
             with self._explained(model, [prompts[i] for i in batch]):
                 rows = generate(
                     module,
                     [prompts[i] for i in batch],
                     [draws[i].seed for i in batch],
-                    spec=spec,
+                    room=room,
+                    decoding=decoding,
                     ends=resident.ends,
+                    stops=stops,
                     way=way,
                 )
-            found = [Completion(decode(resident.tokenizer, ids), ids) for ids in rows]
+            found = [Completion(stops.text(ids), ids) for ids in rows]
             out.update(zip(batch, found, strict=True))
         return [out[i] for i in range(len(draws))]
 
     def refusal(self, draw: Draw) -> str | None:
         """Why nothing can be drawn (no token to start from, beyond the window), or None."""
         try:
-            self._prompt(draw.model, draw.context)
+            self._prompt(draw)
         except InputError as error:
             return str(error)
         return None
@@ -150,26 +157,31 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
     def search(self, searches: Sequence[Search]) -> list[list[Completion]]:
         """Each search's k distinct texts or fewer, their ids stored; see `Searched` for which.
 
-        Searches under the policy itself: the model's temperature and top_p play no part. See
+        Searches under the policy itself: temperature and top_p play no part. See
         `beam_search` for scores and penalties.
 
         Raises:
             InputError: a prompt and max_new_tokens do not fit the window.
             RunError: the model gives logits that are not finite.
         """
-        return in_groups(searches, lambda search: replace(search, context="", k=1), self._search)
+        return in_groups(
+            searches,
+            lambda search: replace(search, context="", k=1, decoding=self._decoding(search)),
+            self._search,
+        )
 
     def _search(self, searches: Sequence[Search]) -> list[list[Completion]]:
         """The texts of searches that differ in context and k alone; equal prompts are run once."""
         asked = searches[0]
         tokenizer = self._weights[asked.model].resident.tokenizer
-        prompts = [self._prompt(search.model, search.context) for search in searches]
-        found = dict(self._found(asked, list(dict.fromkeys(prompts))))
+        stops = StopStrings(tokenizer, self._decoding(asked).stop or ())
+        prompts = [self._prompt(search) for search in searches]
+        found = dict(self._found(asked, stops, list(dict.fromkeys(prompts))))
         picked = [pick(found[p], s.k) for p, s in zip(prompts, searches, strict=True)]
-        return [[Completion(decode(tokenizer, ids), ids) for ids in texts] for texts in picked]
+        return [[Completion(stops.text(ids), ids) for ids in texts] for texts in picked]
 
     def _found(
-        self, asked: Search, prompts: Sequence[Ids]
+        self, asked: Search, stops: StopStrings, prompts: Sequence[Ids]
     ) -> Iterator[tuple[Ids, list[list[tuple[Ids, float]]]]]:
         """Each prompt's texts as ids and scores, by group, best first."""
         resident = self._weights[asked.model].resident
@@ -178,9 +190,10 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
             beams=asked.beams,
             groups=asked.groups,
             diversity_penalty=asked.diversity_penalty,
-            max_new_tokens=self._specs[asked.model].max_new_tokens,
+            max_new_tokens=self._room(asked),
             pad=resident.pad,
             ends=resident.ends,
+            stops=stops,
         )
         way = resident.habits.searches
         for batch in _batches(prompts, settings.max_new_tokens, way, copies=asked.beams):
@@ -206,22 +219,39 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
     def _encode(self, request: Request) -> Encoded:
         resident = self._weights[request.model].resident
         tokenizer, known = resident.tokenizer, resident.vocabulary
-        row = encode(tokenizer, request.context, request.completion, vocabulary=known)
+        stop = self._specs[request.model].stop if request.stop is None else request.stop
+        row = encode(
+            tokenizer, request.context, request.completion, vocabulary=known, stop=stop or ()
+        )
         for ids, what in zip(row, row._fields, strict=True):
             require_known(tokenizer, ids, known, f"{what} for model {request.model!r}")
         return row
 
-    def _prompt(self, model: str, context: Context) -> Ids:
+    def _decoding(self, asked: Draw | Search) -> Decoding:
+        """How it is drawn: the model's settings where the node has none."""
+        return asked.decoding.over(self._specs[asked.model].decoding)
+
+    def _room(self, asked: Draw | Search) -> int:
+        """Tokens of its completion at most."""
+        own = asked.decoding.max_new_tokens
+        return self._specs[asked.model].max_new_tokens if own is None else own
+
+    def _known(self, model: str, context: Context) -> Ids:
+        """The prompt, of ids that the model knows."""
         resident = self._weights[model].resident
         prompt = encode_prompt(resident.tokenizer, context)
         what = f"prompt {context!r:.200} for model {model!r}"
         require_known(resident.tokenizer, prompt, resident.vocabulary, what)
-        window = resident.window()
-        room = self._specs[model].max_new_tokens
+        return prompt
+
+    def _prompt(self, asked: Draw | Search) -> Ids:
+        """The prompt, which leaves room for a completion."""
+        prompt = self._known(asked.model, asked.context)
+        window, room = self._weights[asked.model].resident.window(), self._room(asked)
         if window is not None and len(prompt) + room > window:
             raise InputError(
                 f"a prompt of {len(prompt)} tokens and max_new_tokens {room} do not fit the window "
-                f"of {window} of model {model!r}: {context!r:.200}"
+                f"of {window} of model {asked.model!r}: {asked.context!r:.200}"
             )
         return prompt
 

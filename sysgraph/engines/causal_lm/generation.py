@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 
-from sysgraph_schemas import CausalLM
+from sysgraph_schemas import Decoding
 
 from ...support.seeding import derive, gumbels
 from ..checkpoints.batching import Ids
 from .decoder import Decoder, Way
+from .stopping import StopStrings
 
 _NUMBERS = 2**24
 """Random numbers made at once: of a row, as many as the vocabulary has tokens."""
@@ -22,39 +23,46 @@ def generate(
     prompts: Sequence[Ids],
     seeds: Sequence[int],
     *,
-    spec: CausalLM,
+    room: int,
+    decoding: Decoding,
     ends: Sequence[int],
+    stops: StopStrings,
     way: Way,
 ) -> list[Ids]:
-    """Completion ids of each prompt, ended by one of `ends` unless the length limit cut them.
+    """Completion ids of each prompt, ended by one of `ends`, by a stop string or by the length.
+
+    Args:
+        room: tokens of a completion at most.
+        decoding: its temperature and top_p count here.
 
     Raises:
         NotFinite: the model gives logits that are no distribution.
     """
     decoder = Decoder(module, way)
     logits = decoder.start(prompts)
-    written: list[list[int]] = []  # by step, of every row: what follows a row's end counts for none
-    going = set(range(len(prompts)))
-    for step in range(spec.max_new_tokens):
-        tokens = _drawn(logits, seeds, step, spec)
-        written.append(tokens)
-        going = {row for row in going if tokens[row] not in ends}
-        if not going or step + 1 == spec.max_new_tokens:
+    written: list[list[int]] = [[] for _ in prompts]
+    going = list(range(len(prompts)))  # rows that have ended are written on, and count for none
+    for step in range(room):
+        tokens = _drawn(logits, seeds, step, decoding)
+        for row in going:
+            written[row].append(tokens[row])
+        going = [r for r in going if tokens[r] not in ends and not stops.ends(written[r])]
+        if not going or step + 1 == room:
             break
         logits = decoder.step(range(len(prompts)), tokens)
-    return [_ended(row, ends) for row in zip(*written, strict=True)]
+    return [tuple(row) for row in written]
 
 
-def _drawn(logits: Tensor, seeds: Sequence[int], step: int, spec: CausalLM) -> list[int]:
+def _drawn(logits: Tensor, seeds: Sequence[int], step: int, decoding: Decoding) -> list[int]:
     """The next token of each row of `logits` [R, V], by the row's own seed."""
-    if spec.temperature == 0:
+    if decoding.is_greedy:
         likeliest: list[int] = logits.argmax(-1).tolist()
         return likeliest
     size = max(1, _NUMBERS // logits.shape[-1])
     out: list[int] = []
     for first in range(0, len(seeds), size):
         part = slice(first, first + size)
-        scores = _warped(logits[part].float(), spec)
+        scores = _warped(logits[part].float(), decoding)
         noise = gumbels([derive(s, step) for s in seeds[part]], scores.shape[-1], scores.device)
         out += gumbel_max(scores, noise).tolist()
     return out
@@ -71,17 +79,12 @@ def gumbel_max(scores: Tensor, noise: Tensor) -> Tensor:
     return (scores + noise).argmax(-1)
 
 
-def _warped(scores: Tensor, spec: CausalLM) -> Tensor:
-    """`scores` [R, V] at the model's temperature, -inf for what its `top_p` leaves out."""
+def _warped(scores: Tensor, decoding: Decoding) -> Tensor:
+    """`scores` [R, V] at a temperature, -inf for what `top_p` leaves out."""
     unread = torch.empty(0, dtype=torch.long)  # warpers are given a text that these do not read
-    if spec.temperature != 1:
-        scores = TemperatureLogitsWarper(spec.temperature)(unread, scores)
-    if spec.top_p < 1:
-        scores = TopPLogitsWarper(spec.top_p)(unread, scores)
+    warp = decoding.warp
+    if "temperature" in warp:
+        scores = TemperatureLogitsWarper(warp["temperature"])(unread, scores)
+    if "top_p" in warp:
+        scores = TopPLogitsWarper(warp["top_p"])(unread, scores)
     return scores
-
-
-def _ended(row: Sequence[int], ends: Sequence[int]) -> Ids:
-    """`row` up to its first end-of-sequence id, which is kept."""
-    stop = next((i + 1 for i, token in enumerate(row) if token in ends), len(row))
-    return tuple(row[:stop])

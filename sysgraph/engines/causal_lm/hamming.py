@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .beam_candidates import Best
 from .beam_settings import BeamSettings
 
 
@@ -19,7 +20,6 @@ class Hamming:
     def __init__(self, settings: BeamSettings, prompts: set[int], log_probs: Tensor) -> None:
         self._settings = settings
         self._prompts = prompts
-        self._ends = torch.tensor(list(settings.ends), dtype=torch.long, device=log_probs.device)
         self._taken: Tensor | None = None  # (prompts, V)
         if settings.diversity_penalty:
             self._taken = log_probs.new_zeros(max(prompts) + 1, log_probs.shape[-1])
@@ -30,16 +30,16 @@ class Hamming:
             return scores
         return scores - self._settings.diversity_penalty * self._taken[list(prompts)][:, None]
 
-    def count(self, prompts: Sequence[int], values: Tensor, tokens: Tensor) -> None:
+    def count(self, prompts: Sequence[int], candidates: Best) -> None:
         """Counts the tokens with which each group's best unfinished texts go on, one a beam.
 
         Args:
             prompts: [G], of each group.
-            values, tokens: [G, n], the groups' candidates, best first.
+            candidates: of the groups.
         """
         if self._taken is None:
             return
-        ended = torch.isin(tokens, self._ends)
+        values, tokens, _, ended = candidates
         best = ended.int().argsort(dim=1, stable=True)[:, : self._settings.size]
         goes_on = values.isfinite() & ~ended
         prompt = torch.tensor(prompts, device=tokens.device)

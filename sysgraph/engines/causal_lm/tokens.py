@@ -11,6 +11,8 @@ from ...traces.prompt import ChatTurn, Context
 from ...traces.trace import Completion
 from ..checkpoints.chat import chat_text, encode_rendered
 from ..checkpoints.turns import finished_turn
+from .detokenizer import decode
+from .stopping import StopStrings
 
 
 class Encoded(NamedTuple):
@@ -41,11 +43,17 @@ def encode_prompt(tokenizer: PreTrainedTokenizerBase, context: Context) -> tuple
 
 
 def encode(
-    tokenizer: PreTrainedTokenizerBase, context: Context, value: Completion, *, vocabulary: int
+    tokenizer: PreTrainedTokenizerBase,
+    context: Context,
+    value: Completion,
+    *,
+    vocabulary: int,
+    stop: Sequence[str] = (),
 ) -> Encoded:
     """Prompt and completion ids.
 
-    Ids that sampling stored are used as they are, if this tokenizer is the one that made them. Text
+    Ids that sampling stored are used as they are, if this tokenizer is the one that made them:
+    those of a text that a stop string ended have it at their end, and the text does not. Text
     is tokenized together with its prompt, ended by the end-of-sequence token, and cut where the two
     tokenizations part, as TRL 1.16 does (`DPOTrainer._prepare_dataset`). TRL cuts both sides of a
     pair where the first of them parts: the same, unless on one side alone a token reaches back into
@@ -55,12 +63,14 @@ def encode(
 
     Args:
         vocabulary: number of ids that the model knows; stored ids beyond it are another model's.
+        stop: the strings at which sampling ends a text.
 
     Raises:
         InputError: no token would come before the first one to score.
     """
     prompt = encode_prompt(tokenizer, context)
-    if value.ids and _made(tokenizer, value.ids, value.text, vocabulary):
+    stops = StopStrings(tokenizer, stop)
+    if value.ids and _made(tokenizer, value.ids, value.text, vocabulary, stops):
         return Encoded(prompt, value.ids)
     if isinstance(context, str):
         whole = _plain(tokenizer, context + _ended(value.text, tokenizer.eos_token))
@@ -72,18 +82,6 @@ def encode(
             "prompt and text merge into one first token, so no token comes before what is scored"
         )
     return Encoded(whole[:shared], whole[shared:])
-
-
-def decode(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
-    """The text of sampled ids, without special tokens and the end of a chat's turn."""
-    turn = finished_turn(tokenizer)
-    ended = turn is not None and len(ids) > 0 and ids[-1] == turn.end
-    text = tokenizer.decode(
-        list(ids[:-1] if ended else ids),
-        skip_special_tokens=True,
-        clean_up_tokenization_spaces=False,
-    )
-    return str(text)
 
 
 def _with_answer(
@@ -146,9 +144,15 @@ def _appended(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
 
 
 def _made(
-    tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], text: str, vocabulary: int
+    tokenizer: PreTrainedTokenizerBase,
+    ids: Sequence[int],
+    text: str,
+    vocabulary: int,
+    stops: StopStrings,
 ) -> bool:
-    return min(ids) >= 0 and max(ids) < vocabulary and decode(tokenizer, ids) == text
+    if min(ids) < 0 or max(ids) >= vocabulary:
+        return False
+    return decode(tokenizer, ids) == text or (stops.text(ids) == text and stops.may_give(ids))
 
 
 def _common_prefix(a: Sequence[int], b: Sequence[int]) -> int:

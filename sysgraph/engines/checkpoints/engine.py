@@ -3,8 +3,9 @@
 import contextlib
 import math
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -15,7 +16,6 @@ from torch import Tensor, nn
 from sysgraph_schemas import Checkpoint
 
 from ...support.errors import InputError
-from ...support.grouping import grouped
 from ..base import Pass, Request, total
 from .memory import can_recompute, graph_bytes, pass_bytes, recomputed
 from .weights import Trainable, Weights, weights_of
@@ -58,36 +58,31 @@ class CheckpointEngine(ABC, Generic[S, R]):
         self._specs = dict(models)
         self._device = device
         self._fits: dict[str, float] = {}
-        self._weights: dict[str, Weights[R]] = {}
-        residents: dict[Hashable, R] = {}
+        by_base: dict[Hashable, dict[str, S]] = defaultdict(dict)
         for name, spec in models.items():
-            key = (spec.id, spec.revision or "main", spec.dtype)
-            if key not in residents:
-                residents[key] = resident(spec, device)
-            self._weights[name] = weights_of(residents[key], name, spec, seed)
+            by_base[spec.base.key][name] = spec
+        found: dict[str, Weights[R]] = {}
+        for specs in by_base.values():
+            base = resident(next(iter(specs.values())), device)
+            found.update(weights_of(base, specs, seed))
+        self._weights = {name: found[name] for name in models}
 
     def passes(
         self, requests: Sequence[Request], *, reference: bool, gradients: bool = False
     ) -> list[Pass]:
-        """Passes of requests that run under the same weights, which each pass switches to."""
-
-        def key(request: Request) -> Hashable:
-            return self._weights[request.model].key(reference=reference)
-
+        """Passes of one call's requests; each switches to the weights of all of them."""
+        if not requests:
+            return []
+        model = requests[0].model
+        weights = self._weights[model]
+        recompute = gradients and self._specs[model].gradient_checkpointing
         out = []
-        for indices in grouped(requests, key):
-            together = [requests[i] for i in indices]
-            model = together[0].model
-            weights = self._weights[model]
-            recompute = gradients and self._specs[model].gradient_checkpointing
-            parts = list(self._parts(weights, together, gradients))
-            for part in parts:
-                rows = tuple(indices[i] for i in part.rows)
-                run = partial(_run, weights, reference, part.values, recompute)
-                if reference and part is parts[-1]:
-                    run = partial(_run_last, weights, run)
-                # Nothing may be switched on between a pass and its backward pass: not to be held.
-                out.append(Pass(rows, run, math.inf if recompute else part.share))
+        for part in self._parts(weights, requests, gradients):
+            run = partial(_run, weights, reference, part.values, recompute)
+            # Nothing may be switched on between a pass and its backward pass: not to be held.
+            out.append(Pass(tuple(part.rows), run, math.inf if recompute else part.share))
+        if reference:
+            out[-1] = replace(out[-1], run=partial(_run_last, weights, out[-1].run))
         return out
 
     def log_prob(self, requests: Sequence[Request], *, reference: bool) -> Tensor:

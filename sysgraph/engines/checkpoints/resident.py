@@ -15,6 +15,7 @@ from ...support.quiet import quiet
 from ..digest import digest_of, weights_in
 from .adapters import Adapters
 from .loading import Loaded, load_model, load_part, read_model, tell_unused
+from .offloaded import Offloaded
 from .peft_adapters import PeftAdapters
 from .sources import source
 from .window import window
@@ -52,6 +53,12 @@ class Resident:
     def digest(self) -> str:
         """Of the base's weights as they were loaded, adapters aside."""
         return digest_of(self._weights)
+
+    def offloaded(self) -> Offloaded:
+        """The base, once nothing but references will run on it."""
+        base = Offloaded(self.base, self.device)
+        self._weights = weights_in(self.base)
+        return base
 
     def _unadapted(self) -> str | None:
         """A pattern of the names of modules that get no adapter: they are trained whole, beside."""

@@ -1,10 +1,9 @@
 """How a model's policy and reference relate to the shared base: one class per way of training.
 
-Each gives the module to run as policy and as reference, and `key(reference)`: requests with equal
-keys run under the same weights, so one forward pass serves them all.
+Each gives the module to run as policy and as reference.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -39,6 +38,10 @@ class Trainable(Protocol):
         """Another copy of the base, frozen, in evaluation mode."""
         ...
 
+    def offloaded(self) -> Offloaded:
+        """The base, once nothing but references will run on it."""
+        ...
+
     def save(self, module: Any, folder: Path) -> None:
         """Writes a trained copy into `folder`, as its library's own loader reads it."""
         ...
@@ -62,10 +65,6 @@ class Weights(Protocol[R]):
 
     def module(self, *, reference: bool) -> nn.Module:
         """The module with the policy's or the reference's weights, until the next such call."""
-        ...
-
-    def key(self, *, reference: bool) -> Hashable:
-        """Equal for requests that run under the same weights."""
         ...
 
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -103,10 +102,6 @@ class Frozen(Generic[R]):
         """The base."""
         return self.resident.adapters.module(None)
 
-    def key(self, *, reference: bool) -> Hashable:
-        """One for all that run on the base."""
-        return id(self.resident)
-
     def parameters(self) -> dict[str, nn.Parameter]:
         """Nothing."""
         return {}
@@ -132,8 +127,9 @@ class Adapter(Generic[R]):
         self._name, self._spec, self._seed = name, spec, derive(seed, name)
         # peft makes the adapter's name a part of parameter names and a key of an nn.ModuleDict: a
         # model may be called `mlp` or `train`, an adapter may not.
-        self._policy = f"{name}__policy"
-        self._snapshot = f"{name}__reference"
+        plain = name.replace(".", "-")  # of a part: an nn.ModuleDict has no dots in its keys
+        self._policy = f"{plain}__policy"
+        self._snapshot = f"{plain}__reference"
         self._has_snapshot = False
         self._reference: str | None = None
         self._adapters = resident.adapters
@@ -145,11 +141,6 @@ class Adapter(Generic[R]):
     def module(self, *, reference: bool) -> nn.Module:
         """The base with the policy's adapter, the reference's, or none."""
         return self._adapters.module(self._reference if reference else self._policy)
-
-    def key(self, *, reference: bool) -> Hashable:
-        """The base and the adapter on it."""
-        adapter = self._reference if reference else self._policy
-        return id(self.resident) if adapter is None else (id(self.resident), adapter)
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """The adapter's, by module name."""
@@ -192,12 +183,17 @@ class Adapter(Generic[R]):
 class Full(Generic[R]):
     """A trainable copy of every weight. Reference: the untouched shared base, or a frozen copy.
 
-    The frozen copy is on the device only while it scores. What is trained, saved and resumed from
-    is float32; the trained copy runs in the base's own type.
+    The frozen copy is on the device only while it scores, and so is a base that no other model
+    runs on. What is trained, saved and resumed from is float32; the trained copy runs in the base's
+    own type.
+
+    Args:
+        base: the base, if only models trained whole are of it.
     """
 
-    def __init__(self, resident: R, name: str) -> None:
+    def __init__(self, resident: R, name: str, base: Offloaded | None) -> None:
         self.resident = resident
+        self._base = base
         self._name = name
         self._policy = resident.load().requires_grad_(True)
         self._masters = Masters(self._policy)
@@ -208,15 +204,8 @@ class Full(Generic[R]):
         if not reference:
             self._masters.refresh()
             return self._policy
-        if self._reference is None:
-            return self.resident.adapters.module(None)
-        return self._reference.load()
-
-    def key(self, *, reference: bool) -> Hashable:
-        """The module."""
-        if not reference:
-            return id(self._policy)
-        return id(self.resident) if self._reference is None else id(self._reference)
+        waiting = self._reference or self._base
+        return self.resident.adapters.module(None) if waiting is None else waiting.load()
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """Every weight, in float32, tied ones once."""
@@ -228,13 +217,14 @@ class Full(Generic[R]):
             self._reference = None
             return
         if self._reference is None:
-            self._reference = Offloaded(self._policy, self.resident.device)
+            self._reference = Offloaded.copy_of(self._policy, self.resident.device)
         self._reference.fill(weights)
 
     def release(self) -> None:
-        """Takes the frozen copy off the device."""
-        if self._reference is not None:
-            self._reference.release()
+        """Takes the frozen copy, or the base, off the device."""
+        waiting = self._reference or self._base
+        if waiting is not None:
+            waiting.release()
 
     def save(self, folder: Path) -> None:
         """Writes the copy in float32, as its library's own loader reads it."""
@@ -252,11 +242,17 @@ class Full(Generic[R]):
         _fill(self.parameters(), weights, folder, self._name)
 
 
-def weights_of(resident: R, name: str, spec: Checkpoint, seed: int) -> Weights[R]:
-    """The weights of one model on its base, by its way of training."""
-    if spec.train == "lora":
-        return Adapter(resident, name, spec, seed)
-    return Full(resident, name) if spec.train == "full" else Frozen(resident)
+def weights_of(
+    resident: R, specs: Mapping[str, Checkpoint], seed: int
+) -> Iterator[tuple[str, Weights[R]]]:
+    """The weights of all models on one base, by their ways of training."""
+    whole = all(spec.train == "full" for spec in specs.values())
+    base = resident.offloaded() if whole else None
+    for name, spec in specs.items():
+        if spec.train == "lora":
+            yield name, Adapter(resident, name, spec, seed)
+        else:
+            yield name, Full(resident, name, base) if spec.train == "full" else Frozen(resident)
 
 
 def _fill(

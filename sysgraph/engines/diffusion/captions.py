@@ -33,8 +33,8 @@ class Condition(NamedTuple):
 class TextEncoder:
     """The text encoders of a pipeline; each caption is embedded once, as long as it is kept."""
 
-    def __init__(self, pipeline: Any) -> None:
-        self._pipeline = pipeline
+    def __init__(self, pipeline: Any, device: torch.device) -> None:
+        self._pipeline, self._device = pipeline, device
         self._cache: TensorCache[str] = TensorCache(_CACHED_BYTES)
         self._empty: Condition | None = None
 
@@ -49,7 +49,7 @@ class TextEncoder:
             with torch.no_grad(), quiet():
                 found = self._pipeline.encode_prompt(
                     prompt="",
-                    device=self._pipeline.device,
+                    device=self._device,
                     num_images_per_prompt=1,
                     do_classifier_free_guidance=True,
                 )
@@ -77,7 +77,7 @@ class TextEncoder:
             with quiet():
                 found = self._pipeline.encode_prompt(
                     prompt=captions[start : start + _CAPTIONS_PER_PASS],
-                    device=self._pipeline.device,
+                    device=self._device,
                     num_images_per_prompt=1,
                     do_classifier_free_guidance=False,
                 )
@@ -87,5 +87,5 @@ class TextEncoder:
         return out
 
     def _stacked(self, rows: Sequence[tuple[Tensor, ...]]) -> Condition:
-        parts = [torch.stack(part).to(self._pipeline.device) for part in zip(*rows, strict=True)]
+        parts = [torch.stack(part).to(self._device) for part in zip(*rows, strict=True)]
         return Condition(parts[0], parts[1] if len(parts) > 1 else None)

@@ -16,6 +16,7 @@ from ...support.quiet_diffusers import quiet
 from ...traces.pictures import Picture
 from ..checkpoints.adapters import Adapters
 from ..checkpoints.loading import read_model
+from ..checkpoints.offloaded import Offloaded
 from ..digest import digest_of, weights_in
 from .autoencoder import Autoencoder
 from .cache import TensorCache
@@ -42,16 +43,11 @@ class Resident:
         self.pipeline = load_pipeline(self.checkpoint, device)
         self.unet: Any = self.pipeline.unet
         # Taken before adapters are put into the UNet, which rename what is in it.
-        self._weights = {
-            f"{part}.{name}": weight
-            for part, module in self.pipeline.components.items()
-            if isinstance(module, nn.Module)
-            for name, weight in weights_in(module).items()
-        }
+        self._weights = self._all_weights()
         self.adapters: Adapters = UNetAdapters(self.unet, self.checkpoint.kind)
         self.schedule = noise_schedule(spec, self.pipeline.scheduler.config)
         self.autoencoder = Autoencoder(self.pipeline.vae)
-        self.text = TextEncoder(self.pipeline)
+        self.text = TextEncoder(self.pipeline, device)
         if self.unet.config.in_channels != self.autoencoder.channels:
             raise InputError(
                 f"model id {spec.id!r} is not supported: its UNet takes "
@@ -91,6 +87,20 @@ class Resident:
         return [(latents.float(),) for latents in found.values() if latents is not None]
 
     # ---- the UNet as a whole
+
+    def _all_weights(self) -> dict[str, Tensor]:
+        return {
+            f"{part}.{name}": weight
+            for part, module in self.pipeline.components.items()
+            if isinstance(module, nn.Module)
+            for name, weight in weights_in(module).items()
+        }
+
+    def offloaded(self) -> Offloaded:
+        """The UNet, once nothing but references will run on it."""
+        unet = Offloaded(self.unet, self.device)
+        self._weights = self._all_weights()
+        return unet
 
     def load(self) -> nn.Module:
         """Another copy of the UNet, frozen, in evaluation mode."""

@@ -6,8 +6,9 @@ from sysgraph_schemas.suggest import suggestion
 
 from ...support.errors import InputError
 from ...support.progress import Reporter
+from ..question import question
 from ..scorers import Scorer, ScorerLike, as_scorer, find_scorer
-from .base import Comparison, Judge, Verdict, question
+from .base import Comparison, Judge, Verdict
 
 
 def find_judge(spec: str, *, reporter: Reporter | None = None) -> Scorer | Judge:
@@ -51,9 +52,7 @@ def _scorer(name: str, reporter: Reporter) -> Scorer:
 
 
 def _reward(name: str, reporter: Reporter) -> Scorer:
-    from .reward import RewardModel
-
-    return Scorer(f"reward:{name}", RewardModel(name, reporter=reporter).score)
+    return find_scorer(f"reward:{name}", reporter=reporter)
 
 
 def _openai(name: str, reporter: Reporter) -> Judge:

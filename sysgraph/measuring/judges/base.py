@@ -40,10 +40,3 @@ class Judge(Protocol):
         Args:
             advance: told the number of comparisons done, as they are.
         """
-
-
-def question(inputs: Mapping[str, str]) -> str:
-    """A graph's inputs as one text; with their names, if there are several."""
-    if len(inputs) == 1:
-        return next(iter(inputs.values()))
-    return "\n".join(f"{name}: {text}" for name, text in inputs.items())

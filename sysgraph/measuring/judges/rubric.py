@@ -2,7 +2,8 @@
 
 import re
 
-from .base import Comparison, Verdict, question
+from ..question import question
+from .base import Comparison, Verdict
 
 PROMPT = """\
 Two answers to one question follow, between lines that begin with {fence}. Decide which answer is

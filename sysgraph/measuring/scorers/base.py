@@ -37,19 +37,27 @@ class Success:
 
 
 @dataclass(frozen=True)
+class Unscored:
+    """No score for a trace, which is no fault of its own: a judge would not say; `why`."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Scorer:
     """Says how good final outputs are.
 
     `score` takes traces that did not fail and returns a number each, more is better. Where a parser
     or a tool abstained (`on_failure: abstain`), `trace.abstains` holds and outputs are missing: the
-    trace has the score `abstained`, or without that `score` is asked with what there is. `perfect`
+    trace has the score `abstained`, or without that `score` is asked with what there is. A judge
+    that would not say gives `Unscored` in place of a number. `perfect`
     is the highest score there is, if there is one: then the share of perfect answers is reported.
     `success` is what else is reported as a share. `problem` says why outputs for an input row with
     these fields cannot be scored (None: they can); without it, any can.
     """
 
     name: str
-    score: Callable[[Sequence[Trace]], Sequence[float]]
+    score: Callable[[Sequence[Trace]], Sequence[float | Unscored]]
     perfect: float | None = None
     success: Success | None = None
     problem: Callable[[Mapping[str, Any]], str | None] | None = None
@@ -79,6 +87,19 @@ class Scorer:
             RunError: the scorer raised, or did not return a finite number for each trace that it
                 was given.
         """
+        found = []
+        for trace, score in zip(traces, self.attempt(traces), strict=True):
+            if isinstance(score, Unscored):
+                raise RunError(f"{score.why}, {trace.output()!r:.60} ({_where(trace)})")
+            found.append(score)
+        return found
+
+    def attempt(self, traces: Sequence[Trace]) -> list[float | Unscored]:
+        """The scores, as a call gives them, and why there is none.
+
+        Raises:
+            RunError: as a call.
+        """
         known = [self._known(trace) for trace in traces]
         asked = [trace for trace, score in zip(traces, known, strict=True) if score is None]
         found = iter(self._scores(asked))
@@ -90,7 +111,7 @@ class Scorer:
             return -math.inf
         return self.abstained if trace.abstains else None
 
-    def _scores(self, traces: Sequence[Trace]) -> list[float]:
+    def _scores(self, traces: Sequence[Trace]) -> list[float | Unscored]:
         if not traces:
             return []
         try:
@@ -104,12 +125,12 @@ class Scorer:
                 f"scorer {self.name!r} returned {len(scores)} scores for {len(traces)} traces"
             )
         for trace, score in zip(traces, scores, strict=True):
-            if not _is_finite(score):
+            if not isinstance(score, Unscored) and not _is_finite(score):
                 raise RunError(
                     f"scorer {self.name!r} returned {score!r:.60} for the output "
                     f"{trace.output()!r:.60}; expected a finite number ({_where(trace)})"
                 )
-        return [float(score) for score in scores]
+        return [one if isinstance(one, Unscored) else float(one) for one in scores]
 
     def _raised(self, traces: Sequence[Trace], error: Exception) -> str:
         """What it raised, and on which trace, if it does so on one alone."""

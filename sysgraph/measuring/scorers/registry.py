@@ -8,9 +8,10 @@ from importlib.metadata import entry_points
 from sysgraph_schemas.suggest import suggestion
 
 from ...support.errors import InputError
+from ...support.progress import Reporter
 from ...traces.trace import Trace
 from .base import Scorer
-from .spec import FORMS, from_spec
+from .spec import FORMS, OF_TEXTS, from_spec
 
 GROUP = "sysgraph.scorers"
 
@@ -38,20 +39,24 @@ def as_scorer(given: ScorerLike) -> Scorer:
     return Scorer(name, lambda traces: [score(trace) for trace in traces])
 
 
-def find_scorer(name: str) -> Scorer:
+def find_scorer(name: str, *, reporter: Reporter | None = None) -> Scorer:
     """The scorer registered under `name`, or the one that the spec `name` describes: see `spec`.
+
+    Args:
+        reporter: where models tell what does not stop them; default: standard error.
 
     Raises:
         InputError: there is none, or its model cannot be loaded.
     """
     registered = {point.name: point for point in entry_points(group=GROUP)}
     if name not in registered and ":" in name:
-        return from_spec(name)
+        return from_spec(name, reporter or Reporter())
     if name not in registered:
         raise InputError(
             f"no scorer is registered as {name!r}; {suggestion(name, registered, 'there are')} "
             f"(packages register them in the entry-point group {GROUP!r}); "
-            f"a model scores images as {', '.join(FORMS[:-1])} or {FORMS[-1]}"
+            f"a model scores images as {', '.join(FORMS[:-1])} or {FORMS[-1]}, and texts as "
+            f"{' or '.join(OF_TEXTS)}"
         )
     point = registered[name]
     try:

@@ -1,4 +1,12 @@
-"""Scorers by a spec that names a model: `SCORE:METER:ID?positive=TEXT&negative=TEXT#ATTRIBUTE`.
+"""Scorers by a spec that names a model.
+
+Of texts: `reward:ID`, a sequence classifier with one output, and `judge:openai:MODEL`, a hosted
+model that grades from 1 to 10.
+
+    reward:OpenAssistant/reward-model-deberta-v3-base
+    judge:openai:gpt-4o-mini
+
+Of images: `SCORE:METER:ID?positive=TEXT&negative=TEXT#ATTRIBUTE`.
 
 SCORE is `progression` (three images, in whose order the row's attribute is to grow) or `image` (one
 image); METER and ID, a Hub id or a folder, say which model measures the attribute: `classifier` an
@@ -10,15 +18,18 @@ given. Without #ATTRIBUTE it is the text in each input row's field `attribute`.
     image:classifier:models/aesthetics#beautiful
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sysgraph_schemas.suggest import suggestion
 
 from ...support.errors import InputError
+from ...support.progress import Reporter
 from .base import Scorer
 
 FORMS = ("progression:classifier:ID", "progression:clip:ID", "image:classifier:ID#LABEL")
 """What specs look like, for messages."""
+OF_TEXTS = ("reward:ID", "judge:openai:MODEL")
 _SCORES = ("progression", "image")
 _METERS = {"classifier": (), "clip": ("positive", "negative")}  # with the texts that each takes
 
@@ -41,7 +52,7 @@ def parse(spec: str) -> Spec:
     """
     score, meter, rest = (*spec.split(":", 2), "", "")[:3]
     for word, known, shape in (
-        (score, _SCORES, "SCORE:METER:ID, SCORE one of"),
+        (score, _SCORES, f"{' or '.join(OF_TEXTS)}, or SCORE:METER:ID, SCORE one of"),
         (meter, _METERS, f"{score}:METER:ID, METER one of"),
     ):
         if word not in known:
@@ -69,12 +80,15 @@ def _texts(spec: str, meter: str, query: str) -> dict[str, str]:
     return found
 
 
-def from_spec(spec: str) -> Scorer:
+def from_spec(spec: str, reporter: Reporter) -> Scorer:
     """The scorer that a spec names, with its model loaded.
 
     Raises:
         InputError: it is no spec, or its model cannot be loaded.
     """
+    kind, _, name = spec.partition(":")
+    if kind in _OF_TEXTS:
+        return _OF_TEXTS[kind](name, reporter)
     parts = parse(spec)
     try:
         import PIL  # noqa: F401
@@ -89,3 +103,25 @@ def from_spec(spec: str) -> Scorer:
     meter: Meter[Any] = Clip(parts.id, Texts(**parts.texts)) if clip else Classifier(parts.id)
     by = progression_by if parts.score == "progression" else image_by
     return by(meter, attribute=parts.attribute)
+
+
+def _reward(name: str, reporter: Reporter) -> Scorer:
+    if not name:
+        raise InputError("no scorer 'reward:'; expected reward:ID, a Hub id or a folder")
+    from .reward import RewardModel
+
+    return Scorer(f"reward:{name}", RewardModel(name, reporter=reporter).score)
+
+
+def _judge(name: str, reporter: Reporter) -> Scorer:
+    kind, _, model = name.partition(":")
+    if kind != "openai" or not model:
+        raise InputError(f"no scorer 'judge:{name}'; expected judge:openai:MODEL")
+    from ...toys.cache import cache_root
+    from .grade import HIGHEST, Grader
+
+    grader = Grader(model, cache=cache_root() / "grades", reporter=reporter)
+    return Scorer(grader.name, grader.score, perfect=HIGHEST)
+
+
+_OF_TEXTS: dict[str, Callable[[str, Reporter], Scorer]] = {"reward": _reward, "judge": _judge}

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from diffusers import StableDiffusionPipeline
+from transformers.utils import logging
 
+from ...support.quiet import without_bars
 from ..deterministic import deterministic
-from ..language import no_transformers_bar
 from .autoencoder import set_scale, trained_autoencoder
 from .denoiser import trained_denoiser
 from .gallery import make_gallery
@@ -35,5 +36,5 @@ def build(recipe: PainterRecipe, folder: Path, on_step: Callable[[], None]) -> N
         feature_extractor=None,
         requires_safety_checker=False,
     )
-    with no_transformers_bar():
+    with without_bars(logging):
         pipeline.save_pretrained(folder)

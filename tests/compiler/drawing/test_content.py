@@ -5,7 +5,7 @@ import re
 import pytest
 
 from sysgraph_compiler import Program
-from sysgraph_compiler.drawing import draw, drawn
+from sysgraph_compiler.drawing import diagram, render
 from sysgraph_compiler.drawing.picture import picture
 from sysgraph_compiler.drawing.spec import PAIRED
 
@@ -22,7 +22,7 @@ def edges(source: Program) -> set[tuple[str, str]]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_node_and_edge_is_there(name: str) -> None:
     source = program(name)
-    drawing = draw(source)
+    drawing = diagram(source)
     members = [node for box in drawing.boxes for node in box.nodes]
     assert sorted(members) == sorted({v.node for v in source.variables})
     home = {node: box.id for box in drawing.boxes for node in box.nodes}
@@ -40,21 +40,21 @@ def test_every_node_and_edge_is_there(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_format_has_every_arrow(name: str) -> None:
     source = program(name)
-    wanted = sorted((k.source, k.target) for k in draw(source).links)
+    wanted = sorted((k.source, k.target) for k in diagram(source).links)
     root = svg(source)
     found = [(g.get("data-from"), g.get("data-to")) for g in root.iter(f"{SVG}g")]
     assert sorted(pair for pair in found if pair[0]) == wanted
-    mermaid = drawn(source, ".mmd").decode()
+    mermaid = render(source, ".mmd").decode()
     arrows = re.findall(
         r'^  (n\d+) (?:-->|-\.->|==>)(?:\|"[^"]+"\|)? (n\d+)$', mermaid, re.MULTILINE
     )
     assert sorted(arrows) == wanted
-    dot = drawn(source, ".dot").decode()
+    dot = render(source, ".dot").decode()
     assert sorted(re.findall(r"^  (n\d+) -> (n\d+)", dot, re.MULTILINE)) == wanted
 
 
 def test_gates_and_loops_are_arrows_of_their_own() -> None:
-    drawing = draw(program("kinds"))
+    drawing = diagram(program("kinds"))
     title = {box.id: box.title for box in drawing.boxes}
     found = {(title[k.source], title[k.target], k.kind): k.label for k in drawing.links}
     gates = {key[:2]: label for key, label in found.items() if key[2] == "gate"}
@@ -69,15 +69,15 @@ def test_gates_and_loops_are_arrows_of_their_own() -> None:
     }
     assert (boxes["draft"].stacked, boxes["critique"].badge) == (False, "×2")
     assert (boxes["image"].badge, boxes["image"].items) == ("×≤5", "one per caption, up to 5")
-    by_copy = draw(program("odd_gates"))
+    by_copy = diagram(program("odd_gates"))
     assert [link.label for link in by_copy.links if link.kind == "gate"] == ["by copy"]
     assert not any(link.label == PAIRED for link in by_copy.links)
 
 
 def test_mermaid_and_dot_show_gates_and_loops() -> None:
-    drawing = draw(program("kinds"))
+    drawing = diagram(program("kinds"))
     at = {box.title: box.id for box in drawing.boxes}
-    mermaid, dot = (drawn(program("kinds"), suffix).decode() for suffix in (".mmd", ".dot"))
+    mermaid, dot = (render(program("kinds"), suffix).decode() for suffix in (".mmd", ".dot"))
     assert f'  {at["route"]} -.->|"math"| {at["sum"]}\n' in mermaid
     assert f'  {at["draft"]} ==>|"refine · next turn"| {at["draft"]}\n' in mermaid
     assert f'  {at["route"]}{{{{"route<br/>choice' in mermaid
@@ -89,8 +89,8 @@ def test_mermaid_and_dot_show_gates_and_loops() -> None:
 
 @pytest.mark.parametrize("name", ["moa", "fan", "kinds", "odd_gates"])
 def test_the_legend_explains_what_occurs_and_nothing_else(name: str) -> None:
-    made = picture(draw(program(name)))
-    drawing, key = made.drawing, made.legend
+    made = picture(diagram(program(name)))
+    drawing, key = made.diagram, made.legend
     said = " ".join(text.text for text in key.texts)
     kinds = {link.kind for link in drawing.links}
     assert {arrow.kind for arrow in key.arrows} == kinds - {"value"}
@@ -103,7 +103,7 @@ def test_the_legend_explains_what_occurs_and_nothing_else(name: str) -> None:
 
 
 def test_a_stack_says_what_is_in_it() -> None:
-    drawing = draw(program("fan"))
+    drawing = diagram(program("fan"))
     paper, review, critique, score, verdict = (
         next(box for box in drawing.boxes if box.title == title)
         for title in ("paper", "review", "critique", "score", "verdict")
@@ -117,7 +117,7 @@ def test_a_stack_says_what_is_in_it() -> None:
     terms = [copy.term for copy in drawing.by_name["critique"].copies]
     assert terms == ["log p_m(critique[m] | review[*])", "log p_f(critique[f] | review[*])"]
     assert drawing.by_name["score"].copies[1].term == "log p(score[y] | review[y]) = 0"
-    shown = drawn(program("fan"), ".svg").decode()
+    shown = render(program("fan"), ".svg").decode()
     for word in ("input", "trained", "mixed", "parser", "frozen", "output", "several"):
         assert re.search(rf'<g class="sg-legend">.*>{word}[^<]*</text>', shown, re.DOTALL)
 
@@ -125,13 +125,13 @@ def test_a_stack_says_what_is_in_it() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_pictures_can_be_read_or_say_what_they_folded(name: str) -> None:
     source = program(name)
-    made = picture(draw(source))
+    made = picture(diagram(source))
     count = len({v.node for v in source.variables})
-    if len(made.drawing.boxes) == count:
-        assert not made.drawing.note
+    if len(made.diagram.boxes) == count:
+        assert not made.diagram.note
     else:
-        said = f"{count} nodes drawn as {len(made.drawing.boxes)} boxes"
-        assert made.drawing.note.startswith(said)
+        said = f"{count} nodes drawn as {len(made.diagram.boxes)} boxes"
+        assert made.diagram.note.startswith(said)
         assert said in " ".join(text.text for text in made.heading)
-    assert len(made.drawing.boxes) <= 60
-    assert count > 30 or len(made.drawing.boxes) == count
+    assert len(made.diagram.boxes) <= 60
+    assert count > 30 or len(made.diagram.boxes) == count

@@ -5,14 +5,14 @@ import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
-from sysgraph_compiler.drawing import drawn
+from sysgraph_compiler.drawing import render
 
 from .parsed import SVG
 from .samples import EVIL, LONG, program
 
 
 def test_svg_holds_no_script_and_no_reference() -> None:
-    text = drawn(program("hostile"), ".svg").decode()
+    text = render(program("hostile"), ".svg").decode()
     root = ET.fromstring(text)
     kinds = {element.tag.removeprefix(SVG) for element in root.iter()}
     assert kinds <= {"svg", "title", "desc", "style", "rect", "g", "path", "circle", "text"}
@@ -46,7 +46,7 @@ class _Tags(HTMLParser):
 
 def test_html_holds_the_whole_texts_and_no_other_script() -> None:
     parser = _Tags()
-    parser.feed(drawn(program("hostile"), ".html").decode())
+    parser.feed(render(program("hostile"), ".html").decode())
     assert parser.scripts == [{"type": "application/json", "id": "data"}, {}]
     assert not parser.attributes & {"src", "href", "onload", "onerror", "onclick", "action"}
     nodes = {n["name"]: n for n in json.JSONDecoder().raw_decode(parser.data)[0]["nodes"]}
@@ -55,7 +55,7 @@ def test_html_holds_the_whole_texts_and_no_other_script() -> None:
 
 
 def test_mermaid_labels_hold_nothing_that_mermaid_reads() -> None:
-    text = drawn(program("hostile"), ".mmd").decode()
+    text = render(program("hostile"), ".mmd").decode()
     labels = re.findall(r'"(.*)"[\])]+$', text, re.MULTILINE)
     assert len(labels) == 4
     for label in labels:
@@ -66,7 +66,7 @@ def test_mermaid_labels_hold_nothing_that_mermaid_reads() -> None:
 
 
 def test_dot_strings_are_closed() -> None:
-    text = drawn(program("hostile"), ".dot").decode()
+    text = render(program("hostile"), ".dot").decode()
     without = re.sub(r'"(?:[^"\\]|\\.)*"', '""', text)
     assert "svg" not in without
     assert without.count('"') % 2 == 0

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sysgraph_compiler.drawing import FORMATS, MissingExtraError, draw, drawn
+from sysgraph_compiler.drawing import FORMATS, MissingExtraError, diagram, render
 from sysgraph_compiler.drawing.picture import picture
 from sysgraph_schemas import Graph, load
 
@@ -21,10 +21,10 @@ def test_the_same_bytes_in_every_process() -> None:
     code = (
         "import sys, hashlib\n"
         "from sysgraph_compiler import Program\n"
-        "from sysgraph_compiler.drawing import FORMATS, drawn\n"
+        "from sysgraph_compiler.drawing import FORMATS, render\n"
         "program = Program.from_json(sys.stdin.read())\n"
         "for suffix in FORMATS:\n"
-        "    print(suffix, hashlib.sha256(drawn(program, suffix)).hexdigest())\n"
+        "    print(suffix, hashlib.sha256(render(program, suffix)).hexdigest())\n"
     )
     found = {
         subprocess.run(
@@ -45,13 +45,13 @@ def test_the_same_bytes_in_every_process() -> None:
 def test_png_and_pdf() -> None:
     pytest.importorskip("resvg_py")
     pytest.importorskip("svg2pdf_py")
-    png = drawn(program("moa"), ".png")
-    made = picture(draw(program("moa")))
+    png = render(program("moa"), ".png")
+    made = picture(diagram(program("moa")))
     assert png.startswith(b"\x89PNG")
     wide, high = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))
     assert wide == pytest.approx(2 * made.width, abs=2)
     assert high == pytest.approx(2 * made.height, abs=2)
-    assert drawn(program("moa"), ".pdf").startswith(b"%PDF-1.")
+    assert render(program("moa"), ".pdf").startswith(b"%PDF-1.")
 
 
 @pytest.mark.parametrize(("suffix", "package"), [(".png", "resvg_py"), (".pdf", "svg2pdf_py")])
@@ -60,8 +60,8 @@ def test_a_missing_extra_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError, match=r"sysgraph\[draw\]"):
-        drawn(program("moa"), suffix)
-    assert all(drawn(program("moa"), text) for text in TEXTS)
+        render(program("moa"), suffix)
+    assert all(render(program("moa"), text) for text in TEXTS)
 
 
 def test_every_format_is_covered_here() -> None:
@@ -71,7 +71,7 @@ def test_every_format_is_covered_here() -> None:
 def test_notebooks_show_the_picture() -> None:
     source = program("moa")
     shown = source._repr_mimebundle_(include=None, exclude=None)
-    assert shown == {"image/svg+xml": drawn(source, ".svg").decode(), "text/plain": str(source)}
+    assert shown == {"image/svg+xml": render(source, ".svg").decode(), "text/plain": str(source)}
     graph = load(ROOT / "graphs" / "moa.yaml")
     assert graph._repr_mimebundle_()["image/svg+xml"] == shown["image/svg+xml"]
 

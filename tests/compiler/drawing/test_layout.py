@@ -5,7 +5,7 @@ from math import dist
 
 import pytest
 
-from sysgraph_compiler.drawing import draw, drawn
+from sysgraph_compiler.drawing import diagram, render
 from sysgraph_compiler.drawing.cards import Card
 from sysgraph_compiler.drawing.picture import Picture, picture
 from sysgraph_compiler.drawing.shapes import corners
@@ -23,11 +23,11 @@ def rectangles(drawn: Picture) -> list[tuple[float, float, float, float]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_overlaps_and_arrows_go_around_boxes(name: str) -> None:
-    made = picture(draw(program(name)))
+    made = picture(diagram(program(name)))
     boxes = rectangles(made)
     for a, b in combinations(boxes, 2):
         assert a[2] < b[0] or b[2] < a[0] or a[3] < b[1] or b[3] < a[1]
-    for box, (left, top, right, bottom) in zip(made.drawing.boxes, boxes, strict=True):
+    for box, (left, top, right, bottom) in zip(made.diagram.boxes, boxes, strict=True):
         assert 0 < left < right < made.width
         assert 0 < top < bottom < made.height
         for arrow in made.arrows:
@@ -38,7 +38,7 @@ def test_nothing_overlaps_and_arrows_go_around_boxes(name: str) -> None:
                 beyond = max(y0, y1) <= top + 1 or min(y0, y1) >= bottom - 1
                 assert beside or beyond, (arrow, (left, top, right, bottom))
     for arrow in made.arrows:
-        index = {box.id: i for i, box in enumerate(made.drawing.boxes)}
+        index = {box.id: i for i, box in enumerate(made.diagram.boxes)}
         ends = (arrow.link.source, arrow.points[0]), (arrow.link.target, arrow.points[-1])
         for end, (x, y) in ends:
             left, top, right, bottom = boxes[index[end]]
@@ -48,7 +48,7 @@ def test_nothing_overlaps_and_arrows_go_around_boxes(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_labels_of_arrows_overlap_nothing(name: str) -> None:
-    made = picture(draw(program(name)))
+    made = picture(diagram(program(name)))
     labels = [arrow.label for arrow in made.arrows if arrow.label]
     shown = [
         (k.x - k.width / 2, k.y - k.height / 2, k.x + k.width / 2, k.y + k.height / 2)
@@ -63,7 +63,7 @@ def test_labels_of_arrows_overlap_nothing(name: str) -> None:
 
 def test_arrows_end_on_the_outlines() -> None:
     """Where two distances along a side add up to its length, the point is on it."""
-    made = picture(draw(program("kinds")))
+    made = picture(diagram(program("kinds")))
     at = {card.box.id: (x, y, card) for x, y, card in made.boxes}
     slanted = 0
     for arrow in made.arrows:
@@ -84,7 +84,7 @@ def test_arrows_end_on_the_outlines() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_labels_fit(name: str) -> None:
-    made = picture(draw(program(name)))
+    made = picture(diagram(program(name)))
     for _, _, card in made.boxes:
         for text in card.texts:
             assert 0 < text.x < text.x + text.width < card.width
@@ -101,7 +101,7 @@ def test_labels_fit(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["moa", "two_stage", "fan", "chain_12"])
 def test_small_pictures_fit_a_screen(name: str) -> None:
-    made = picture(draw(program(name)))
+    made = picture(diagram(program(name)))
     assert made.width < 1300
     assert made.height < 1100
 
@@ -110,4 +110,4 @@ def test_small_pictures_fit_a_screen(name: str) -> None:
 def test_drawing_takes_well_under_a_second(name: str) -> None:
     """A quarter of a million calls take about a fifth of one."""
     source = program(name)
-    assert count_calls(lambda: drawn(source, ".svg")) < 250_000
+    assert count_calls(lambda: render(source, ".svg")) < 250_000

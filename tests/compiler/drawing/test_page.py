@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sysgraph_compiler.drawing import draw, drawn
+from sysgraph_compiler.drawing import diagram, render
 
 from .chromium import CHROMIUM, Page, chromium
 from .samples import EVIL, program
@@ -31,7 +31,7 @@ def page(tab: Page, tmp_path: Path) -> Iterator[Page]:
 
 def open_page(tab: Page, folder: Path, name: str) -> Page:
     file = folder / f"{name}.html"
-    file.write_bytes(drawn(program(name), ".html"))
+    file.write_bytes(render(program(name), ".html"))
     tab.requests.clear()
     tab.problems.clear()
     tab.open(file)
@@ -47,7 +47,7 @@ def focused(page: Page) -> str:
 
 
 def titled(name: str, title: str) -> str:
-    return next(f"sg-{box.id}" for box in draw(program(name)).boxes if box.title == title)
+    return next(f"sg-{box.id}" for box in diagram(program(name)).boxes if box.title == title)
 
 
 def test_a_click_shows_prompt_model_parents_and_terms(page: Page) -> None:
@@ -65,7 +65,7 @@ def test_a_click_shows_prompt_model_parents_and_terms(page: Page) -> None:
     arrows = page.js(
         "[...document.querySelectorAll('.on')].map(a => a.dataset.from + a.dataset.to)"
     )
-    links = draw(program("fan")).links
+    links = diagram(program("fan")).links
     critique = titled("fan", "critique").removeprefix("sg-")
     wanted = {k.source + k.target for k in links if critique in (k.source, k.target)}
     assert set(arrows) == wanted
@@ -139,7 +139,7 @@ def test_dark_and_light(page: Page) -> None:
 
 def test_hostile_texts_stay_texts(tab: Page, tmp_path: Path) -> None:
     page = open_page(tab, tmp_path, "hostile")
-    for box in draw(program("hostile")).boxes:
+    for box in diagram(program("hostile")).boxes:
         page.click(f"#sg-{box.id}")
         if box.title.startswith("a_name"):
             text = page.js("[...document.querySelectorAll('#detail pre')].at(-2).textContent")
@@ -162,12 +162,12 @@ def test_the_policy_stops_a_script_that_would_get_in(page: Page) -> None:
 def test_folded_nodes_are_all_in_the_details(tab: Page, tmp_path: Path) -> None:
     page = open_page(tab, tmp_path, "dag_300")
     seen = []
-    for box in draw(program("dag_300")).boxes:
+    for box in diagram(program("dag_300")).boxes:
         page.js(f"document.getElementById('sg-{box.id}').focus()")
         page.press("Enter")
         heads = page.js("[...document.querySelectorAll('#detail h2')].map(h => h.textContent)")
         seen += heads or [box.title]
-    assert sorted(seen) == sorted(node.name for node in draw(program("dag_300")).nodes)
+    assert sorted(seen) == sorted(node.name for node in diagram(program("dag_300")).nodes)
 
 
 def test_the_browser_gives_labels_the_width_they_were_measured_at(page: Page) -> None:

@@ -24,8 +24,8 @@ from transformers import (
 )
 
 import sysgraph
-from sysgraph.measuring.judges.reward import RewardModel
 from sysgraph.measuring.scorers.meters import Classifier, Clip
+from sysgraph.measuring.scorers.reward import RewardModel
 
 CPU = torch.device("cpu")
 SMALL: dict[str, Any] = {

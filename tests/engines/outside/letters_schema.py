@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from sysgraph_schemas import Computed, Model
+from sysgraph_schemas import Computed, Model, Parser
 
 assert "torch" not in sys.modules  # a graph is read, checked and compiled without it
 
@@ -66,3 +66,27 @@ class SpellNode(Computed):
     @property
     def templates(self) -> dict[tuple[str | int, ...], str]:
         return {("after",): self.after}
+
+
+class Initial(Parser):
+    """The first letter of a text, if it is one of some."""
+
+    noun: ClassVar[str] = "an initial parser"
+
+    kind: Annotated[Literal["initial"], Field(examples=["initial"])] = "initial"
+    """The first letter."""
+    among: Annotated[str, Field(min_length=1, examples=["ab"])]
+    """The letters."""
+
+    @property
+    def value_type(self) -> str:
+        return "choice"
+
+    @property
+    def choices(self) -> list[str]:
+        return list(self.among)
+
+
+def initial(parser: Initial, text: str) -> list[str]:
+    """What it finds: nothing in an empty text."""
+    return [text[:1]] if text else []

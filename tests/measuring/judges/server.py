@@ -1,4 +1,4 @@
-"""A local server that answers like OpenAI's chat completions, as each test wants it to."""
+"""A local server that answers like OpenAI's completions, as each test wants it to."""
 
 import contextlib
 import json
@@ -21,13 +21,14 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     body: str | None = None
 
-    def content(self) -> bytes:
+    def content(self, path: str = "/chat/completions") -> bytes:
         if self.body is not None:
             return self.body.encode()
         if self.status != 200:
             return json.dumps({"error": {"message": self.text, "type": "t"}}).encode()
         message = {"role": "assistant", "content": self.text}
-        choice = {"index": 0, "finish_reason": "stop", "message": message}
+        said = {"message": message} if path.endswith("chat/completions") else {"text": self.text}
+        choice = {"index": 0, "finish_reason": "stop", **said}
         reply = {"id": "1", "object": "chat.completion", "created": 1, "model": "m"}
         return json.dumps({**reply, "choices": [choice]}).encode()
 
@@ -37,7 +38,9 @@ class Asked:
     """A request as the server got it."""
 
     body: dict[str, Any]
-    authorization: str
+    authorization: str | None
+    path: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
 
     def _part(self, name: str) -> str:
         (text,) = re.findall(
@@ -75,12 +78,13 @@ def serving(respond: Callable[[Asked], Answer | str]) -> Iterator[Server]:
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])
             body = json.loads(self.rfile.read(length))
-            request = Asked(body, self.headers["Authorization"])
-            assert self.path.endswith("/v1/chat/completions")
+            headers = dict(self.headers.items())
+            request = Asked(body, self.headers["Authorization"], self.path, headers)
+            assert self.path.endswith(("/v1/chat/completions", "/v1/completions"))
             asked.append(request)
             answer = respond(request)
             answer = Answer(answer) if isinstance(answer, str) else answer
-            content = answer.content()
+            content = answer.content(self.path)
             with contextlib.suppress(OSError):  # the client may have gone
                 self.send_response(answer.status)
                 for name, value in {"Content-Type": "application/json", **answer.headers}.items():

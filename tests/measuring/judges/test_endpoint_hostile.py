@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from sysgraph import RunError
+from sysgraph.engines.endpoint.http import MAX_REPLY
 from sysgraph.measuring.judges import Comparison
 from sysgraph.measuring.judges.endpoint import Endpoint
-from sysgraph.measuring.judges.http import MAX_REPLY
 
 from .asking import ask, some
 from .server import KEY, Answer, Asked, Server, better, serving

@@ -156,7 +156,7 @@ def test_traces_that_cannot_be_scored_are_all_named(
         ("zzz", "a model scores images as progression:classifier:ID, progression:clip:ID or image"),
         (
             "progresion:clip:x",
-            "did you mean `progression`? expected SCORE:METER:ID, SCORE one of: ",
+            "did you mean `progression`? expected reward:ID or judge:openai:MODEL, or SCORE:ME",
         ),
         ("scorer:clip:x", "SCORE one of: progression, image"),
         (

@@ -39,7 +39,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     nodes = facts.graph.nodes
     for name, node in nodes.items():
         for key, source in node.spread.items():
-            if facts.is_broken("nodes", source):
+            if facts.is_broken("nodes", source) or facts.is_strange_field(source):
                 continue
             given = nodes.get(source)
             said, help = _unknown(facts, key, source) if given is None else _not(facts, source)
@@ -49,7 +49,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
 
 def _unknown(facts: Facts, key: str, source: str) -> tuple[str, str]:
     nodes = facts.graph.nodes
-    lists = [n for n in nodes if facts.is_list(n)]
+    lists = [n for n in nodes if nodes[n].reader and facts.type_of(n) == "list[text]"]
     said = f"`for_each` names {quoted(source)}, which is no node"
     if closest(source, lists) is None:
         items = f"for items, write them in brackets: `{key}: [{source[:60]}]`"
@@ -66,28 +66,29 @@ def _not(facts: Facts, source: str) -> tuple[str | None, str | None]:
             keys = listed(f"`{key}`" for key in node.copies)
             return said, f"use the same listed items here as `{source}` has: {keys}"
         return said, "go through the elements of a parse node that is not copied"
-    if node.parser_name is not None:
-        parser = facts.graph.parsers.get(node.parser_name)
-        if parser is None or facts.type_of(source) in ("list[text]", ANY):
-            return None, None
+    if node.reader is not None and facts.type_of(source) in ("list[text]", ANY):
+        return None, None
+    if node.parser_name is not None and facts.type_of(source) == "text":
         lists = "`lines` and `split` give lists"
         many = f"set `many: true` in the parser `{node.parser_name}`, or use another: {lists}"
         return f"`{source}` is one text: the parser `{node.parser_name}` gives no list", many
-    if facts.is_list(source):
-        return None, None
-    if node.tool_name is not None:
+    if node.tool_name is not None and not node.parts:
         returns = f"if the tool gives one, add `returns: list` to `{source}`"
         return f"`{source}` is {_what(facts, node, source)}, not a list", returns
     return f"`{source}` is {_what(facts, node, source)}, not a parsed list", _instead(facts, source)
 
 
 def _what(facts: Facts, node: NodeSpec, source: str) -> str:
-    words = {"text": "a text", "choice": "a choice", "image": "an image"}
+    words = {"text": "a text", "choice": "a choice", "image": "an image", "record": "a record"}
     kind = "a list with no bound" if facts.type_of(source) == "list[text]" else ""
     return kind or words.get(facts.type_of(source), f"the value of {node.noun}")
 
 
 def _instead(facts: Facts, source: str) -> str:
+    if facts.type_of(source) == "record":
+        parts = facts.graph.nodes[source].parts.items()
+        able = [f"{source}.{key}" for key, part in parts if part.value_type == "list[text]"]
+        return suggestion("", able, "its fields that are lists are")
     if facts.type_of(source) == "text" and not facts.graph.nodes[source].is_input:
         return f"add a parse node that reads `{source}` as a list, and go through its elements"
     return "go through the elements of a parse node whose parser gives a list"

@@ -37,6 +37,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
         if (parent, child) in facts.links or not used.keys() <= sees:
             continue
         said = f"`{child}` never uses `{parent}`, though `carry` gives it that of the turn before"
-        help = f"use {{{{ {parent} }}}} in the prompt of `{child}`, or remove it from `carry`"
+        called = next(iter(facts.said(child, parent)), parent)
+        help = f"use {{{{ {called} }}}} in the prompt of `{child}`, or remove it from `carry`"
         at, within = ("loops", loop, "carry", edge.index), (end.start, end.end)
         yield facts.diagnose(CODE, said, at, within=within, help=help)

@@ -24,6 +24,8 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     for index, name in enumerate(facts.graph.outputs):
         if facts.is_broken("outputs", index) or facts.is_broken("nodes", name):
             continue
+        if facts.is_strange_field(name):
+            continue
         node = facts.graph.nodes.get(name)
         if node is not None and not node.is_input:
             continue

@@ -1,6 +1,7 @@
 """SG203: one edge, twice."""
 
 from collections.abc import Iterator
+from itertools import filterfalse
 
 from sysgraph_schemas import Code, Diagnostic, Note
 
@@ -19,7 +20,7 @@ CODE = Code(
 def check(facts: Facts) -> Iterator[Diagnostic]:
     """Each repeated (parent, child), placed at the repetition."""
     seen: dict[tuple[str, str], tuple[Edge, End]] = {}
-    for edge in facts.edges:
+    for edge in filterfalse(facts.is_own, facts.edges):
         for parent, child in edge.pairs():
             first = seen.setdefault((parent.name, child.name), (edge, parent))
             if first != (edge, parent) and facts.knows(parent.name) and facts.knows(child.name):

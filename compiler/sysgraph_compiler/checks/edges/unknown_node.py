@@ -23,7 +23,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     for edge in facts.edges:
         seen: set[str] = set()
         for end in (*edge.parents, *edge.children):
-            if facts.knows(end.name) or end.name in seen:
+            if facts.knows(end.name) or end.name in seen or facts.is_strange_field(end.name):
                 continue
             seen.add(end.name)
             side = "from" if end in edge.parents else "to"

@@ -69,8 +69,6 @@ def _fallible(facts: Facts) -> set[str]:
     found: set[str] = set()
     for name in nx.topological_sort(facts.dag):
         node = facts.graph.nodes[name]
-        policy = facts.graph.parsers.get(node.parser_name or "", node)
-        fails = getattr(policy, "on_failure", None) in ("reject", "abstain")
-        if fails or any(parent in found for parent in facts.dag.predecessors(name)):
+        if node.can_end or any(parent in found for parent in facts.dag.predecessors(name)):
             found.add(name)
     return found

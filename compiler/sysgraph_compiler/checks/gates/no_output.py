@@ -11,7 +11,9 @@ CODE = Code(
     id="SG906",
     title="no output in some cases",
     meaning="Gates turn nodes off, and what depends on them. However the choices come out and "
-    "whichever lists are empty, at least one output must be left.",
+    "whichever lists are empty, at least one output must be left. A text that a parser rejects is "
+    "no such case: `on_failure` says that the trace ends there and loses (`reject`), or that the "
+    "scorer judges it (`abstain`). A verifier that lets only some answers pass reads one option.",
     wrong="""\
 nodes:
   route: {kind: choice, model: ada, prompt: "{{ question }}", options: [math, other]}
@@ -61,10 +63,15 @@ def _help(facts: Facts, ways: int) -> str:
     matters = facts.presence.matters(ways)
     lists = [name for name in matters if not facts.graph.nodes[name].choices]
     if lists:
-        parser = facts.graph.nodes[lists[0]].parser_name
-        if parser is None:
-            return f"set `min_items: 1` in `{lists[0]}`: an empty list is a failure then"
-        return f"set `min_items: 1` in the parser `{parser}`: an empty list is a failure then"
+        reader = facts.graph.nodes[lists[0]].reader
+        return f"set `min_items: 1` in {reader}: an empty list is a failure then"
     if not matters:
         return "carry a select node over the branches of the loop instead"
+    read = [name for name in matters if facts.graph.nodes[name].reader]
+    if read:
+        option, reader = matters[read[0]], facts.graph.nodes[read[0]].reader
+        return (
+            f"add a branch for this case, or take `{option}` out of the options of {reader}: it is "
+            "a failure then, and `on_failure` says what that means"
+        )
     return "add a branch for this case, and a select node over the branches as the output"

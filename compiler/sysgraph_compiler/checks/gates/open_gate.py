@@ -10,7 +10,8 @@ CODE = Code(
     id="SG904",
     title="gate under every option",
     severity="warning",
-    meaning="The gate names every option of its choice, so the node always runs.",
+    meaning="The gate names every option of its choice, so the node always runs. Where a choice is "
+    "read from a text, and a failure ends the trace, it does not: that is a gate of its own.",
     wrong="""\
 nodes:
   route: {kind: choice, model: ada, prompt: "{{ question }}", options: [math, other]}
@@ -36,7 +37,9 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     for name, node in nodes.items():
         for gate, options in node.gates.items():
             router = nodes.get(gate)
-            if router is not None and router.choices and {*router.choices} <= {*options}:
+            if router is None or not router.choices or facts.may_lack(gate):
+                continue
+            if {*router.choices} <= {*options}:
                 said = f"`{name}` runs under every option of `{gate}`: it is not gated"
                 help = "remove the gate, or leave options out"
                 path = ("nodes", name, "when", gate)

@@ -7,6 +7,7 @@ from sysgraph_schemas.models import MODEL_KINDS
 from sysgraph_schemas.suggest import listed
 
 from ...facts import Facts
+from . import unlikely_choice
 
 CODE = Code(
     id="SG309",
@@ -34,6 +35,8 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     for name, _, model, path in facts.used_models:
         node, spec = facts.graph.nodes[name], models.get(model)
         if spec is None or node.gives in spec.gives:
+            continue
+        if unlikely_choice.covers(facts, name, model):
             continue
         said = f"{node.noun} has no likelihood under `{model}`, which is {spec.noun}"
         wanted = f"{node.noun} takes a model of kind {_either(_giving(node.gives))}"

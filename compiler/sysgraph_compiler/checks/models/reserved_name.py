@@ -31,11 +31,12 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
         paths: list[Path] = [("nodes", name)]
         paths += [("nodes", name, "for_each", key) for key in (*node.copies, *node.spread)]
         for path in paths:
-            if path[-1] in _RESERVED:
-                said = f"`{path[-1]}` means something else in a template"
-                help = f"for example `{path[-1]}_`"
+            word = str(path[-1]).rpartition(".")[2]  # a part's own templates call it so
+            if word in _RESERVED:
+                said = f"`{word}` means something else in a template"
+                help = f"for example `{word}_`"
                 yield facts.diagnose(CODE, said, path, key=True, help=help)
-            elif path[-1] == ROUND and _in_loop(facts, name, path):
+            elif word == ROUND and _in_loop(facts, name, path):
                 said = "`round` is the number of the turn in the templates of a loop"
                 yield facts.diagnose(CODE, said, path, key=True, help="for example `round_`")
 

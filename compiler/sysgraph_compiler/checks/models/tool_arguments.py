@@ -34,7 +34,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     for name, node in facts.graph.nodes.items():
         for argument, parent in node.arguments.items():
             known = facts.is_broken("nodes", parent) or parent in facts.parents[name]
-            if known or name in facts.doubtful:
+            if known or name in facts.doubtful or facts.is_strange_field(parent):
                 continue
             said = f"the argument `{argument}` is {quoted(parent)}, which is no node"
             help = suggestion(parent, facts.parents[name], f"the parents of `{name}` are")

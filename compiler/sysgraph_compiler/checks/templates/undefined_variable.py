@@ -35,7 +35,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
                 meant = "only the nodes of a loop know their `round`; "
             yield facts.diagnose(
                 CODE,
-                f"undefined variable {quoted(name)}",
+                f"undefined variable {quoted(name.rpartition('.')[2])}",
                 path,
                 within=facts.place_of(name, path),
                 help=f"{meant}`{node}` sees: {listed(sees) or 'nothing, as no edge leads to it'}",

@@ -35,7 +35,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
             f"`{child}` never uses `{parent}`, though this edge gives it",
             ("edges", edge.index),
             within=(end.start, end.end),
-            help=_help(parent, child, node),
+            help=_help(facts, parent, child, node),
         )
 
 
@@ -46,8 +46,12 @@ def _is_off(facts: Facts, child: str) -> bool:
     return not gates or not all(n in nodes and facts.is_list(n) for n in node.spread.values())
 
 
-def _help(parent: str, child: str, node: NodeSpec) -> str:
+def _help(facts: Facts, parent: str, child: str, node: NodeSpec) -> str:
     for key, items in node.copies.items():
         if parent in items:
             return f"for a copy per element of the list, write `{key}: {parent}` without brackets"
-    return f"use {{{{ {parent} }}}} in the prompt of `{child}`, or remove the edge"
+    said = facts.said(child, parent)
+    if not said:  # a node of a part, from outside
+        called = parent.replace(".", "_")
+        return f"add `names: {{{called}: {parent}}}` to `{child}`, and use {{{{ {called} }}}}"
+    return f"use {{{{ {said[0]} }}}} in the prompt of `{child}`, or remove the edge"

@@ -24,7 +24,7 @@ fit: {rounds: 3, scorer: attributes, inputs: questions.jsonl}
 
 def check(facts: Facts) -> Iterator[Diagnostic]:
     """No inputs, no scorer, or models that always say the same."""
-    graph, fit = facts.graph, facts.graph.fit
+    fit = facts.graph.fit
     if not fit.rounds or facts.is_broken("fit", "rounds"):
         return
     path = ("fit", "rounds")
@@ -32,11 +32,10 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
         if getattr(fit, key) is None and not facts.is_broken("fit", key):
             help = f"add for example `{key}: {example}`, or train on given pairs with --data FILE"
             yield facts.diagnose(CODE, needs(key), path, key=True, help=help)
-    used = {model for _, _, model, _ in facts.used_models if model in graph.models}
-    specs = [graph.models[name] for name in used]
-    if specs and all(spec.is_greedy for spec in specs):
+    drawn = [decoding for _, _, decoding in facts.decodings]
+    if drawn and all(decoding.is_greedy for decoding in drawn):
         said = "`rounds` pairs samples that differ, but at `temperature: 0` all are the same"
-        help = "give at least one model another `temperature`"
+        help = "give at least one model or node another `temperature`"
         yield facts.diagnose(CODE, said, path, key=True, help=help)
 
 

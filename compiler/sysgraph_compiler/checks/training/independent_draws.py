@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sysgraph_schemas import Code, Diagnostic
 
 from ...facts import Facts
+from .equal_draws import draws_are_equal
 
 CODE = Code(
     id="SG704",
@@ -24,9 +25,11 @@ fit: {sampling: {sampler: ancestral, k: 4, estimator: importance}}
 
 
 def check(facts: Facts) -> Iterator[Diagnostic]:
-    """With one draw there is no sum."""
+    """With one draw there is no sum, and equal ones are SG709's."""
     sampling = facts.graph.fit.sampling
-    if sampling.counts_twice and not facts.is_broken("fit", "sampling"):
+    if not sampling.counts_twice or draws_are_equal(facts):
+        return
+    if not facts.is_broken("fit", "sampling"):
         said = f"a plain sum over {sampling.k} independent draws is biased, however many are drawn"
         help = "use `estimator: importance`, or another `sampler`; with `k: 1` there is no sum"
         yield facts.diagnose(CODE, said, ("fit", "sampling", "sampler"), help=help)

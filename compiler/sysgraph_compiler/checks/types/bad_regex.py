@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any
 
-from sysgraph_schemas import Code, Diagnostic, Regex
+from sysgraph_schemas import Code, Diagnostic
 from sysgraph_schemas.limits import MAX_CASELESS, MAX_PATTERNS, MAX_UNROLLED
 
 from ...facts import Facts
@@ -28,11 +28,12 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     """Each pattern that does not compile."""
     total = caseless = unrolled = 0
     for name, parser in facts.graph.parsers.items():
-        if not isinstance(parser, Regex):
+        pattern = parser.expression
+        if pattern is None:
             continue
         path = ("parsers", name, "pattern")
-        total += len(parser.pattern)
-        caseless += len(parser.pattern) if _CASELESS.search(parser.pattern) else 0
+        total += len(pattern)
+        caseless += len(pattern) if _CASELESS.search(pattern) else 0
         if total > MAX_PATTERNS or caseless > MAX_CASELESS:
             said = f"the regular expressions have more than {MAX_PATTERNS:,} characters together"
             if caseless > MAX_CASELESS:
@@ -42,13 +43,13 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                unrolled += _unrolled(_parser.parse(parser.pattern))
+                unrolled += _unrolled(_parser.parse(pattern))
                 if unrolled > MAX_UNROLLED:
                     yield facts.diagnose(CODE, _TOO_BIG, path, help=_SMALLER)
                     return
-                re.compile(parser.pattern)
+                re.compile(pattern)
         except re.error as error:
-            at = min(error.pos or 0, len(parser.pattern) - 1)
+            at = min(error.pos or 0, len(pattern) - 1)
             said = f"this is no regular expression: {error.msg}"
             yield facts.diagnose(CODE, said, path, within=(at, at + 1))
         except (OverflowError, RecursionError, MemoryError):

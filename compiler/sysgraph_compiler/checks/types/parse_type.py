@@ -56,7 +56,7 @@ def _misfit(facts: Facts, parent: str, child: str) -> tuple[str, str] | None:
     if own == "choice":
         help = f"use it as it is: `when: {{{parent}: ...}}`, or {{{{ {parent} }}}} in a prompt"
         return f"{reads} {in_words(kind)}", help
-    if own == "list[text]":
+    if own in ("list[text]", "record"):
         return f"{reads} {in_words(kind)}", f"parse the text that `{parent}` is read from"
     if facts.expansion.is_group(parent) and not facts.expansion.pairs(parent, child):
         keys = [f"{key}: {len(items)} items" for key, items in given.copies.items()]
