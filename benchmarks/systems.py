@@ -62,7 +62,10 @@ def measured(name: str) -> dict[str, Any]:
 def write_table() -> None:
     """Replaces the table in the page by that of what is kept."""
     found = json.loads(KEPT.read_text())
-    lines = ["| system | before | best of 4 | after | seconds | credit |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| system | before | best of 4 | after | seconds | credit |",
+        "|---|---|---|---|---|---|",
+    ]
     for name in SYSTEMS:
         if name in found:
             one = found[name]

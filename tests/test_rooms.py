@@ -21,6 +21,7 @@ ROOMS = (  # from the ground up, as data flows
     "objectives",
     "traces",
     "engines",
+    "toolkit",
     "system",
     "latent",
     "data",

@@ -1,6 +1,6 @@
 """What every check and pass wants to know about a graph, worked out once."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import product
 
@@ -33,9 +33,16 @@ from .wiring import Wiring
 class Facts(Wiring):
     """What there is to know of a graph besides its wiring: copies, types, templates, places."""
 
-    def __init__(self, graph: Graph, observation: Observation = EVERYTHING) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        observation: Observation = EVERYTHING,
+        tools: Collection[str] = (),
+    ) -> None:
         super().__init__(graph)
         self.observation = observation
+        self.tools = frozenset(tools)
+        """Names of tools that whoever compiles has besides those that packages register."""
 
     # --- copies and ways -----------------------------------------------------------------------
 
@@ -179,10 +186,10 @@ class Facts(Wiring):
     # --- types ---------------------------------------------------------------------------------
 
     def is_list(self, name: str) -> bool:
-        """Whether the node's value is one list that is read from a text."""
+        """Whether the node's value is one list, read from a text or given by a tool."""
         node = self.graph.nodes[name]
-        read = node.reader is not None and not self.expansion.is_group(name)
-        return read and self.type_of(name) == "list[text]"
+        one = node.reader is not None and not self.expansion.is_group(name)
+        return one and self.type_of(name) == "list[text]"
 
     @cached_property
     def types(self) -> dict[str, str]:

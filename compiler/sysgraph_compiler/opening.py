@@ -12,7 +12,7 @@ from sysgraph_schemas import Diagnostic, Graph, GraphError, Reading, read
 from sysgraph_schemas.diagnostics import has_errors, in_order
 
 from .observation import EVERYTHING, Observation
-from .pipeline import attempt, check
+from .pipeline import NO_TOOLS, Tools, attempt, check
 from .program import Program
 
 
@@ -25,9 +25,11 @@ class Opened:
     warnings: tuple[Diagnostic, ...]
 
 
-def diagnose(source: str | Path, overrides: Sequence[str] = ()) -> tuple[Diagnostic, ...]:
-    """Every error and warning of a file, sorted by place."""
-    return _with_checks(read(source, overrides))
+def diagnose(
+    source: str | Path, overrides: Sequence[str] = (), *, tools: Tools = NO_TOOLS
+) -> tuple[Diagnostic, ...]:
+    """Every error and warning of a file, sorted by place; `tools` as for `compile`."""
+    return _with_checks(read(source, overrides), tools)
 
 
 def open_graph(
@@ -36,6 +38,7 @@ def open_graph(
     observation: Observation = EVERYTHING,
     *,
     until: str | None = None,
+    tools: Tools = NO_TOOLS,
 ) -> Opened:
     """A file's graph and program.
 
@@ -44,6 +47,7 @@ def open_graph(
         overrides: values that replace the file's, as `path=value`: `fit.beta=0.5`.
         observation: which generated values data holds.
         until: the last pass to run; default: all.
+        tools: your own tools by name, besides those that packages register.
 
     Raises:
         GraphError: the file has errors: those of its shape and those of its meaning.
@@ -51,7 +55,7 @@ def open_graph(
     reading = read(source, overrides)
     if reading.graph is None:
         raise GraphError(reading.diagnostics)
-    program, checked = attempt(reading.graph, observation, until=until)
+    program, checked = attempt(reading.graph, observation, until=until, tools=tools)
     found = in_order([*reading.diagnostics, *checked])
     if program is None:
         raise GraphError(found)
@@ -71,5 +75,6 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Graph:
     return reading.graph
 
 
-def _with_checks(reading: Reading) -> tuple[Diagnostic, ...]:
-    return in_order([*reading.diagnostics, *(check(reading.graph) if reading.graph else ())])
+def _with_checks(reading: Reading, tools: Tools = NO_TOOLS) -> tuple[Diagnostic, ...]:
+    checked = check(reading.graph, tools=tools) if reading.graph else ()
+    return in_order([*reading.diagnostics, *checked])

@@ -1,8 +1,9 @@
 """The compiler: every check, then every pass, in the order they are listed here."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
+from types import MappingProxyType
 from typing import Protocol
 
 from sysgraph_schemas import Code, Diagnostic, Graph, GraphError, Note
@@ -122,6 +123,10 @@ from .observation import EVERYTHING, Observation
 from .passes import expand, factorize, link, observe, plan, share
 from .program import Program
 
+Tools = Mapping[str, object]
+"""Tools by name."""
+NO_TOOLS: Tools = MappingProxyType({})
+
 
 class Check(Protocol):
     """A module of `checks`: one kind of problem."""
@@ -240,13 +245,19 @@ PASSES: tuple[tuple[str, Callable[[Facts, Program], Program]], ...] = (
 """From a sound graph to its program: each adds what its file says."""
 
 
-def check(graph: Graph, observation: Observation = EVERYTHING) -> tuple[Diagnostic, ...]:
-    """Every error and warning, sorted by place."""
-    return _check(Facts(graph, observation))
+def check(
+    graph: Graph, observation: Observation = EVERYTHING, *, tools: Tools = NO_TOOLS
+) -> tuple[Diagnostic, ...]:
+    """Every error and warning, sorted by place; `tools` as for `compile`."""
+    return _check(Facts(graph, observation, tools))
 
 
 def compile(
-    graph: Graph, observation: Observation = EVERYTHING, *, until: str | None = None
+    graph: Graph,
+    observation: Observation = EVERYTHING,
+    *,
+    until: str | None = None,
+    tools: Tools = NO_TOOLS,
 ) -> Program:
     """The program of a graph.
 
@@ -254,21 +265,26 @@ def compile(
         graph: what `load` gave, or what was written in Python.
         observation: which generated values data holds; default: all of them (SysDPO-Direct).
         until: the last pass to run, one of `PASSES`; default: all.
+        tools: your own tools by name, functions for example, besides those that packages register.
 
     Raises:
         GraphError: the graph has errors. Warnings do not raise.
     """
-    program, diagnostics = attempt(graph, observation, until=until)
+    program, diagnostics = attempt(graph, observation, until=until, tools=tools)
     if program is None:
         raise GraphError(diagnostics)
     return program
 
 
 def attempt(
-    graph: Graph, observation: Observation = EVERYTHING, *, until: str | None = None
+    graph: Graph,
+    observation: Observation = EVERYTHING,
+    *,
+    until: str | None = None,
+    tools: Tools = NO_TOOLS,
 ) -> tuple[Program | None, tuple[Diagnostic, ...]]:
     """The program, unless the graph has errors, and everything that `check` says."""
-    facts = Facts(graph, observation)
+    facts = Facts(graph, observation, tools)
     diagnostics = _check(facts)
     if not facts.is_sound or has_errors(diagnostics):
         return None, diagnostics
@@ -286,6 +302,7 @@ def attempt(
         program = run(facts, program)
         if name == until:
             break
+    program.bound.folder, program.bound.tools = graph.folder, dict(tools)
     return program, diagnostics
 
 

@@ -7,13 +7,16 @@ described by `program.schema.json` beside this file.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sysgraph_schemas import Decoding, Fit, Messages, ModelSpec, ParserSpec
+from sysgraph_schemas import Decoding, Fit, Messages, ModelSpec, ParserSpec, RecordField
 from sysgraph_schemas.failure import OnFailure
+from sysgraph_schemas.nodes.tool import Setting
 
 from .copies import Scalar
 from .observation import Method
@@ -48,7 +51,10 @@ class Gate(_Node):
 
 
 class Element(_Node):
-    """An element of a parsed list. A shorter list has none: what stands for it does not exist."""
+    """An element of a list that is computed.
+
+    A shorter list has none: what stands for it does not exist.
+    """
 
     list: str
     """The variable whose value is the list."""
@@ -107,12 +113,20 @@ class Tool(_Node):
     """Its name in the entry-point group `sysgraph.tools`."""
     arguments: dict[str, str | tuple[str, ...]] = {}
     """The variable that each argument stands for, or a group's variables in order."""
-    settings: dict[str, str | int | float | bool] = {}
+    settings: dict[str, Setting] = {}
     """Arguments that are constants."""
+    timeout: float | None = None
+    """Seconds that one call may take; null: any time."""
+    min_items: int = 0
+    """Fewer elements of a list are a failure."""
+    max_items: int | None = None
+    """More elements of a list are a failure."""
+    fields: dict[str, RecordField] = {}
+    """What each field of a record holds."""
     on_failure: OnFailure | None = None
     """What a failure means: the trace ends there (`reject`: unusable, `abstain`: for the scorer to
     judge), or goes on with `default`; null: an error."""
-    default: str | tuple[str, ...] | None = None
+    default: str | tuple[str, ...] | dict[str, str | tuple[str, ...]] | None = None
     """The value after a failure."""
 
 
@@ -164,7 +178,7 @@ class Variable(_Node):
     options: tuple[str, ...] = ()
     """What there is to choose from, for a choice."""
     fewest: int = 0
-    """How many elements it has at least, for a list that is read from a text."""
+    """How many elements it has at least, for a list that is read or that a tool gives."""
     selects: bool = False
     """It has the value of the first of its parents that exists."""
     last_of: str | None = None
@@ -266,6 +280,18 @@ class Call(_Node):
     reference does until `fit.rounds` gives each model a snapshot of its own."""
     terms: tuple[str, ...]
     """Variables of the terms."""
+
+
+@dataclass
+class Bound:
+    """What is bound to a program where it runs: it is no part of what the program says."""
+
+    folder: Path = Path()
+    """Where the paths in tools' settings start."""
+    tools: Mapping[str, Any] = field(default_factory=dict)
+    """Tools by name, before those that packages register."""
+    opened: Any = None
+    """Its tools, once they are open."""
 
 
 class IRVersionError(ValueError):
@@ -390,6 +416,11 @@ class Program(_Node):
         return {}
 
     @cached_property
+    def bound(self) -> Bound:
+        """What the runtime has for it, and no file says."""
+        return Bound()
+
+    @cached_property
     def _variable_of(self) -> dict[str, Variable]:
         return {variable.name: variable for variable in self.variables}
 
@@ -400,7 +431,8 @@ class Program(_Node):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A changed copy: nothing that was worked out of this one is taken for the copy's."""
         copy = super().model_copy(update=update, deep=deep)
-        for name in copy.__dict__.keys() - type(self).model_fields.keys():
+        copy.__dict__["bound"] = replace(self.bound, opened=None)
+        for name in copy.__dict__.keys() - type(self).model_fields.keys() - {"bound"}:
             del copy.__dict__[name]
         return copy
 

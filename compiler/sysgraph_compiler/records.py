@@ -28,7 +28,7 @@ class FieldNode(Computed):
     field: RecordField
     """What it holds."""
     parser: str
-    """The parser that reads it."""
+    """The parser that reads it, or the tool that gives it, for messages."""
     name: str
     """Its key in the record."""
 
@@ -39,7 +39,7 @@ class FieldNode(Computed):
 
     @property
     def reader(self) -> str:
-        """The field of the parser, for messages."""
+        """The field of the parser or the tool, for messages."""
         return f"the field `{self.name}` of {self.parser}"
 
     @property

@@ -19,7 +19,7 @@ class Fallible(Spec):
     existed, and where that is an output the trace loses to every other. `abstain`: the trace ends
     there too, but that is an outcome like others, and the scorer says how good it is (the "no" of a
     verifier may be right). `default`: it goes on with `default`. Required where a parser can fail;
-    a tool's failure stops the run without it."""
+    a tool's failure stops its row without it."""
     default: Annotated[Default | None, Field(examples=["unknown"])] = None
     """The value after a failure, for `on_failure: default`."""
 

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr
@@ -86,6 +87,12 @@ class Graph(Spec):
     """How the system is trained."""
 
     _places: Places | None = PrivateAttr(default=None)
+    _folder: Path | None = PrivateAttr(default=None)
+
+    @property
+    def folder(self) -> Path:
+        """Where the paths of its tools start: its file's folder; of text, the working folder."""
+        return self._folder or Path()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Graph):

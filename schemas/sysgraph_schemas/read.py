@@ -51,6 +51,8 @@ def read(source: str | Path, overrides: Sequence[str] = ()) -> Reading:
     if graph is not None and graph._places is not None:
         graph._places.sound = not has_errors(found)
         graph._places.broken |= flat.broken
+    if graph is not None:
+        graph._folder = files.top.parent if files.top else None
     return Reading(graph, in_order(found))
 
 
@@ -92,11 +94,16 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Graph:
 
 
 def _text(source: str | Path) -> Source:
-    if isinstance(source, str) and ("\n" in source or ": " in source):
+    if _is_text(source):
+        source = str(source)
         if len(source.encode("utf-8", "surrogatepass")) > MAX_BYTES:
             raise GraphError([too_big.many_bytes(TEXT)])
         return Source(TEXT, source.removeprefix("\ufeff"))
     return _file(Path(source))
+
+
+def _is_text(source: str | Path) -> bool:
+    return isinstance(source, str) and ("\n" in source or ": " in source)
 
 
 def _lying(path: Path) -> Path | None:

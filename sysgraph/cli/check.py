@@ -12,6 +12,7 @@ from sysgraph_schemas import Diagnostic, render
 from sysgraph_schemas.diagnostics import has_errors
 
 from .options import GraphFile, Settings
+from .plugins import Plugins, given_tools
 from .terminal import has_colors, say, show
 
 
@@ -22,12 +23,13 @@ def check(
         Literal["text", "json", "github"],
         typer.Option(help="For people, for programs, or as annotations of a GitHub workflow."),
     ] = "text",
+    plugin: Plugins = None,
 ) -> None:
     """Report everything that is wrong with a graph file.
 
     Exits with 0 when there is nothing but warnings, with 2 otherwise.
     """
-    found = diagnose(Path(graph), settings or ())
+    found = diagnose(Path(graph), settings or (), tools=given_tools(plugin))
     text = render(found, format, color=has_colors(sys.stdout))
     if text:
         show(text)

@@ -7,6 +7,7 @@ import typer
 
 from .opening import opened
 from .options import Endpoints, GraphFile, ModelDir, Settings, addresses
+from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
 from .terminal import say
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ def collect(
     scorer: Annotated[
         str | None,
         typer.Option(
-            help="The scorer of final outputs: a registered name, or a model (reward:ID, "
-            "judge:openai:MODEL, image:clip:ID)."
+            help="The scorer of final outputs: a registered name, a model (reward:ID, "
+            "judge:openai:MODEL, image:clip:ID), or a function in a Python file (./my.py:exact), "
+            "whose code runs."
         ),
     ] = None,
     judge: Annotated[
@@ -67,12 +69,15 @@ def collect(
     ] = False,
     endpoint: Endpoints = None,
     settings: Settings = None,
+    plugin: Plugins = None,
+    allow_network: AllowNetwork = False,
 ) -> None:
     """Samples every input and writes pairs of better and worse for `sysgraph fit --data DIR`.
 
     Which is better says a scorer, a judge, or people. Called again, it goes on where it stopped.
     """
-    given = opened(graph, settings)
+    tools = given_tools(plugin, allow_network)
+    given = opened(graph, settings, tools=tools)
     endpoints = addresses(endpoint, given.program, drawn=answers is None)
 
     from ..training.collection import collect as run
@@ -81,7 +86,7 @@ def collect(
         given.graph,
         inputs,
         output=output,
-        scorer=scorer,
+        scorer=None if scorer is None else given_scorer(scorer),
         judge=judge,
         by_hand=by_hand,
         answers=answers,
@@ -92,6 +97,7 @@ def collect(
         shard=shard,
         overwrite=overwrite,
         endpoints=endpoints,
+        tools=tools,
     )
     if found.page is not None:
         say(

@@ -15,6 +15,7 @@ from ..support.errors import InputError
 from ..support.files import write_text
 from .opening import opened
 from .options import GraphFile, MethodName, ObservedNodes, Settings, require_writable
+from .plugins import Plugins, given_tools
 from .terminal import say, say_json
 
 _PASSES = [name for name, _ in PASSES]
@@ -44,6 +45,7 @@ def compile(
         str | None,
         typer.Option(metavar="NAME", help=f"The program after one pass: {', '.join(_PASSES)}."),
     ] = None,
+    plugin: Plugins = None,
 ) -> None:
     """Compile a graph file to the system's log-likelihood.
 
@@ -55,7 +57,8 @@ def compile(
     if output is not None:
         require_writable(output)
     observation = Observation.of(observed, method)
-    program = opened(graph, settings, observation, until=debug_pass).program
+    tools = given_tools(plugin)
+    program = opened(graph, settings, observation, until=debug_pass, tools=tools).program
     text = _EMITTERS[emit](program)
     if output is None:
         (say_json if emit == "json" else say)(text.removesuffix("\n"))

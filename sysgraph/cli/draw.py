@@ -11,6 +11,7 @@ from ..support.errors import InputError
 from ..support.files import write_bytes
 from .opening import opened
 from .options import GraphFile, Settings, require_writable
+from .plugins import Plugins, given_tools
 from .terminal import say
 
 
@@ -23,6 +24,7 @@ def draw(
         ),
     ] = None,
     settings: Settings = None,
+    plugin: Plugins = None,
 ) -> None:
     """Draw a graph file's system. Without -o, print it as Mermaid.
 
@@ -32,7 +34,7 @@ def draw(
         raise InputError(f"cannot draw {output}: the endings are {', '.join(FORMATS)}")
     if output is not None:
         require_writable(output)
-    program = opened(graph, settings).program
+    program = opened(graph, settings, tools=given_tools(plugin)).program
     if output is None:
         say(render(program, ".mmd").decode().removesuffix("\n"))
         return

@@ -12,12 +12,14 @@ from sysgraph_compiler import Program
 from ..support.errors import DataError, InputError
 from .opening import opened
 from .options import Endpoints, Format, GraphFile, ModelDir, Settings, addresses
+from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
 from .terminal import say, say_json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from ..measuring.evaluation import Evaluation
+    from ..measuring.scorers import Scorer
     from ..measuring.winrate import WinRate
     from ..support.progress import Reporter
     from ..system import System
@@ -34,7 +36,10 @@ def evaluate(
     ] = None,
     scorer: Annotated[
         str | None,
-        typer.Option(help="A registered name, or a model (image:clip:ID); default: fit.scorer."),
+        typer.Option(
+            help="A registered name, a model (image:clip:ID), or a function in a Python file "
+            "(./my.py:exact), whose code runs; default: fit.scorer."
+        ),
     ] = None,
     best_of: Annotated[
         int, typer.Option(min=1, max=1024, help="Answers per input, the best-scored counts.")
@@ -59,11 +64,14 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Seed of the answers.")] = 0,
     format: Format = "text",
     settings: Settings = None,
+    plugin: Plugins = None,
+    allow_network: AllowNetwork = False,
 ) -> None:
     """Answers every held-out input; prints the mean score or win rate with its 95 % interval."""
-    program = opened(graph, settings).program
+    program = opened(graph, settings, tools=given_tools(plugin, allow_network)).program
     build = partial(_system, program, endpoints=addresses(endpoint, program, drawn=True))
-    source, name = inputs or program.fit.eval_inputs, scorer or program.fit.scorer
+    source = inputs or program.fit.eval_inputs
+    name = given_scorer(scorer) if scorer else program.fit.scorer
     problems = [] if source else ["no inputs to answer: give --inputs, or set fit.eval_inputs"]
     if judge is None:
         problems += [] if name else ["no scorer: give --scorer, or set fit.scorer"]
@@ -100,17 +108,17 @@ def _score(
     program: Program,
     build: Build,
     source: str,
-    name: str,
+    name: "str | Scorer",
     best_of: int,
     model_dir: str | None,
     seed: int,
 ) -> "Evaluation":
     from ..data import load_inputs
     from ..measuring.evaluation import evaluate as run
-    from ..measuring.scorers import find_scorer
+    from ..measuring.scorers import as_scorer
     from ..support.progress import Reporter
 
-    scorer, rows = find_scorer(name), load_inputs(program, source)
+    scorer, rows = as_scorer(name), load_inputs(program, source)
     scorer.require(rows, source)
     system = build(model_dir)
     reporter = Reporter()

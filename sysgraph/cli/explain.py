@@ -1,6 +1,6 @@
 """`sysgraph explain SG101`: what a code means, with a wrong and a right example.
 
-`sysgraph explain templates`: the language of prompts.
+`sysgraph explain templates`: the language of prompts. `sysgraph explain tools`: what nodes call.
 """
 
 import textwrap
@@ -13,6 +13,7 @@ from sysgraph_schemas import Code
 from sysgraph_schemas.suggest import closest, quoted
 
 from ..support.errors import InputError
+from .plugins import Plugins, given_tools
 from .terminal import say
 
 
@@ -20,12 +21,19 @@ def explain(
     code: Annotated[
         str | None,
         typer.Argument(
-            metavar="CODE|templates",
-            help="As in error[SG101], or the language of templates; default: list all codes.",
+            metavar="CODE|templates|tools",
+            help="As in error[SG101], the language of templates, or the tools that nodes can call; "
+            "default: list all codes.",
         ),
     ] = None,
+    plugin: Plugins = None,
 ) -> None:
-    """Explain a kind of problem, or list them all; or the language of templates."""
+    """Explain a kind of problem, or list them all; the language of templates; the tools."""
+    if code == "tools":
+        from ..tools.listing import told
+
+        say("\n\n".join(told(given_tools(plugin))))
+        return
     codes = {known.id: known for known in CODES}
     if code is None:
         say("\n".join(_line(known) for known in CODES))
@@ -43,7 +51,8 @@ def explain(
         meant = f"did you mean {near} ({codes[near].title})? " if near else ""
         raise InputError(
             f"error: there is no code {quoted(code)}\n"
-            f"  = help: {meant}`sysgraph explain` lists all {len(codes)}"
+            f"  = help: {meant}`sysgraph explain` lists all {len(codes)}, "
+            "`sysgraph explain tools` the tools"
         )
     say(_page(codes[name]))
 

@@ -6,6 +6,7 @@ import typer
 
 from .opening import opened
 from .options import Endpoints, GraphFile, Settings, addresses
+from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
 from .terminal import say
 
 
@@ -27,10 +28,20 @@ def fit(
         bool, typer.Option("--overwrite", help="Remove the run that is in --output first.")
     ] = False,
     endpoint: Endpoints = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.py:NAME",
+            help="The scorer of outputs; default: fit.scorer. A file's code runs.",
+        ),
+    ] = None,
     settings: Settings = None,
+    plugin: Plugins = None,
+    allow_network: AllowNetwork = False,
 ) -> None:
     """Trains the system from preferences over its outputs, in one resumable run folder."""
-    found = opened(graph, settings)
+    tools = given_tools(plugin, allow_network)
+    found = opened(graph, settings, tools=tools)
     loaded, endpoints = found.graph, addresses(endpoint, found.program)
 
     from accelerate import PartialState
@@ -43,6 +54,8 @@ def fit(
         output=output,
         resume=resume,
         overwrite=overwrite,
+        scorer=None if scorer is None else given_scorer(scorer),
+        tools=tools,
         endpoints=endpoints,
     )
     if not PartialState().is_main_process:

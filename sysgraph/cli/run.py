@@ -18,6 +18,7 @@ from ..traces.presence import why_skipped
 from ..traces.trace import Trace, by_node, input_names, is_broken
 from .opening import opened
 from .options import Endpoints, Format, GraphFile, ModelDir, Settings, addresses
+from .plugins import AllowNetwork, Plugins, given_tools
 from .terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -55,12 +56,14 @@ def run(
     ] = False,
     format: Format = "text",
     settings: Settings = None,
+    plugin: Plugins = None,
+    allow_network: AllowNetwork = False,
 ) -> None:
     """Runs the system once on the given inputs; prints every node's value, of an image its file.
 
     With --inputs, on every row of a file, into a file.
     """
-    program = opened(graph, settings).program
+    program = opened(graph, settings, tools=given_tools(plugin, allow_network)).program
     build = _Build(program, model_dir, addresses(endpoint, program, drawn=True))
     if inputs is not None:
         given = ["--input"] * bool(input) + ["--show-prompts"] * show_prompts

@@ -6,6 +6,7 @@ import typer
 
 from .opening import opened
 from .options import Endpoints, Format, GraphFile, Settings, addresses
+from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
 from .terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -43,14 +44,24 @@ def study(
         bool, typer.Option("--overwrite", help="Remove the study that is in --output first.")
     ] = False,
     endpoint: Endpoints = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.py:NAME",
+            help="The scorer of outputs; default: fit.scorer. A file's code runs.",
+        ),
+    ] = None,
     format: Format = "text",
     settings: Settings = None,
+    plugin: Plugins = None,
+    allow_network: AllowNetwork = False,
 ) -> None:
     """Before, best-of-n, each model alone, separate, one-sample and joint training, measured.
 
     Run again, it goes on where it was stopped.
     """
-    found = opened(graph, settings)
+    tools = given_tools(plugin, allow_network)
+    found = opened(graph, settings, tools=tools)
     loaded, endpoints = found.graph, addresses(endpoint, found.program)
 
     from accelerate import PartialState
@@ -67,8 +78,10 @@ def study(
         output=folder,
         seeds=seeds,
         compare=compare,
+        scorer=None if scorer is None else given_scorer(scorer),
         judge=chosen,
         overwrite=overwrite,
+        tools=tools,
         endpoints=endpoints,
         cut_loops=cut_loops,
     )

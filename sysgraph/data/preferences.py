@@ -24,6 +24,7 @@ from .values import example, read_trace
 
 _SIDES = ("chosen", "rejected")
 _IDS = ("chosen_ids", "rejected_ids")
+_FAILED = ("chosen_failed", "rejected_failed")
 
 
 def load_pairs(program: Program, source: Source) -> list[Pair]:
@@ -60,6 +61,8 @@ def pair_row(program: Program, pair: Pair, folder: Path) -> dict[str, Any]:
     for side, ids, trace in zip(_SIDES, _IDS, (pair.chosen, pair.rejected), strict=True):
         row[side] = by_node(program, trace, partial(written, folder=folder))
         row[ids] = ids_by_node(program, trace)
+        if trace.failures:
+            row[f"{side}_failed"] = dict(trace.failures)
     return row
 
 
@@ -75,13 +78,17 @@ def _pair(program: Program, row: Row, problems: list[str]) -> Pair | None:
     except BadValue as error:
         problems.append(str(error))
         return None
-    used |= {"inputs", *_SIDES, *_IDS}
+    used |= {"inputs", *_SIDES, *_IDS, *_FAILED}
     extra = {key: as_json(value) for key, value in fields.items() if key not in used}
     traces = []
     for side, ids in zip(_SIDES, _IDS, strict=True):
         given = (side, values[side]), (ids, fields.get(ids))
         found: list[str] = []
-        traces.append(read_trace(program, inputs, *given, extra, row.images, found))
+        traces.append(
+            read_trace(
+                program, inputs, *given, extra, row.images, found, fields.get(f"{side}_failed")
+            )
+        )
         problems += found or _lacking(program, traces[-1], side)
     chosen, rejected = traces
     if not problems:

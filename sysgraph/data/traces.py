@@ -26,6 +26,7 @@ def trace_row(program: Program, trace: Trace, folder: Path) -> dict[str, Any]:
         "values": by_node(program, trace, partial(written, folder=folder)),
         "ids": ids_by_node(program, trace),
         "extra": dict(trace.extra),
+        **({"failed": dict(trace.failures)} if trace.failures else {}),
         **({} if trace.stopped is None else {"stopped": trace.stopped}),
     }
 
@@ -41,6 +42,7 @@ def read_trace_row(program: Program, row: Row, problems: list[str]) -> Trace:
         _object(fields, "extra"),
         row.images,
         problems,
+        fields.get("failed"),
     )
     stopped = fields.get("stopped")
     return replace(trace, stopped=stopped) if isinstance(stopped, str) else trace

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Container, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sysgraph_compiler import Program, Variable
@@ -35,6 +36,7 @@ def read_trace(
     extra: Mapping[str, Any],
     images: ImageFiles,
     problems: list[str],
+    failed: Any = None,
 ) -> Trace:
     """The trace of one side of a row; what is wrong is appended to `problems`.
 
@@ -44,6 +46,7 @@ def read_trace(
         ids: the field's name and the token ids of its texts by node, None without any.
         extra: the row's other fields.
         images: opens the images that the values name.
+        failed: why tools had no value, by variable, as `Trace.failures` has it.
     """
     before = len(problems)
     values: dict[str, Value] = {}
@@ -57,8 +60,13 @@ def read_trace(
             problems.append(f"{side[0]}.{variable.name}: {error}")
     if ids[1] is not None:
         _add_ids(program, values, ids, problems)
-    texts = {name: v for name, v in values.items() if name not in program.deterministic}
-    start = Trace(inputs, texts, program.outputs, extra=extra)
+    # A tool's value is recorded: the tool may be slow, or be elsewhere, and is not called again.
+    texts = {
+        name: value
+        for name, value in values.items()
+        if name not in program.deterministic or program.variable(name).tool is not None
+    }
+    start = Trace(inputs, texts, program.outputs, extra=extra, failures=_failures(program, failed))
     try:
         trace = complete(program, start)
     except (InputError, RunError) as error:  # a tool on these values
@@ -68,7 +76,14 @@ def read_trace(
         problems += [f"{side[0]}.{p}" for p in _contradictions(program, values, trace)]
     if len(texts) == len(values):
         return trace
-    return complete(program, Trace(inputs, values, program.outputs, extra=extra))
+    return complete(program, replace(start, values=values))
+
+
+def _failures(program: Program, failed: Any) -> dict[str, str]:
+    """Why tools had no value, by variable."""
+    tools = {v.name for v in program.variables if v.tool is not None}
+    given = failed if isinstance(failed, dict) else {}
+    return {name: str(why) for name, why in given.items() if name in tools}
 
 
 def _add_ids(
@@ -163,6 +178,9 @@ def _value(program: Program, variable: Variable, item: Any, images: ImageFiles) 
         return _record(program, variable, item)
     if not _is_list(item):
         raise BadValue(f"expected a list of texts, got {kind(item)}")
+    most = variable.tool.max_items if variable.tool is not None else None
+    if most is not None and len(item) > most:
+        raise BadValue(f"expected at most {most} texts, got {len(item)}")
     return tuple(item)
 
 
@@ -171,8 +189,9 @@ def _is_list(item: Any) -> bool:
 
 
 def _record(program: Program, variable: Variable, item: Any) -> Value:
-    """An object with exactly the fields of the parser, each of its type."""
-    parts = program.parsers[str(variable.parser)].parts
+    """An object with exactly the fields of the parser or the tool, each of its type."""
+    tool = variable.tool
+    parts = tool.fields if tool is not None else program.parsers[str(variable.parser)].parts
     if not isinstance(item, dict):
         raise BadValue(f"expected an object with {enumerated(parts)}, got {kind(item)}")
     for name, part in parts.items():
@@ -182,6 +201,9 @@ def _record(program: Program, variable: Variable, item: Any) -> Value:
         if not (_is_list(item[name]) if is_list else isinstance(item[name], str)):
             wanted = "a list of texts" if is_list else "a text"
             raise BadValue(f"the field {name!r}: expected {wanted}, got {kind(item[name])}")
+        if is_list and part.most is not None and len(item[name]) > part.most:
+            most = f"at most {part.most} texts, got {len(item[name])}"
+            raise BadValue(f"the field {name!r}: expected {most}")
         if part.choices and item[name] not in part.choices:
             options = enumerated(part.choices)
             raise BadValue(

@@ -100,7 +100,7 @@ def fill(
         lacking: the branches.
         sure: only those that are taken whatever the values are that `trace` lacks.
     """
-    course = Course(program, trace.inputs, dict(trace.values))
+    course = Course(program, trace.inputs, dict(trace.values), failures=dict(trace.failures))
     doubt: set[str] = set()
     waiting = {variable.name for variable in program.variables if not variable.is_given}
     for variable in program.variables:

@@ -114,7 +114,11 @@ def _without(program: Program, trace: Trace, lacks: Lack) -> Trace:
     """The trace with what follows from no missing value."""
     unknown: Set[str] = lacks.missing | (lacks.hangs & program.deterministic)
     values = {name: value for name, value in trace.values.items() if name not in unknown}
-    return complete(program, Trace(trace.inputs, values, trace.outputs, extra=trace.extra))
+    failures = {name: why for name, why in trace.failures.items() if name not in unknown}
+    return complete(
+        program,
+        Trace(trace.inputs, values, trace.outputs, extra=trace.extra, failures=failures),
+    )
 
 
 def _side(found: SidePlan, trace: Trace, given: Trace, lacks: Lack) -> Side:

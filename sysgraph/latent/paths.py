@@ -12,7 +12,7 @@ from ..engines import Draw, Request, Search
 from ..support.errors import InputError, RunError
 from ..support.seeding import derive
 from ..system import System
-from ..traces.course import complete, context
+from ..traces.course import call_ahead, complete, context
 from ..traces.prompt import Context
 from ..traces.scope import Unobserved
 from ..traces.trace import Completion, Trace, Value
@@ -50,9 +50,14 @@ class Path:
 
     def trace(self, program: Program) -> Trace:
         """What is there so far, computed values included."""
+        return complete(program, self.known)
+
+    @property
+    def known(self) -> Trace:
+        """What is there so far, without what follows from it."""
         side = self.gaps.sides[self.side]
         known = {**side.given.values, **side.answers.values, **self.values, **self.assumed}
-        return complete(program, replace(side.given, values=known))
+        return replace(side.given, values=known)
 
     def assumes(self, program: Program, variable: Variable, trace: Trace) -> bool:
         """Whether a latent variable that came to be has the value of a selection instead."""
@@ -146,6 +151,7 @@ def walk(system: System, paths: Sequence[Path]) -> Iterator[list[Asked]]:
     """What the paths need next, layer by layer of the graph; values are to be filled in between."""
     layers = Layers(system.program)
     for depth in layers.of(paths):
+        call_ahead(system.program, [path.known for path in paths])
         yield [asked for path in paths for asked in layers.asked(path, depth)]
 
 

@@ -103,6 +103,10 @@ def ordered(scored: Sequence[Scored], samples: int) -> Iterator[tuple[Scored, Sc
 def why_no_pairs(scored: Sequence[Scored], samples: int) -> str:
     """Why `ordered` finds none among `scored`, which are not empty."""
     scores = sorted({one.score for one in scored})
+    stopped = [one for one in scored if one.trace.stopped is not None]
+    if scores == [-math.inf] and stopped:
+        first = f"{stopped[0].source}: {stopped[0].trace.stopped}"
+        return f"of {len(scored)} samples {len(stopped)} were stopped, the first: {first}"
     if scores == [-math.inf]:
         return f"all {len(scored)} samples failed: a parser or a tool rejected every one"
     shown = ", ".join("failed" if s == -math.inf else f"{s:.4g}" for s in scores[:3])

@@ -77,6 +77,7 @@ class Bench:
             output=folder,
             resume=resume,
             scorer=self.scorer,
+            tools=self.program.bound.tools,
             endpoints=self.endpoints,
             reporter=self.reporter,
         )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import sysgraph_compiler
 from sysgraph_compiler import Program, load
@@ -44,6 +44,7 @@ def study(
     judge: ScorerLike | Judge | None = None,
     cut_loops: bool = False,
     overwrite: bool = False,
+    tools: Mapping[str, Any] | None = None,
     endpoints: Mapping[str, str] | None = None,
     reporter: Reporter | None = None,
     on_row: Callable[[StudyRow], None] = lambda row: None,
@@ -71,6 +72,7 @@ def study(
         judge: says which of two answers is better, as `win_rate` takes it; default: the scorer.
         cut_loops: two more rows, of the system run as if it had no cycle: see `cut_rows`.
         overwrite: remove the study in `output` first, if one is there; other files stay.
+        tools: your own tools by name: functions, or what `sysgraph.Tool` says.
         endpoints: addresses of hosted models, as `System` takes them.
         on_row: called with each row as it is done.
 
@@ -79,7 +81,7 @@ def study(
         Interrupted: a signal asked to stop.
     """
     graph = graph if isinstance(graph, Graph) else load(graph)
-    program = sysgraph_compiler.compile(graph)
+    program = sysgraph_compiler.compile(graph, tools=tools or {})
     unobserved = _lacks_values(program)
     if compare == "samplers" and not unobserved:
         raise InputError(_NO_SAMPLERS)

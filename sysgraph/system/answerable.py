@@ -6,7 +6,7 @@ from typing import Any
 from sysgraph_compiler import Variable
 
 from ..engines import Draw
-from ..support.errors import DataError, InputError, RunError
+from ..support.errors import DataError, InputError
 from ..traces.course import Course, context
 from ..traces.trace import input_names, place_of
 from .models import Models
@@ -15,8 +15,9 @@ from .models import Models
 def require_answerable(models: Models, rows: Sequence[Mapping[str, Any]], source: str) -> None:
     """Refuses input rows of which a prompt is empty, too long or cannot be rendered.
 
-    Only prompts that see nothing but inputs, and what follows from them, are known by now. One that
-    depends on sampled values is found when it is reached, and stops its own trace alone.
+    Only prompts that see nothing but inputs, and what parsers read in them, are known by now. One
+    that depends on sampled values, or a tool's, is found when it is reached, and stops its own
+    trace alone.
 
     Args:
         rows: as `load_inputs` gives them.
@@ -42,7 +43,8 @@ def _problems(models: Models, row: Mapping[str, Any], known: dict[Draw, str | No
     course = Course(program, {name: row[name] for name in input_names(program)})
     found = []
     for variable in program.variables:
-        if variable.is_given or not _is_settled(variable, course):
+        # A tool is called when its row is sampled: not for rows that are done already.
+        if variable.is_given or variable.tool is not None or not _is_settled(variable, course):
             continue
         model = program.model_of(variable.name)
         try:
@@ -50,7 +52,7 @@ def _problems(models: Models, row: Mapping[str, Any], known: dict[Draw, str | No
                 continue
             prompt = context(variable, course)
             draw = Draw(model, prompt, 0, variable.options, variable.decoding)
-        except (InputError, RunError) as error:  # a template, or a tool without a policy
+        except InputError as error:  # a template
             found.append(str(error))
             continue
         if draw not in known:

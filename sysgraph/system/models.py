@@ -30,13 +30,14 @@ from ..engines import (
 from ..engines.base import total
 from ..engines.changes import Changes
 from ..support.addresses import require_hosted
+from ..support.changes import listed
 from ..support.device import default_device
 from ..support.errors import InputError, RunError
 from ..support.files import component
 from ..support.grouping import grouped, in_groups
 from ..support.manifest import MANIFEST, require_whole
 from ..support.progress import Reporter
-from ..tools import toolbox_of
+from ..tools import record, toolbox_of
 from ..traces.pictures import Picture
 from ..traces.prompt import Context
 from ..traces.trace import Completion
@@ -318,8 +319,13 @@ class Models:
             require_own(self._identity(model), saved)
         for model, saved in found.items():
             self._bound.trained[model].load(model, saved)
-        run = program_of(Path(folder))
-        changed = run and differences(run, json.loads(self.program.to_json()))
+        root = Path(folder)
+        run = program_of(root)
+        tools = toolbox_of(self.program).fingerprints
+        changed = run and (
+            differences(run, json.loads(self.program.to_json()))
+            or listed([*record.changed(root, tools), *record.changed(root.parent, tools)])
+        )
         if changed:
             Reporter().line(f"warning: the system in {folder} was another when trained: {changed}")
 

@@ -15,7 +15,8 @@ from ..engines import Draw, Refused, Request
 from ..engines.requests import requests
 from ..support.errors import InputError, RunError, ServiceError
 from ..support.seeding import derive
-from ..traces.course import Course, complete, context
+from ..tools import bind
+from ..traces.course import Course, call_ahead, call_tools, complete, context
 from ..traces.messages import messages_text
 from ..traces.scope import Unobserved
 from ..traces.trace import Trace, input_names, is_broken
@@ -38,6 +39,7 @@ class System(Models):
         model_dir: a run whose trained models to use, as `load` does.
         elsewhere: engines that draw from models (`sampled`) or search them (`searched`) in place of
             those that score them, as {role: {model: engine}}. They `receive` weights that changed.
+        tools: your own tools by name: functions, or what `sysgraph.Tool` says.
         endpoints: addresses of hosted models, by model; under "", for those without one of their
             own; default: what the environment says.
 
@@ -53,8 +55,10 @@ class System(Models):
         seed: int | None = None,
         model_dir: Path | str | None = None,
         elsewhere: Elsewhere | None = None,
+        tools: Mapping[str, Any] | None = None,
         endpoints: Mapping[str, str] | None = None,
     ) -> None:
+        bind(program, tools)
         super().__init__(
             program,
             device=device,
@@ -77,6 +81,7 @@ class System(Models):
         """
         where: list[tuple[str, int]] = []
         flat: list[Request] = []
+        call_ahead(self.program, traces)
         for index, trace in enumerate(traces):
             try:
                 for variable, request in requests(self.program, complete(self.program, trace)):
@@ -127,11 +132,12 @@ class System(Models):
 
         Raises:
             InputError: an input is missing or no text, or a prompt does not fit its model.
+            RunError: a tool failed, and its node has no `on_failure`.
         """
         rows = [inputs] if isinstance(inputs, Mapping) else list(inputs)
         if occurrences is None:
             occurrences = occurrences_of(self.program, rows)
-        traces = self._sampled(rows, n, seed, batch_size, occurrences)
+        traces = self._sampled(rows, n, seed, batch_size, occurrences, strict=True)
         for trace in traces:
             if trace.stopped is not None:
                 raise InputError(trace.stopped)
@@ -144,6 +150,8 @@ class System(Models):
         seed: int,
         batch_size: int | None,
         occurrences: Sequence[int],
+        *,
+        strict: bool = False,
     ) -> list[Trace]:
         traces, keys = [], []
         for row, before in zip(rows, occurrences, strict=True):
@@ -153,7 +161,7 @@ class System(Models):
             keys += [derive(seed, text, before * n + k) for k in range(n)]
         courses = [Course(self.program, trace.inputs) for trace in traces]
         for generation in self.program.layers:
-            self._advance(generation, courses, keys, batch_size)
+            self._advance(generation, courses, keys, batch_size, strict=strict)
         return [course.trace(trace) for course, trace in zip(courses, traces, strict=True)]
 
     def inputs_at_once(self, n: int) -> int:
@@ -174,8 +182,8 @@ class System(Models):
     ) -> Iterator[list[Trace]]:
         """`sample`, a few inputs at a time, so that progress shows and little is lost.
 
-        A trace with a prompt that its model cannot take has `stopped`: it keeps no other from going
-        on.
+        A trace with a prompt that its model cannot take, or with a tool that failed without
+        `on_failure`, has `stopped`: it keeps no other from going on.
 
         Args:
             start: inputs to leave out at the front; it changes no other trace.
@@ -193,15 +201,30 @@ class System(Models):
         courses: Sequence[Course],
         keys: Sequence[int],
         batch_size: int | None,
+        *,
+        strict: bool,
     ) -> None:
-        """Fills in the variables of one generation, whose parents are all settled."""
+        """Fills in the variables of one generation, whose parents are all settled.
+
+        Args:
+            strict: whether what a tool raises is raised, and stops no row alone.
+        """
         where: list[tuple[Course, str]] = []
         draws: list[Draw] = []
         refusals: dict[Draw, str | None] = {}
+        call_tools(self.program, generation, courses)
         for course, key in zip(courses, keys, strict=True):
             for variable in generation:
                 model = self.program.model_of(variable.name)
-                if course.stopped is not None or not course.settle(variable) or model is None:
+                if course.stopped is not None:
+                    continue
+                try:
+                    if not course.settle(variable) or model is None:
+                        continue
+                except RunError as error:  # a tool: it stops this row alone
+                    if strict:
+                        raise
+                    course.stopped = str(error)
                     continue
                 try:
                     prompt = context(variable, course)

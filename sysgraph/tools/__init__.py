@@ -1,6 +1,6 @@
-"""Registered functions that graphs call by name (entry-point group `sysgraph.tools`)."""
+"""What tool nodes call, by name: opened with its settings, asked for many rows at once."""
 
 from .base import GROUP, Tool, ToolError, find_tool
-from .toolbox import Toolbox, toolbox_of
+from .toolbox import Toolbox, bind, toolbox_of
 
-__all__ = ["GROUP", "Tool", "ToolError", "Toolbox", "find_tool", "toolbox_of"]
+__all__ = ["GROUP", "Tool", "ToolError", "Toolbox", "bind", "find_tool", "toolbox_of"]

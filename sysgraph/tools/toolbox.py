@@ -1,79 +1,99 @@
-"""The tools of a program, found and checked once; equal calls are computed once."""
+"""The tools of a program: found, checked and opened once; equal calls are made once."""
 
-import inspect
-from collections import deque
-from collections.abc import Mapping
+import json
+import weakref
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sysgraph_compiler import Program, Variable
 
-from ..support.errors import InputError, RunError
-from .base import Tool, ToolError, find_tool
+from ..support.errors import RunError
+from .answers import Answer, answer
+from .base import ToolError, find_tool
+from .opened import Fingerprint, Opened, prepared
+from .record import Record
 
-# Calls whose values are kept.
+# Calls whose values are kept, besides those that are made at once.
 _KEPT = 10_000
-# Programs whose tools are kept: one is in use at a time, a study has a few.
-_PROGRAMS = 4
 
 Argument = str | list[str] | dict[str, str | list[str]]
 Arguments = Mapping[str, Argument]
-Answer = str | tuple[str, ...]
+Call = tuple[Variable, Arguments]
 
 
 class Toolbox:
-    """The tools of a program.
+    """The tools of a program, one a node; nodes with equal tools and settings share one.
+
+    Args:
+        program: whose `bound` says what tools there are besides those that packages register, and
+            where paths in settings start.
 
     Raises:
-        InputError: a tool is not registered, cannot be loaded or does not take a node's arguments.
+        InputError: a tool is not registered, cannot be loaded or opened, does not take what a node
+            gives it, or does not give what the node says.
     """
 
     def __init__(self, program: Program) -> None:
-        self._tools: dict[str, Tool] = {}
-        self._known: dict[str, Answer | ToolError] = {}
-        for variable in program.variables:
-            if variable.tool is not None:
-                name = variable.tool.name
-                self._tools.setdefault(name, find_tool(name))
-                _check_signature(self._tools[name], variable)
+        self._open: dict[str, Opened] = {}
+        self._known: dict[str, Answer | ToolError | RunError] = {}
+        self.fingerprints: dict[str, Fingerprint] = {}
+        """What decides the values of each tool node."""
+        opened: dict[str, Opened] = {}
+        weakref.finalize(self, _close, opened)
+        nodes = {v.node: v for v in program.variables if v.tool is not None}
+        self.folder = program.bound.folder
+        """Where the paths in their settings start."""
+        if not nodes:
+            return
+        record = Record.read(self.folder)
+        self.folder = record.origin or self.folder
+        for node, variable in nodes.items():
+            assert variable.tool is not None
+            tool = find_tool(variable.tool.name, program.bound.tools)
+            ready = prepared(tool, variable, record.folder_of(node, tool))
+            record.require(node, ready.fingerprint)
+            key = json.dumps(ready.fingerprint, sort_keys=True)
+            if key not in opened:
+                opened[key] = ready.open()
+            self._open[node], self.fingerprints[node] = opened[key], ready.fingerprint
 
     def call(self, variable: Variable, arguments: Arguments) -> Answer:
         """The value of a tool's variable.
 
         Args:
-            arguments: what its parents give; its settings are added.
+            arguments: what its parents give.
 
         Raises:
-            ToolError: the tool says that it has no value.
+            ToolError: the tool says that it has no value, or took too long.
             RunError: it raised anything else, or returned what the node does not take.
         """
-        assert variable.tool is not None
-        given: dict[str, Any] = {**arguments, **variable.tool.settings}
-        key = repr((variable.tool.name, variable.type, sorted(given.items())))
+        key = _key(variable, arguments)
         if key not in self._known:
-            if len(self._known) >= _KEPT:
-                self._known.pop(next(iter(self._known)))
-            self._known[key] = self._run(self._tools[variable.tool.name], variable, given)
+            self.call_all([(variable, arguments)])
         found = self._known[key]
+        # A new one each time: a traceback would keep everything alive that its frames know.
         if isinstance(found, ToolError):
-            raise found
+            raise ToolError(str(found))
+        if isinstance(found, RunError):
+            raise RunError(str(found)) from found.__cause__
         return found
 
-    def _run(self, tool: Tool, variable: Variable, given: dict[str, Any]) -> Answer | ToolError:
-        try:
-            value = tool.call(**given)
-        except ToolError as error:
-            return error
-        except Exception as error:  # a tool may raise anything
-            raise RunError(
-                f"{described(variable, given)} raised {type(error).__name__}: {error}"
-            ) from error
-        if variable.type == "text" and isinstance(value, str):
-            return value
-        is_list = isinstance(value, list) and all(isinstance(item, str) for item in value)
-        if variable.type == "list[text]" and is_list:
-            return tuple(value)
-        wanted = "a text" if variable.type == "text" else "a list of texts"
-        raise RunError(f"{described(variable, given)} returned {value!r:.60}; expected {wanted}")
+    def call_all(self, calls: Iterable[Call]) -> None:
+        """Makes the calls whose values are not known yet, those of one tool at once."""
+        while len(self._known) > _KEPT:
+            self._known.pop(next(iter(self._known)))
+        groups: dict[str, dict[str, Call]] = {}
+        for variable, arguments in calls:
+            key = _key(variable, arguments)
+            if key not in self._known:
+                groups.setdefault(variable.node, {})[key] = (variable, arguments)
+        for node, several in groups.items():
+            variable = next(iter(several.values()))[0]
+            assert variable.tool is not None
+            rows = [dict(arguments) for _, arguments in several.values()]
+            found = self._open[node](rows, variable.tool.timeout)
+            for (key, (one, arguments)), outcome in zip(several.items(), found, strict=True):
+                self._known[key] = answer(one, described(one, arguments), outcome)
 
 
 def toolbox_of(program: Program) -> Toolbox:
@@ -82,15 +102,22 @@ def toolbox_of(program: Program) -> Toolbox:
     Raises:
         InputError: as for `Toolbox`.
     """
-    for known, toolbox in _recent:
-        if known is program:
-            return toolbox
-    toolbox = Toolbox(program)
-    _recent.append((program, toolbox))
-    return toolbox
+    if program.bound.opened is None:
+        program.bound.opened = Toolbox(program)
+    found: Toolbox = program.bound.opened
+    return found
 
 
-_recent: deque[tuple[Program, Toolbox]] = deque(maxlen=_PROGRAMS)
+def bind(program: Program, tools: Mapping[str, Any] | None) -> None:
+    """Gives a program more tools, by name.
+
+    Raises:
+        InputError: as for `Toolbox`.
+    """
+    if tools and any(program.bound.tools.get(name) is not tool for name, tool in tools.items()):
+        program.bound.tools = {**program.bound.tools, **tools}
+        program.bound.opened = None
+    toolbox_of(program)
 
 
 def described(variable: Variable, given: Mapping[str, Any]) -> str:
@@ -100,17 +127,10 @@ def described(variable: Variable, given: Mapping[str, Any]) -> str:
     return f"tool {variable.tool.name!r} (node {variable.name}), called with {arguments},"
 
 
-def _check_signature(tool: Tool, variable: Variable) -> None:
-    assert variable.tool is not None
-    names = [*variable.tool.arguments, *variable.tool.settings]
-    try:
-        signature = inspect.signature(tool.call)
-    except (TypeError, ValueError):  # some functions of C have none: calling them will tell
-        return
-    try:
-        signature.bind(**dict.fromkeys(names))
-    except TypeError as error:
-        raise InputError(
-            f"tool {tool.name!r} does not take what node {variable.node} gives it "
-            f"({', '.join(names) or 'nothing'}): {error}; it takes {signature}"
-        ) from error
+def _close(opened: Mapping[str, Opened]) -> None:
+    for one in opened.values():
+        one.close()
+
+
+def _key(variable: Variable, arguments: Arguments) -> str:
+    return repr((variable.node, sorted(arguments.items())))

@@ -1,12 +1,13 @@
 """What a program's variables see: rendered contexts, recomputed values, requests for engines."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sysgraph_compiler import Program, TemplateError, Variable, render_template
 
-from ..support.errors import InputError
-from .deterministic import Failure, compute
+from ..support.errors import InputError, RunError
+from ..tools import toolbox_of
+from .deterministic import Failure, arguments_of, compute
 from .presence import Absence, Known, absence
 from .prompt import ChatTurn, Context
 from .scope import scope_of
@@ -48,6 +49,7 @@ class Course:
     rejected: set[str] = field(default_factory=set)
     abstained: set[str] = field(default_factory=set)
     stopped: str | None = None
+    failures: dict[str, str] = field(default_factory=dict)
 
     def settle(self, variable: Variable) -> bool:
         """Finds whether `variable` comes to be, and its value if it is deterministic.
@@ -63,6 +65,8 @@ class Course:
                 self._compute(variable)
             except Failure as failure:
                 why = "abstained" if failure.abstains else "rejected"
+                if variable.tool is not None:
+                    self.failures.setdefault(variable.name, failure.why)
         if why is None:
             return True
         self.values.pop(variable.name, None)
@@ -88,7 +92,48 @@ class Course:
             rejected=frozenset(self.rejected),
             abstained=frozenset(self.abstained),
             stopped=self.stopped,
+            failures=self.failures,
         )
+
+
+def call_tools(program: Program, variables: Iterable[Variable], courses: Iterable[Course]) -> None:
+    """Calls the tools that `courses` need for `variables`, each for all of them at once.
+
+    Their values, and what went wrong, are there when the variables are settled.
+    """
+    tools = [variable for variable in variables if variable.tool is not None]
+    calls = []
+    for course in courses if tools else ():
+        for variable in tools:
+            known = variable.name in course.values or variable.name in course.failures
+            if known or course.stopped is not None or absence(variable, course) is not None:
+                continue
+            arguments = arguments_of(variable, course)
+            if arguments is not None:
+                calls.append((variable, arguments))
+    if calls:
+        toolbox_of(program).call_all(calls)
+
+
+def call_ahead(program: Program, traces: Iterable[Trace]) -> None:
+    """Calls the tools that `traces` need, those of a layer for all of them at once.
+
+    `complete` finds their values then, and what went wrong.
+    """
+    if all(variable.tool is None for variable in program.variables):
+        return
+    courses = [
+        Course(program, trace.inputs, dict(trace.values), failures=dict(trace.failures))
+        for trace in traces
+    ]
+    for layer in program.layers:
+        call_tools(program, layer, courses)
+        for course in courses:
+            try:
+                for variable in layer if course.stopped is None else ():
+                    course.settle(variable)
+            except RunError as error:
+                course.stopped = str(error)
 
 
 def complete(program: Program, trace: Trace) -> Trace:
@@ -99,7 +144,7 @@ def complete(program: Program, trace: Trace) -> Trace:
     Raises:
         InputError, RunError: a tool is not there, or failed without a policy.
     """
-    course = Course(program, trace.inputs, dict(trace.values))
+    course = Course(program, trace.inputs, dict(trace.values), failures=dict(trace.failures))
     for variable in program.variables:
         if not variable.is_given:
             course.settle(variable)

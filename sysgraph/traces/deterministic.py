@@ -3,9 +3,11 @@
 import json
 
 from sysgraph_compiler import Program, Variable
+from sysgraph_compiler.program import Tool
 
 from ..support.errors import RunError
 from ..tools import ToolError, toolbox_of
+from ..tools.answers import Answer
 from ..tools.toolbox import Argument, described
 from .parsing import ParseFailure, parse
 from .presence import Known
@@ -18,11 +20,13 @@ class Failure(ValueError):
 
     Args:
         abstains: whether that is `on_failure: abstain`.
+        reason: what the tool itself said.
     """
 
-    def __init__(self, why: str, *, abstains: bool) -> None:
+    def __init__(self, why: str, *, abstains: bool, reason: str | None = None) -> None:
         super().__init__(why)
         self.abstains = abstains
+        self.why = why if reason is None else reason
 
 
 def compute(program: Program, variable: Variable, known: Known) -> Value | None:
@@ -76,27 +80,47 @@ def _parsed(program: Program, variable: Variable, known: Known) -> Value | None:
 def _called(program: Program, variable: Variable, known: Known) -> Value | None:
     tool = variable.tool
     assert tool is not None
+    arguments = arguments_of(variable, known)
+    if arguments is None:
+        return None
+    try:
+        if variable.name in known.failures:  # as a file says: it is not asked again
+            raise ToolError(known.failures[variable.name])
+        return _value_of(tool, toolbox_of(program).call(variable, arguments))
+    except ToolError as error:
+        if tool.on_failure in ("reject", "abstain"):
+            raise Failure(
+                f"tool {tool.name!r}: {error}",
+                abstains=tool.on_failure == "abstain",
+                reason=str(error),
+            ) from error
+        if tool.on_failure == "default" and tool.default is not None:
+            return _value_of(tool, tool.default)
+        raise RunError(
+            f"{described(variable, arguments)} has no value: {error} (without `on_failure`, that "
+            f"stops the row); the inputs were {_shown(known)}"
+        ) from error
+
+
+def _value_of(tool: Tool, given: Answer) -> Value:
+    """What a tool gave; of a record, with the fields in the order of the graph."""
+    if isinstance(given, str | tuple):
+        return given
+    return Record({key: given[key] for key in tool.fields})
+
+
+def arguments_of(variable: Variable, known: Known) -> dict[str, Argument] | None:
+    """What a tool is called with; None where a parent is unobserved."""
+    assert variable.tool is not None
     arguments: dict[str, Argument] = {}
-    for name, target in tool.arguments.items():
+    for name, target in variable.tool.arguments.items():
         names = [target] if isinstance(target, str) else target
         values = [_value(n, known) for n in names if n not in known.nonexistent]
         texts = [plain(value) for value in values if value is not None]
         if len(texts) < len(values):
             return None
         arguments[name] = texts[0] if isinstance(target, str) else _texts(texts)
-    try:
-        return toolbox_of(program).call(variable, arguments)
-    except ToolError as error:
-        if tool.on_failure in ("reject", "abstain"):
-            raise Failure(
-                f"tool {tool.name!r}: {error}", abstains=tool.on_failure == "abstain"
-            ) from error
-        if tool.on_failure == "default" and tool.default is not None:
-            return tool.default
-        raise RunError(
-            f"{described(variable, arguments)} has no value: {error} (without `on_failure`, that "
-            f"stops the run); the inputs were {_shown(known)}"
-        ) from error
+    return arguments
 
 
 def _texts(values: list[Argument]) -> list[str]:

@@ -44,6 +44,11 @@ class Known(Protocol):
         """The part of that which hangs on none but such as abstain."""
         ...
 
+    @property
+    def failures(self) -> Mapping[str, str]:
+        """Why tools had no value, as a file says it."""
+        ...
+
 
 def absence(variable: Variable, known: Known) -> Absence | None:
     """Why `variable` cannot come to be; None: it can, as far as its parents are known.

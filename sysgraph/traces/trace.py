@@ -43,7 +43,8 @@ class Trace:
     `extra` holds the input row's other fields, for scorers. A text may be a plain str.
 
     `stopped` says why sampling could not go on (a prompt that its model cannot take); such a trace
-    has failed, and is no side of a preference. `place` is where its inputs stand, for messages.
+    has failed, and is no side of a preference. `failures` says why the tools among the rejected
+    have no value: they are not called again. `place` is where its inputs stand, for messages.
     """
 
     inputs: Mapping[str, str]
@@ -54,6 +55,7 @@ class Trace:
     rejected: frozenset[str] = frozenset()
     abstained: frozenset[str] = frozenset()
     stopped: str | None = None
+    failures: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     place: str = field(default="", compare=False, repr=False)
 
     @property

@@ -34,6 +34,7 @@ from ..support.files import claimed, is_free, read_json, write_text
 from ..support.progress import Reporter
 from ..system import System, occurrences_of
 from ..system.answerable import require_answerable
+from ..tools import toolbox_of
 from ..traces.pair import Pair
 
 MAX_SAMPLES = 1024
@@ -77,6 +78,7 @@ def collect(
     model_dir: str | Path | None = None,
     shard: str | None = None,
     overwrite: bool = False,
+    tools: Mapping[str, Any] | None = None,
     endpoints: Mapping[str, str] | None = None,
     reporter: Reporter | None = None,
 ) -> Collection:
@@ -101,6 +103,7 @@ def collect(
         shard: "i/n", the i-th of n parts of the inputs, alone; the others may be worked on at the
             same time, into the same folder.
         overwrite: remove the collection in `output` first, if one is there; other files stay.
+        tools: your own tools by name: functions, or what `sysgraph.Tool` says.
         endpoints: addresses of hosted models, as `System` takes them.
 
     Raises:
@@ -110,7 +113,7 @@ def collect(
             on.
     """
     graph = graph if isinstance(graph, Graph) else load(graph)
-    program = sysgraph_compiler.compile(graph)
+    program = sysgraph_compiler.compile(graph, tools=tools or {})
     rater = _rater(scorer, judge, by_hand or answers is not None, comparisons)
     part = Shard.parse(shard) if shard is not None else Shard()
     if overwrite and part.count > 1:
@@ -205,6 +208,7 @@ def _settings(
         "scorer": rater.name,
         "samples": samples,
         "seed": seed,
+        **({"tools": tools} if (tools := toolbox_of(program).fingerprints) else {}),
         "model_dir": str(model_dir) if model_dir else None,
     }
 

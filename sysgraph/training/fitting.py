@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
@@ -49,6 +50,7 @@ def fit(
     resume: bool = False,
     overwrite: bool = False,
     scorer: ScorerLike | None = None,
+    tools: Mapping[str, Any] | None = None,
     endpoints: Mapping[str, str] | None = None,
     elsewhere: Elsewhere | None = None,
     reporter: Reporter | None = None,
@@ -62,6 +64,7 @@ def fit(
         resume: go on with the run in `output`, or with the last one of that name.
         overwrite: remove the run in `output` first, if one is there; other files stay.
         scorer: scores outputs: a scorer, a function of a trace, or a name; default: `fit.scorer`.
+        tools: your own tools by name: functions, or what `sysgraph.Tool` says.
         endpoints: addresses of hosted models, as `System` takes them.
         elsewhere: engines that draw or search in place of those that train, as `System` takes them.
         reporter: shows progress; default: standard error.
@@ -77,7 +80,7 @@ def fit(
         named = None if rows else str(data)  # rows have no name that a graph file could give
         settings = graph.fit.model_copy(update={"data": named, "rounds": 0})
         graph = graph.model_copy(update={"fit": settings})
-    program = sysgraph_compiler.compile(graph)
+    program = sysgraph_compiler.compile(graph, tools=tools or {})
     place = Place(Path(output) if output is not None else None, graph.name, resume, overwrite)
     folder = place.look(program)
     if resume and folder.result.is_file():

@@ -17,6 +17,7 @@ from ..support.errors import InputError
 from ..support.files import read_json, write_text
 from ..support.manifest import MANIFEST, digest, foreign, is_ours, remove, require_whole
 from ..system import System
+from ..tools import record, toolbox_of
 from ..traces.pair import Pair
 from .checkpoint import former, publish, recover
 
@@ -58,6 +59,11 @@ class RunFolder:
         return self.root / "result.json"
 
     @property
+    def tools(self) -> Path:
+        """What its tools read: there only where it has some."""
+        return self.root / record.FILE
+
+    @property
     def rounds(self) -> Path:
         """A folder of pairs per round that collected its own."""
         return self.root / "rounds"
@@ -65,13 +71,14 @@ class RunFolder:
     @property
     def own(self) -> tuple[Path, ...]:
         """All that a run writes in its folder, there or not."""
-        files = (self.program, self.graph, self.metrics, self.result)
+        files = (self.program, self.graph, self.metrics, self.result, self.tools)
         return (*files, self.state, self.models, self.rounds)
 
     @property
     def abandoned(self) -> bool:
         """Whether a run started here and ended before it kept anything: nothing is lost with it."""
-        kept = {self.program.name, self.graph.name, self.metrics.name, self.rounds.name}
+        files = (self.program, self.graph, self.metrics, self.rounds, self.tools)
+        kept = {path.name for path in files}
         visible = {path.name for path in self.root.glob("[!.]*")}
         return self.program.is_file() and visible <= kept and not _hidden(self.state)
 
@@ -79,6 +86,9 @@ class RunFolder:
         """Writes what identifies the run, the program first: with it, the run can be resumed."""
         write_text(self.program, program.to_json() + "\n")
         write_text(self.graph, dump(graph))
+        tools = toolbox_of(program)
+        if tools.fingerprints:
+            record.write(self.root, tools.folder, tools.fingerprints)
 
     def resume_command(self) -> str:
         """The command line that goes on with this run."""
@@ -104,6 +114,12 @@ class RunFolder:
             raise InputError(
                 f"{self.root} was run with other settings: {listed(changed)}. Go on "
                 f"with its own ({self.graph}){others}, or choose another --output"
+            )
+        changed = record.changed(self.root, toolbox_of(program).fingerprints)
+        if changed:
+            raise InputError(
+                f"{self.root} was run with other tools: {listed(changed)}. Put back what they "
+                "read, or choose another --output"
             )
 
     def require_no_links(self) -> None:
@@ -140,7 +156,7 @@ class RunFolder:
                 remove(folder)
         with contextlib.suppress(OSError):  # none, or something else is in it
             self.rounds.rmdir()
-        for file in (self.result, self.metrics, self.graph, self.program):
+        for file in (self.result, self.metrics, self.tools, self.graph, self.program):
             file.unlink(missing_ok=True)
 
     def save_models(self, system: System) -> None:

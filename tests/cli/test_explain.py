@@ -23,6 +23,12 @@ def test_all_codes() -> None:
     assert "SG303  model never used (warning)" in lines
 
 
+def test_the_tools_with_their_arguments() -> None:
+    told = sysgraph("explain", "tools").stdout
+    assert "retrieve: returns: list\n    args: query\n    settings: corpus (a path)" in told
+    assert "calculate: returns what its node says\n    args: expression\n" in told
+
+
 def test_an_unknown_code() -> None:
     done = sysgraph("explain", "SG1O1")
     assert (done.returncode, done.stdout) == (2, "")

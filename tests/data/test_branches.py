@@ -114,10 +114,9 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "chosen.pick: the text 'z', but the first branch that ran has the text 'x, y'; expected "
         "that, or nothing (it is computed)",
     ),
-    "another value of a tool": (
-        {"best": "x"},
-        "chosen.best: the text 'x', but tool 'vote' returns the text 'z'; expected that, or "
-        "nothing (it is computed)",
+    "a value of a tool that is no text": (
+        {"best": ["x"]},
+        "chosen.best: expected a text, got a list of 1",
     ),
 }
 

@@ -184,7 +184,7 @@ outputs: [answer]
         ({"registered": "jion"}, "no tool is registered as 'jion'; did you mean `join`?"),
         ({"registered": "broken"}, r"tool 'broken' .* cannot be loaded"),
         ({"registered": "missing"}, r"tool 'missing' .* cannot be loaded: No module named"),
-        ({"registered": "number"}, r"tool 'number' .* is no sysgraph.Tool and no function: 3"),
+        ({"registered": "number"}, r"tool 'number' .* is no sysgraph.Tool and no function.*: 3"),
         ({"args": {"textes": "draft"}}, r"node t gives it \(textes\).*; it takes \(texts"),
         ({"settings": {"top": 3}}, r"unexpected keyword argument 'top'"),
     ],

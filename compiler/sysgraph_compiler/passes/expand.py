@@ -120,7 +120,5 @@ def _tool(node: NodeSpec) -> Tool | None:
     """The tool, without its arguments yet."""
     if node.tool_name is None:
         return None
-    fields = node.model_dump(include={"on_failure", "default", "settings"}, exclude_none=True)
-    if isinstance(fields.get("default"), list):
-        fields["default"] = tuple(fields["default"])
-    return Tool(name=node.tool_name, **fields)
+    named = {*Tool.model_fields} - {"name", "arguments"}
+    return Tool(name=node.tool_name, **node.model_dump(include=named, exclude_none=True))

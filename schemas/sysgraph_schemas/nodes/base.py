@@ -136,7 +136,7 @@ class Node(Spec):
         return {}
 
     @property
-    def constants(self) -> dict[str, str | int | float | bool]:
+    def constants(self) -> Mapping[str, object]:
         """A tool's arguments that are constants."""
         return {}
 

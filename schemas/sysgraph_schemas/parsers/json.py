@@ -5,11 +5,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..spec import IDENTIFIER, refuse
+from ..spec import refuse
 from .extract import Extract
-from .record import FieldSpec, RecordField
-
-FieldName = Annotated[str, Field(pattern=IDENTIFIER)]
+from .record import FieldName, FieldSpec, RecordField
 
 
 class Json(Extract):

@@ -1,18 +1,20 @@
 """A field of a record."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from ..spec import Spec, refuse
+from ..spec import IDENTIFIER, Spec, refuse
 from ..suggest import quoted
 from .base import Options, distinct, in_order
 
 FieldType = Literal["text", "list"]
+FieldName = Annotated[str, Field(pattern=IDENTIFIER)]
 
 
 class RecordField(Spec):
-    """A field of the object that a json parser reads: a text, a list, or one of some options."""
+    """A field of what a json parser reads or a tool returns: a text, a list, or one of options."""
 
     noun: ClassVar[str] = "a field"
 
@@ -75,3 +77,22 @@ FieldSpec = Annotated[
     RecordField, BeforeValidator(_written_out, json_schema_input_type=FieldType | RecordField)
 ]
 """A field, or its type alone: `query: text`."""
+
+
+def misfit(parts: Mapping[str, RecordField], given: Mapping[str, str | list[str]]) -> str | None:
+    """What is wrong with a record that stands in for one with these fields."""
+    for key in given:
+        if key not in parts:
+            return f"has a field {quoted(key)} that the record has not"
+    for key, part in parts.items():
+        if key not in given:
+            return f"lacks the field `{key}`"
+        if why := _wrong(part, given[key]):
+            return f"has a field `{key}` that {why}"
+    return None
+
+
+def _wrong(part: RecordField, value: str | list[str]) -> str | None:
+    if isinstance(value, list) != (part.value_type == "list[text]"):
+        return "is a list of texts" if isinstance(value, list) else "is a text"
+    return "is none of its options" if part.choices and value not in part.choices else None

@@ -12,7 +12,7 @@ CODE = Code(
     id="SG615",
     title="for_each over no list",
     meaning="`for_each: {caption: captions}` copies a node once per element of what a parser gives "
-    "as a list: a parse node's value. Copies by listed items are written in brackets.",
+    "or a tool gives as a list. Copies by listed items are written in brackets.",
     wrong="""\
 nodes:
   comment: {kind: lm, for_each: {part: draft}, model: ada, prompt: "{{ part }}"}
@@ -72,6 +72,9 @@ def _not(facts: Facts, source: str) -> tuple[str | None, str | None]:
         lists = "`lines` and `split` give lists"
         many = f"set `many: true` in the parser `{node.parser_name}`, or use another: {lists}"
         return f"`{source}` is one text: the parser `{node.parser_name}` gives no list", many
+    if node.tool_name is not None and not node.parts:
+        returns = f"if the tool gives one, add `returns: list` to `{source}`"
+        return f"`{source}` is {_what(facts, node, source)}, not a list", returns
     return f"`{source}` is {_what(facts, node, source)}, not a parsed list", _instead(facts, source)
 
 

@@ -9,9 +9,9 @@ from ...facts import Facts
 CODE = Code(
     id="SG617",
     title="for_each over a list without a bound",
-    meaning="The program has a variable for every element that a list may have, so the parser, or "
-    "the field of a record, says how many that are at most: `max_items`. A shorter list leaves the "
-    "last ones out.",
+    meaning="The program has a variable for every element that a list may have, so the parser, the "
+    "field of a record or the tool node says how many that are at most: `max_items`. A shorter "
+    "list leaves the last ones out.",
     wrong="""\
 parsers:
   parts: {kind: lines, min_items: 1, on_failure: reject}
@@ -36,17 +36,18 @@ edges:
 
 
 def check(facts: Facts) -> Iterator[Diagnostic]:
-    """Each such parser or field, once, placed at the first `for_each`."""
+    """Each such parser, field or tool node, once, placed at the first `for_each`."""
     told: set[str] = set()
     for name, node in facts.graph.nodes.items():
         for key, source in node.spread.items():
             given = facts.graph.nodes.get(source)
             reader = given.reader if given else None
-            if given is None or reader is None or reader in told or given.most:
+            if given is None or reader is None or given.most:
                 continue
-            if facts.type_of(source) != "list[text]":
+            said_of = source if given.tool_name else reader
+            if said_of in told or facts.type_of(source) != "list[text]":
                 continue
-            told.add(reader)
+            told.add(said_of)
             said = f"how many copies of `{name}` there are at most is not known: {reader} "
             said += "has no `max_items`"
             help = f"add for example `max_items: {max(4, given.fewest)}` to {reader}"

@@ -12,7 +12,8 @@ CODE = Code(
     id="SG901",
     title="gate on no choice",
     meaning="`when` names choices and the options under which the node runs: choice nodes "
-    "(`kind: choice`), parse nodes whose parser has `options`, and such fields of records.",
+    "(`kind: choice`), parse nodes whose parser has `options`, tool nodes that have some, and such "
+    "fields of records.",
     wrong="""\
 nodes:
   answer: {kind: lm, model: ada, prompt: "{{ question }} {{ draft }}", when: {draft: math}}
@@ -52,7 +53,8 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
                 able = [f"{gate}.{key}" for key, part in other.parts.items() if part.choices]
                 help = suggestion("", able, "its fields with `options` are")
             elif other is not None and other.reader:
-                help = f"add `options: [...]` to {other.reader}: it gives a choice then"
+                says = "returns: choice, options: [...]" if other.tool_name else "options: [...]"
+                help = f"add `{says}` to {other.reader}: it gives a choice then"
             elif not choices:
                 help = "a gate wants a node of `kind: choice`, or one whose parser has `options`"
             path = ("nodes", name, "when", gate)

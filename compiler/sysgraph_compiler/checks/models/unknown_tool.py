@@ -12,7 +12,8 @@ CODE = Code(
     id="SG310",
     title="unknown tool",
     meaning="A tool node names a function that an installed package registers in the entry-point "
-    "group `sysgraph.tools`. Its name is looked up here; it is imported only when it runs.",
+    "group `sysgraph.tools`, or one in a file of your own: `--plugin my_tools.py`, in Python "
+    "`tools={...}`. A package's is looked up here by its name, and imported only when it runs.",
     wrong="""\
 nodes:
   sum: {kind: tool, tool: calcualte, args: {expression: draft}}
@@ -33,9 +34,11 @@ GROUP = "sysgraph.tools"
 def check(facts: Facts) -> Iterator[Diagnostic]:
     """Each unknown name."""
     for name, node in facts.graph.nodes.items():
-        if node.tool_name is not None and node.tool_name not in installed():
-            help = suggestion(node.tool_name, installed(), "the tools are")
-            help += f"; a package registers others in the entry-point group `{GROUP}`"
+        if node.tool_name is None or node.tool_name in facts.tools:
+            continue
+        if node.tool_name not in installed():
+            help = suggestion(node.tool_name, sorted({*installed(), *facts.tools}), "the tools are")
+            help += "; your own come from a file: `--plugin my_tools.py`"
             path = ("nodes", name, "tool")
             yield facts.diagnose(CODE, f"unknown tool {quoted(node.tool_name)}", path, help=help)
 

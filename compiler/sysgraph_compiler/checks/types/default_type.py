@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from sysgraph_schemas import Code, Diagnostic, Parser, RecordField
+from sysgraph_schemas import Code, Diagnostic
+from sysgraph_schemas.parsers.record import misfit
 from sysgraph_schemas.suggest import listed, quoted, suggestion
 
 from ...facts import Facts
@@ -33,7 +34,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
             said = f"the `default` of the parser `{name}` is no option: {quoted(given)}"
             help = suggestion(given, parser.choices, "its options are")
             yield facts.diagnose(CODE, said, path, help=help)
-        elif found := _misfit(parser):
+        elif isinstance(parser.default, dict) and (found := misfit(parser.parts, parser.default)):
             said = f"the `default` of the parser `{name}` {found}"
             help = f"it has the fields of the record: {listed(parser.parts)}"
             yield facts.diagnose(CODE, said, path, help=help)
@@ -46,23 +47,3 @@ _HELP: dict[type, str] = {
     list: "write it in brackets: [...]",
     dict: "write its fields in braces: {...}",
 }
-
-
-def _misfit(parser: Parser) -> str | None:
-    """What is wrong with a record that stands in for a parser's."""
-    given = parser.default if isinstance(parser.default, dict) else {}
-    for key in given:
-        if key not in parser.parts:
-            return f"has a field {quoted(key)} that the parser has not"
-    for key, part in parser.parts.items():
-        if key not in given:
-            return f"lacks the field `{key}`"
-        if why := _wrong(part, given[key]):
-            return f"has a field `{key}` that {why}"
-    return None
-
-
-def _wrong(part: RecordField, value: str | list[str]) -> str | None:
-    if isinstance(value, list) != (part.value_type == "list[text]"):
-        return f"is {_WORDS[type(value)]}"
-    return "is none of its options" if part.choices and value not in part.choices else None

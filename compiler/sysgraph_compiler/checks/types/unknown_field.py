@@ -19,7 +19,7 @@ CODE = Code(
     id="SG509",
     title="unknown field",
     meaning="`call.query` is the field `query` of the record `call`: of a parse node whose parser "
-    "has `fields`, and this among them.",
+    "has `fields`, or a tool node that has, and this among them.",
     wrong="""\
 parsers:
   call: {kind: json, fields: {tool: text, query: text}, on_failure: reject}

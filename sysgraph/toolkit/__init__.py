@@ -1,0 +1,1 @@
+"""The tools that come along and read something: `retrieve`, `search`, `browse`."""
