@@ -61,7 +61,9 @@ def _print(found: "Credit") -> None:
         )
     if any(one.bound for one in found.nodes):
         say("*: a bound on the log-likelihood, as an image has one")
-    say("moved: mean |log p/p_ref| of a value, nats. without it: what falls with the model put back")
+    say(
+        "moved: mean |log p/p_ref| of a value, nats. without it: what falls with the model put back"
+    )
     for text in found.warnings:
         say(f"warning: {text}")
 

@@ -81,10 +81,12 @@ def ratio_shares(
         log_q: [..., A], see `marginal_log_prob`.
         draws: [..., A], see `marginal_log_prob`.
     """
-    joint = (_joint(values, possible) for values in (policy, reference))
-    weights = credit_weights(*joint, log_q, draws).unsqueeze(-1)
+    after, before = (_joint(values, possible) for values in (policy, reference))
+    weights = credit_weights(after, before, log_q, draws).unsqueeze(-1)
     # Where the weight is 0, the ratio may be -inf - -inf.
-    return torch.where(weights > 0, weights * (policy - reference), torch.zeros_like(policy)).sum(-2)
+    return torch.where(weights > 0, weights * (policy - reference), torch.zeros_like(policy)).sum(
+        -2
+    )
 
 
 def system_ratio(

@@ -44,8 +44,8 @@ def _over_optimized(facts: Facts) -> Iterator[str]:
         if len(losses) > 2 and losses[-1] > min(losses) + 0.05 * abs(min(losses)):
             yield (
                 f"over-optimization in round {number + 1}: the loss on held-out pairs rose again "
-                f"from {min(losses):.3f} to {losses[-1]:.3f} while training went on. Fewer `steps`, "
-                "more pairs or more rounds"
+                f"from {min(losses):.3f} to {losses[-1]:.3f} while training went on. Fewer "
+                "`steps`, more pairs or more rounds"
             )
     best = facts.result.get("best_round")
     if best is not None and best < facts.program.fit.rounds:

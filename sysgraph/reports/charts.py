@@ -72,8 +72,11 @@ def thinned(one: Series, most: int = 400) -> Series:
     for start in range(0, count, size):
         stretch = range(start, min(count, start + size))
         there = [i for i in stretch if math.isfinite(one.y[i])]
-        keep.update([min(there, key=one.y.__getitem__), max(there, key=one.y.__getitem__)]
-                    if there else [start])
+        keep.update(
+            [min(there, key=one.y.__getitem__), max(there, key=one.y.__getitem__)]
+            if there
+            else [start]
+        )
         keep.update([i for i in stretch if not math.isfinite(one.y[i])][:1])
     order = sorted(keep)
 

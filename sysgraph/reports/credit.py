@@ -57,8 +57,9 @@ class Credit(BaseModel):
     """A set of pairs: the margin beta * (log-ratio chosen - log-ratio rejected), split exactly.
 
     Means over `pairs` with 95 % intervals over `inputs` (pairs of one input are no independent
-    ones). `summed`: unobserved values were summed over. `accuracy`: how often the margin is positive; 0 counts half. `skipped`: pairs one of
-    whose sides no drawn trajectory gives. `data` says which pairs these are. `warnings`: in words.
+    ones). `summed`: unobserved values were summed over. `accuracy`: how often the margin is
+    positive; 0 counts half. `skipped`: pairs one of whose sides no drawn trajectory gives. `data`
+    says which pairs these are. `warnings`: in words.
     """
 
     graph: str
@@ -177,8 +178,8 @@ def warnings(found: Credit) -> list[str]:
             )
         if several and one.share is not None and one.share > _ALL:
             said.append(
-                f"{one.model} has {one.share:.0%} of the margin: the other models have learned "
-                "next to nothing from these preferences"
+                f"{one.model} has {one.share:.0%} of the margin: on these pairs, what the other "
+                "models have learned adds next to nothing"
             )
         if one.share is not None and one.share < 0 and _high(one.margin) < 0:
             said.append(

@@ -131,5 +131,3 @@ def _as_number(row: Line) -> float:
 
 def _score(row: Line) -> str:
     return "failed" if row.get("score") is None else f"{row['score']:.3g}"
-
-

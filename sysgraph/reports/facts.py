@@ -106,6 +106,11 @@ def read_facts(root: Path) -> Facts:
     )
 
 
+def read_metrics(root: Path) -> list[Line]:
+    """Every line of a run's metrics that can be read, in order."""
+    return list(_Reader(root).lines(root / "metrics.jsonl"))
+
+
 def _study(root: Path) -> Path:
     """The table of the study that a run is a part of (`STUDY/ROW/seedN`), or where it would be."""
     places = [root, root.absolute().parent.parent, root.absolute().parent.parent.parent]
@@ -165,7 +170,9 @@ class _Reader:
             yield found
 
     def _lose(self, file: Path) -> None:
-        said = f"a part of {file.relative_to(self._root) if file.is_relative_to(self._root) else file}"
+        said = (
+            f"a part of {file.relative_to(self._root) if file.is_relative_to(self._root) else file}"
+        )
         if said not in self.lost:
             self.lost.append(said)
 

@@ -131,7 +131,7 @@ class _Part:
 
     def _moved(self, policy: Tensor, reference: Tensor, possible: Tensor) -> Tensor:
         count = len(self._variables)
-        there = torch.zeros(policy.shape[:-1] + (count,), dtype=torch.bool)
+        there = torch.zeros((*policy.shape[:-1], count), dtype=torch.bool)
         for s, n, a, cell in self._every():
             there[s, n, a, [self._places[name] for name in cell.terms if name in self._places]] = (
                 True

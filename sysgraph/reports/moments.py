@@ -45,6 +45,8 @@ def _of_line(
     beta = facts.program.fit.beta or 1.0
 
     def moved(variable: str) -> float | None:
+        if line.get(f"{prefix}moved/{variable}") is not None:
+            return float(line[f"{prefix}moved/{variable}"])
         sides = [line.get(f"{prefix}rewards/{s}/{variable}") for s in ("chosen", "rejected")]
         there = [abs(float(v)) for v in sides if v is not None]
         return sum(there) / len(there) / beta if there else None

@@ -123,7 +123,8 @@ def _graph(drawn: str, count: int) -> str:
         "the thicker the outline, the farther from the reference. The number is the node's credit; "
         "credits add up to the margin. Steps are compared with the start of their round.</p>"
     )
-    return f'{scrub}<div class="graph" tabindex="0" role="region" aria-label="Graph">{drawn}</div>{key}'
+    frame = '<div class="graph" tabindex="0" role="region" aria-label="Graph">'
+    return f"{scrub}{frame}{drawn}</div>{key}"
 
 
 def _credit(found: Credit) -> str:
@@ -164,7 +165,9 @@ def _credit(found: Credit) -> str:
     if any(one.bound for one in found.nodes):
         said += " *: a bound on the log-likelihood, as an image has one."
     if found.skipped:
-        said += f" {found.skipped} pairs are left out: no drawn trajectory gives one of their sides."
+        said += (
+            f" {found.skipped} pairs are left out: no drawn trajectory gives one of their sides."
+        )
     node_head = ["node", "model", "credit [95 %]", "", "share", "moved, nats"]
     model_head = [
         "model", "credit [95 %]", "share", "accuracy falls without it by",
@@ -199,9 +202,7 @@ def _examples(facts: Facts) -> str:
     names, total = ("before training", "after training"), facts.answered or len(facts.before)
     if facts.before and not facts.after:
         return "<p>Answers after training are there once the run has finished.</p>"
-    found = examples.answers(
-        facts.program, (facts.before, facts.after), folders, names, total
-    )
+    found = examples.answers(facts.program, (facts.before, facts.after), folders, names, total)
     return found or "<p>None were kept: `fit.eval_inputs` and `fit.scorer` give some.</p>"
 
 

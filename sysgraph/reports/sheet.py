@@ -1,4 +1,4 @@
-"""One self-contained page: it opens from a disk, asks for nothing, and runs its own script alone."""
+"""One self-contained page: it opens from a disk, asks for nothing, runs its own script alone."""
 
 import json
 from base64 import b64encode
@@ -20,7 +20,7 @@ def sheet(title: str, body: str, data: Mapping[str, Any]) -> str:
         data: what `sheet.js` shows: `page`, and for a graph over time `boxes` and `moments`.
     """
     script = (_FOLDER / "sheet.js").read_text(encoding="utf-8")
-    text = json.dumps(data, separators=(",", ":"))  # ASCII: nothing that only some parsers break at
+    text = json.dumps(data, separators=(",", ":"))  # ASCII: no parser breaks at it
     return Template((_FOLDER / "sheet.html").read_text(encoding="utf-8")).substitute(
         title=escape(title),
         body=body.encode("utf-8", "replace").decode(),

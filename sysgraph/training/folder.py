@@ -219,8 +219,12 @@ class RunFolder:
 
     def _published(self) -> list[Path]:
         """The folders with manifests in `rounds` and `record`."""
-        return [path for folder in (self.rounds, self.record) if folder.is_dir()
-                for path in folder.glob("*")]
+        return [
+            path
+            for folder in (self.rounds, self.record)
+            if folder.is_dir()
+            for path in folder.glob("*")
+        ]
 
     def _round(self, number: int) -> Path:
         return self.rounds / f"{number:03d}"

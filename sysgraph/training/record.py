@@ -79,9 +79,7 @@ class Record:
             about = {"answers": len(answers)}
             publish(self._folder.record / name, write, about)
 
-    def credit(
-        self, system: System, pairs: Sequence[Pair], data: str, reporter: Reporter
-    ) -> None:
+    def credit(self, system: System, pairs: Sequence[Pair], data: str, reporter: Reporter) -> None:
         """Works out and keeps who learned what of these pairs, and the pairs it gets most wrong."""
         if self._folder is None or not pairs:
             return

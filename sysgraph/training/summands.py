@@ -57,7 +57,9 @@ class Summands:
             [ids[r] for name, r in c.terms.items() if name in names] if c else None
             for c, names in zip(cells, latent, strict=True)
         ]
-        self._places = [{name: ids[r] for name, r in c.terms.items()} if c else {} for c in possible]
+        self._places = [
+            {name: ids[r] for name, r in c.terms.items()} if c else {} for c in possible
+        ]
         # As in Direct, what is frozen has no length: no loss divides by it.
         lengths = [system.length(r) for r in self.trained] + [0] * len(self.frozen)
         self.tokens = self._sum(
