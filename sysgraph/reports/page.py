@@ -83,8 +83,8 @@ def _figures(facts: Facts) -> str:
         found.append(("score before → after", " → ".join(score or "–" for score in scores)))
     if facts.credit:
         credit = facts.credit
-        found.append((f"margin on {credit.data}", _interval(credit.margin)))
-        found.append(("chosen above rejected", _interval(credit.accuracy)))
+        found.append((f"margin on {credit.data}", _figure(credit.margin)))
+        found.append(("chosen above rejected", _figure(credit.accuracy)))
         shares = {one.model: one.share for one in credit.models if one.share is not None}
         if len(shares) > 1:
             top = max(shares, key=lambda model: shares[model])
@@ -96,6 +96,11 @@ def _figures(facts: Facts) -> str:
         found.append(("time", _duration(seconds)))
     items = "".join(f"<li>{name}<b>{value}</b></li>" for name, value in found)
     return f'<ul class="figures">{items}</ul>'
+
+
+def _figure(found: Estimate) -> str:
+    mean, _, interval = _interval(found).partition(" ")
+    return f"{mean} <small>{interval}</small>"
 
 
 def _mean(facts: Facts, name: str) -> str | None:

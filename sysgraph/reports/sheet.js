@@ -65,7 +65,7 @@ if (slider) {
     boxes.forEach(({ node, box, tag, title }, i) => {
       const credit = moment.credit[i];
       const moved = moment.moved[i];
-      const part = credit === null ? 0 : Math.round((60 * Math.abs(credit)) / most);
+      const part = credit === null ? 0 : Math.round((45 * Math.abs(credit)) / most);
       box.style.fill = credit === null ? "" : `color-mix(in srgb, var(--${credit < 0 ? "loss" : "gain"}) ${part}%, var(--paper))`;
       box.style.strokeWidth = moved === null ? "" : (1.5 + 5 * Math.sqrt(moved / farthest)).toFixed(2) + "px";
       tag.textContent = credit === null ? "" : signed(credit);
