@@ -11,7 +11,7 @@ import typer
 from sysgraph_compiler import Program
 
 from ..support.errors import InputError
-from .options import Format, require_writable
+from .options import Endpoints, Format, addresses, require_writable
 from .terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def compare(
         str | None, typer.Option("--output", "-o", metavar="FILE.html", help="Writes a page.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the answers.")] = 0,
+    endpoint: Endpoints = None,
     format: Format = "text",
 ) -> None:
     """Answers the same inputs by both; scores, the win rate with its interval, and the answers."""
@@ -73,11 +74,13 @@ def compare(
     if not rows:
         raise InputError(f"nothing to compare: {source} has no rows")
     scorer = find_scorer(own.fit.scorer) if own.fit.scorer else None
+    if scorer is not None:
+        scorer.require(rows, source)
     found_judge: Judge | Scorer | None = find_judge(judge, reporter=reporter) if judge else scorer
     names = (run, other if other is not None else "before training")
     model_dirs = (run, other)
     answers = [
-        _answers(program, rows, model_dir, seed, reporter)
+        _answers(program, rows, model_dir, seed, addresses(endpoint, program, drawn=True), reporter)
         for program, model_dir in zip(programs, model_dirs, strict=True)
     ]
     wins = win_rate(found_judge, *answers, reporter=reporter) if found_judge is not None else None
@@ -98,11 +101,22 @@ def _answers(
     rows: Sequence[Mapping[str, Any]],
     model_dir: str | None,
     seed: int,
+    endpoints: Mapping[str, str],
     reporter: "Reporter",
 ) -> "list[Trace]":
-    from .evaluate import _answers as answers
+    """One answer an input by the system with a run's models, or untrained (None)."""
+    from ..system import System
+    from ..system.answerable import require_answerable
 
-    return answers(program, rows, model_dir, seed, reporter)
+    system = System(program, model_dir=model_dir, endpoints=endpoints)
+    system.tell(reporter)
+    require_answerable(system, rows, "the inputs")
+    traces: list[Trace] = []
+    with reporter.task(f"answers of {model_dir or 'the untrained system'}", len(rows)) as task:
+        for part in system.stream(rows, seed=seed):
+            traces += part
+            task.advance(len(part))
+    return traces
 
 
 def _scores(scorer: "Scorer | None", answers: "Sequence[Trace]") -> list[float] | None:

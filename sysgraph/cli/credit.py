@@ -1,10 +1,11 @@
 """`sysgraph credit`: which model of a run learned what."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Format
+from .options import Endpoints, Format, addresses
 from .terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -21,12 +22,15 @@ def credit(
             metavar="FILE", help="Preference pairs; default: those the run's last round held out."
         ),
     ] = None,
+    endpoint: Endpoints = None,
     format: Format = "text",
 ) -> None:
     """Splits the margin among the nodes, exactly, and tells what each model's training is worth."""
-    from ..training.learned import credit_of
+    from ..training.folder import RunFolder
+    from ..training.learned import credit_of, program_of_run
 
-    found = credit_of(run, data)
+    known = addresses(endpoint, program_of_run(RunFolder(Path(run))))
+    found = credit_of(run, data, endpoints=known)
     if format == "json":
         say_json(found.model_dump_json(indent=2))
     else:

@@ -13,6 +13,7 @@ CHARACTERS = 1200
 """Of a text that are shown."""
 _WORDS = 400
 """Most words on a side that are compared; longer texts are shown unmarked."""
+_EMPTY = '<span class="none">empty</span>'
 _SIDE = 160
 """Pixels of an image's longer side."""
 
@@ -51,7 +52,9 @@ def value(content: Any, images: Path | None) -> str:
         if images is not None:
             return f'<span class="strip">{"".join(parts)}</span>'
         return f"<ol>{''.join(f'<li>{part}</li>' for part in parts)}</ol>"
-    return image(images / str(content)) if images is not None else escape(shortened(str(content)))
+    if images is not None:
+        return image(images / str(content))
+    return escape(shortened(str(content))) or _EMPTY
 
 
 def both(before: Any, after: Any, images: tuple[Path, Path] | None) -> tuple[str, str]:
@@ -59,7 +62,8 @@ def both(before: Any, after: Any, images: tuple[Path, Path] | None) -> tuple[str
     if images is not None:
         return value(before, images[0]), value(after, images[1])
     if isinstance(before, str) and isinstance(after, str):
-        return compared(before, after)
+        left, right = compared(before, after)
+        return left or _EMPTY, right or _EMPTY
     if isinstance(before, list) and isinstance(after, list):
         size = max(len(before), len(after))
         sides = [[*one, *[None] * (size - len(one))] for one in (before, after)]

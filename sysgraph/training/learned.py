@@ -49,13 +49,18 @@ def program_of_run(folder: RunFolder) -> Program:
 
 
 def credit_of(
-    root: Path | str, data: Source | None = None, *, reporter: Reporter | None = None
+    root: Path | str,
+    data: Source | None = None,
+    *,
+    endpoints: Mapping[str, str] | None = None,
+    reporter: Reporter | None = None,
 ) -> Credit:
     """Which model of a run learned what, against the models before training.
 
     Args:
         root: the run's folder. A run that was stopped is taken as its last state has it.
         data: preference pairs; default: those that the run's last round held out.
+        endpoints: addresses of hosted models, as `System` takes them.
 
     Raises:
         InputError: it is no run, or has no weights or pairs, or the data are wrong.
@@ -71,13 +76,16 @@ def credit_of(
     scorer = find_scorer(program.fit.scorer) if program.fit.scorer else None
     source = program.fit.eval_inputs
     inputs = load_inputs(program, source)[:INPUTS] if scorer and source else []
-    system = System(program)
+    system = System(program, endpoints=endpoints)
     before = copy_of(_weights(system))
     _load(system, folder)
     found = ledger(system, pairs, seed=program.fit.seed, reporter=reporter)
     score, lost = None, None
     if scorer is not None and inputs:
-        score, lost = _scores(system, before, inputs, scorer, reporter)
+        try:
+            score, lost = _scores(system, before, inputs, scorer, reporter)
+        except InputError as error:  # as of a hosted model without an address
+            reporter.line(f"warning: no score was measured: {error}")
     gradient = gradient_shares(folder.metrics)
     return credit(program, found, data=name, gradient=gradient, score=score, score_lost=lost)
 

@@ -111,6 +111,10 @@ def test_commands_on_a_run(run: sysgraph.Run, tmp_path: Path, command: Command) 
 
 def test_notebooks(run: sysgraph.Run, metrics: list[dict[str, float]]) -> None:
     assert "credit of editor" in run._repr_html_()
+    trace = sysgraph.Trace({"question": "1 < 2"}, {"answer": "<b>"}, ("answer",), frozenset(["n"]))
+    assert "1 &lt; 2" in trace._repr_html_()
+    assert "&lt;b&gt;" in trace._repr_html_()
+    assert "(never came to be)" in trace._repr_html_()
     assert run.plot()._repr_html_().count("<svg") >= 5
     table = run.metrics
     found = table if isinstance(table, list) else table.to_dict("records")
