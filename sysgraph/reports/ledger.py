@@ -162,7 +162,7 @@ class _Part:
         if not gaps.plan.trains:  # the sum is one number under policy and reference
             return [_Cell(beside, True)]
         found = (inside(self._program, gaps, side, one.values) for one in drawn)
-        return [cell and _Cell({**beside, **cell.terms}, cell.possible) for cell in found]
+        return [_Cell({**beside, **c.terms}, c.possible) if c else None for c in found]
 
     def _every(self) -> list[tuple[int, int, int, _Cell]]:
         return [

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ class Run:
         """The lines of `metrics.jsonl`: a pandas DataFrame, without pandas a list of dicts."""
         lines = read_metrics(self.folder)
         try:
-            import pandas
+            pandas = import_module("pandas")
         except ImportError:
             return lines
         return pandas.DataFrame(lines)
