@@ -1,9 +1,9 @@
-"""The graph over time: what each box of the drawing adds to the margin, and how far it moved."""
+"""The graph over time: what each box of the diagram adds to the margin, and how far it moved."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sysgraph_compiler.drawing import Drawing
+from sysgraph_compiler.drawing import Diagram
 
 from .curves import added, credit_in
 from .facts import Facts, Line
@@ -11,7 +11,7 @@ from .facts import Facts, Line
 _MOST = 200
 
 
-def moments(facts: Facts, drawing: Drawing) -> list[dict[str, Any]]:
+def moments(facts: Facts, shown: Diagram) -> list[dict[str, Any]]:
     """Evaluations on held-out pairs, without any the logged steps; then the run's end, if it came.
 
     Each has `credit` and `moved` by box, null for what is not trained or not known. Those of steps
@@ -22,21 +22,21 @@ def moments(facts: Facts, drawing: Drawing) -> list[dict[str, Any]]:
     lines = lines or list(facts.steps)
     if len(lines) > _MOST:
         lines = [lines[i * len(lines) // _MOST] for i in range(_MOST)]
-    boxes = _variables(facts, drawing)
+    boxes = _variables(facts, shown)
     found = [_of_line(facts, line, prefix, boxes) for line in lines]
     if facts.credit is not None:
         found.append(_of_credit(facts, boxes))
     return found
 
 
-def _variables(facts: Facts, drawing: Drawing) -> list[list[str]]:
+def _variables(facts: Facts, shown: Diagram) -> list[list[str]]:
     """The trained variables of each box."""
     trained = {t.variable for t in facts.program.terms if t.status == "trained"}
     by_node: dict[str, list[str]] = {}
     for variable in facts.program.variables:
         if variable.name in trained:
             by_node.setdefault(variable.node, []).append(variable.name)
-    return [[v for node in box.nodes for v in by_node.get(node, ())] for box in drawing.boxes]
+    return [[v for node in box.nodes for v in by_node.get(node, ())] for box in shown.boxes]
 
 
 def _of_line(

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from sysgraph_compiler.drawing import draw
+from sysgraph_compiler.drawing import diagram
 from sysgraph_compiler.drawing.picture import picture
 from sysgraph_compiler.drawing.svg import svg
 
@@ -35,16 +35,16 @@ def write_report(run: Path, file: Path) -> None:
 def report(run: Path) -> str:
     """The page of a run: HTML that needs nothing else. Arguments and errors as `write_report`."""
     facts = read_facts(run)
-    drawing = draw(facts.program)
-    over_time = moments(facts, drawing)
+    shown = diagram(facts.program)
+    over_time = moments(facts, shown)
     data = {
         "page": examples.PAGE,
-        "boxes": [box.id for box in drawing.boxes],
+        "boxes": [box.id for box in shown.boxes],
         "moments": over_time,
     }
     parts = {
         "Warnings": _alarms(facts),
-        "Graph": _graph(svg(picture(drawing)), len(over_time)),
+        "Graph": _graph(svg(picture(shown)), len(over_time)),
         "Credit": _credit(facts.credit) if facts.credit else "",
         "Curves": _curves(facts),
         "Examples": _examples(facts),

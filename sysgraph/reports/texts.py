@@ -3,6 +3,7 @@
 import base64
 import difflib
 import io
+import json
 import re
 from collections.abc import Sequence
 from html import escape
@@ -54,14 +55,15 @@ def value(content: Any, images: Path | None) -> str:
         return f"<ol>{''.join(f'<li>{part}</li>' for part in parts)}</ol>"
     if images is not None:
         return image(images / str(content))
-    return escape(shortened(str(content))) or _EMPTY
+    return escape(shortened(_text(content))) or _EMPTY
 
 
 def both(before: Any, after: Any, images: tuple[Path, Path] | None) -> tuple[str, str]:
     """A value before and after as HTML."""
     if images is not None:
         return value(before, images[0]), value(after, images[1])
-    if isinstance(before, str) and isinstance(after, str):
+    if not {type(before), type(after)} & {list, type(None)}:
+        before, after = _text(before), _text(after)
         left, right = compared(before, after)
         return left or _EMPTY, right or _EMPTY
     if isinstance(before, list) and isinstance(after, list):
@@ -71,6 +73,13 @@ def both(before: Any, after: Any, images: tuple[Path, Path] | None) -> tuple[str
         left, right = (f"<ol>{''.join(f'<li>{p[s]}</li>' for p in pairs)}</ol>" for s in (0, 1))
         return left, right
     return value(before, None), value(after, None)
+
+
+def _text(content: Any) -> str:
+    """A single value as text; a record has a line for each of its fields."""
+    if isinstance(content, dict):
+        return "\n".join(f"{name}: {_text(part)}" for name, part in content.items())
+    return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
 
 
 def image(file: Path) -> str:

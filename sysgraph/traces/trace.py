@@ -90,12 +90,12 @@ class Trace:
     def _repr_html_(self) -> str:
         """What a notebook shows: every value, and what never came to be."""
         texts = {name: plain(value) for name, value in self.values.items()}
-        shown = {name: "\n".join(t) if isinstance(t, list) else t for name, t in texts.items()}
+        shown = {n: "\n".join(map(str, t)) if isinstance(t, list) else t for n, t in texts.items()}
         rows = [*self.inputs.items(), *shown.items()]
         rows += [(name, "(never came to be)") for name in sorted(self.nonexistent)]
         cells = "".join(
             f'<tr><th style="text-align:left">{escape(name)}</th>'
-            f'<td style="text-align:left;white-space:pre-wrap">{escape(text)}</td></tr>'
+            f'<td style="text-align:left;white-space:pre-wrap">{escape(str(text))}</td></tr>'
             for name, text in rows
         )
         stopped = f"<p>stopped: {escape(self.stopped)}</p>" if self.stopped else ""
