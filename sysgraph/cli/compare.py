@@ -52,12 +52,11 @@ def compare(
     from ..measuring.judges import find_judge
     from ..measuring.scorers import find_scorer
     from ..measuring.winrate import win_rate
+    from ..reports.facts import read_program
     from ..support.progress import Reporter
-    from ..training.folder import RunFolder
-    from ..training.learned import program_of_run
 
     folders = [Path(run), Path(other or run)]
-    programs = [program_of_run(RunFolder(folder)) for folder in folders]
+    programs = [read_program(folder) for folder in folders]
     own, theirs = programs
     source = inputs or own.fit.eval_inputs
     if source is None:

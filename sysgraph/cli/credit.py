@@ -26,10 +26,10 @@ def credit(
     format: Format = "text",
 ) -> None:
     """Splits the margin among the nodes, exactly, and tells what each model's training is worth."""
-    from ..training.folder import RunFolder
-    from ..training.learned import credit_of, program_of_run
+    from ..reports.facts import read_program
+    from ..training.learned import credit_of
 
-    known = addresses(endpoint, program_of_run(RunFolder(Path(run))))
+    known = addresses(endpoint, read_program(Path(run)))
     found = credit_of(run, data, endpoints=known)
     if format == "json":
         say_json(found.model_dump_json(indent=2))

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from sysgraph_compiler import Program
 
 from ..support.errors import InputError
@@ -73,14 +75,7 @@ def read_facts(root: Path) -> Facts:
     Raises:
         InputError: the folder holds no run, or one of another version.
     """
-    file = root / "program.json"
-    if not file.is_file():
-        raise InputError(f"{root} is no run: it has no program.json")
-    read_json(file, _REMEDY)
-    try:
-        program = Program.from_json(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{file}: {error}") from None
+    program = read_program(root)
     reader = _Reader(root)
     steps, milestones, every = reader.metrics(root / "metrics.jsonl")
     record = root / "record"
@@ -104,6 +99,29 @@ def read_facts(root: Path) -> Facts:
         study=reader.object(_study(root)),
         lost=reader.lost,
     )
+
+
+def read_program(root: Path) -> Program:
+    """The program of a run.
+
+    Raises:
+        InputError: the folder holds no run, or one of another version.
+    """
+    file = root / "program.json"
+    if not file.is_file():
+        raise InputError(f"{root} is no run: it has no program.json")
+    read_json(file, _REMEDY)
+    try:
+        return Program.from_json(file.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(
+            f"{file} is of another version of sysgraph, or damaged: {where}: {first['msg']}. Put "
+            "it back as it was, or use the version that made this run"
+        ) from None
+    except ValueError as error:
+        raise InputError(f"{file}: {error}") from None
 
 
 def read_metrics(root: Path) -> list[Line]:

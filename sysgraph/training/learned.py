@@ -14,9 +14,9 @@ from ..measuring.evaluation import Estimate, answered, estimate
 from ..measuring.samples import Scored
 from ..measuring.scorers import Scorer, find_scorer
 from ..reports.credit import Credit, credit
+from ..reports.facts import read_program
 from ..reports.ledger import ledger
 from ..support.errors import InputError
-from ..support.files import read_json
 from ..support.progress import Reporter
 from ..support.seeding import derive
 from ..system import System
@@ -31,21 +31,6 @@ PAIRS = 1000
 """Most pairs of a run's own that credit is worked out of; of data that is given, all are."""
 INPUTS = 200
 """Most held-out inputs that are answered with each model put back."""
-
-
-def program_of_run(folder: RunFolder) -> Program:
-    """The program of a run.
-
-    Raises:
-        InputError: the folder holds no run.
-    """
-    if not folder.program.is_file():
-        raise InputError(f"{folder.root} is no run: it has no {folder.program.name}")
-    read_json(folder.program, "put it back as it was")
-    try:
-        return Program.from_json(folder.program.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{folder.program}: {error}") from None
 
 
 def credit_of(
@@ -66,7 +51,7 @@ def credit_of(
         InputError: it is no run, or has no weights or pairs, or the data are wrong.
     """
     folder, reporter = RunFolder(Path(root)), reporter or Reporter()
-    program = program_of_run(folder)
+    program = read_program(folder.root)
     if data is None:
         pairs, name = _own_pairs(folder, program)
     else:

@@ -94,6 +94,11 @@ def test_what_is_no_run_is_refused(tmp_path: Path, command: Command) -> None:
         assert code == 2, shown
         assert "is no run: it has no program.json" in shown
     assert not [*tmp_path.iterdir()]
+    (tmp_path / "program.json").write_text('{"ir": 0}', encoding="utf-8")
+    code, shown = command("report", tmp_path)
+    assert code == 2
+    assert shown.startswith(f"error: {tmp_path / 'program.json'}")
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_commands_on_a_run(run: sysgraph.Run, tmp_path: Path, command: Command) -> None:
