@@ -115,7 +115,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "")
         + "</tr>"
         for row in rows
     )  # fmt: skip
+    name = escape(caption or next(filter(None, head), "table"))
     return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption or head[0])}">'
+        f'<div class="wide" tabindex="0" role="region" aria-label="{name}">'
         f"<table>{said}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
     )

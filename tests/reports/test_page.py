@@ -150,6 +150,7 @@ def test_a_browser_shows_it(run: sysgraph.Run, tmp_path: Path, tab: Page) -> Non
         "[...document.querySelectorAll('svg[role=img]')].filter(s => !s.querySelector('title'))"
     )
     assert tab.js(f"{unnamed}.length") == 0
+    assert tab.js("document.querySelectorAll('[aria-label=\"\"]').length") == 0
     narrow = {"width": 420, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     tab.call("Emulation.setDeviceMetricsOverride", narrow)
     assert tab.js("document.documentElement.scrollWidth") <= 420
