@@ -48,7 +48,9 @@ def test_the_shares_of_every_graph_sum_to_its_margin(file: Path) -> None:
         if name not in bounds:  # whose noise is drawn for each pair
             chosen, rejected = ((after[name] - before[name]) * fit.beta).tolist()
             assert shares.shares[0, v].item() == pytest.approx(chosen - rejected, abs=1e-4)
-    assert shares.shares.abs().sum() > 0
+    one, other = (trace.values for trace in found)
+    if any(one.get(name) != other.get(name) for name in shares.variables):
+        assert shares.shares.abs().sum() > 0
     nodes = credit(program, shares, data="here").nodes
     assert {n.variable for n in nodes if n.bound} == bounds & set(shares.variables)
 
