@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     from .traces.pictures import Picture
     from .traces.trace import Completion, Trace
     from .training.collection import collect
-    from .training.fitting import fit
+    from .training.fitting import Run, fit
 
 if _is_collecting:
     gc.enable()
@@ -90,6 +90,7 @@ _LAZY = {  # name: (module, attribute); these import torch
     "DataError": ("sysgraph.support.errors", "DataError"),
     "InputError": ("sysgraph.support.errors", "InputError"),
     "Picture": ("sysgraph.traces.pictures", "Picture"),
+    "Run": ("sysgraph.training.fitting", "Run"),
     "RunError": ("sysgraph.support.errors", "RunError"),
     "Scorer": ("sysgraph.measuring.scorers", "Scorer"),
     "System": ("sysgraph.system", "System"),
@@ -140,6 +141,7 @@ __all__ = [
     "RecordField",
     "Reference",
     "Regex",
+    "Run",
     "RunError",
     "Sampling",
     "Scorer",

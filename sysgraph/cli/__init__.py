@@ -11,12 +11,15 @@ import sysgraph
 from ..training.interrupts import signals_interrupt
 from .check import check
 from .collect import collect
+from .compare import compare
 from .compile import compile
+from .credit import credit
 from .draw import draw
 from .evaluate import evaluate
 from .explain import explain
 from .fit import fit
 from .last_words import last_words
+from .report import report
 from .run import run
 from .study import study
 from .terminal import Lasting, say, tame
@@ -38,6 +41,9 @@ app.command()(collect)
 app.command()(fit)
 app.command("eval")(evaluate)
 app.command()(study)
+app.command()(report)
+app.command()(credit)
+app.command()(compare)
 
 
 def _version(wanted: bool) -> None:

@@ -1,13 +1,16 @@
 """`sysgraph fit`: train every model of the system together."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .opening import opened
 from .options import Endpoints, GraphFile, Settings, addresses
 from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
-from .terminal import say
+from .terminal import say, tell
+
+if TYPE_CHECKING:
+    from ..training.fitting import Run
 
 
 def fit(
@@ -63,3 +66,12 @@ def fit(
     if run.before is not None and run.after is not None:
         say(f"held-out before: {run.before}\nheld-out after:  {run.after}")
     say(f"trained models: {run.folder / 'models'}")
+    _report(run)
+
+
+def _report(run: "Run") -> None:
+    """Writes the page and says where. The models are saved by now: no failure here undoes that."""
+    try:
+        say(f"what they learned: {run.report()}")
+    except Exception as error:
+        tell(f"warning: no report was written: {error}")

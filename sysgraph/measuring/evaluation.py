@@ -119,11 +119,25 @@ def evaluate(
     Raises:
         InputError: there are no inputs, or the scorer gave no scores.
     """
+    scorer = as_scorer(scorer)
+    answers = answered(system, inputs, scorer, best_of=best_of, seed=seed, reporter=reporter)
+    return summarize([one.score for one in answers], scorer, [one.trace for one in answers])
+
+
+def answered(
+    system: System,
+    inputs: Sequence[Mapping[str, Any]],
+    scorer: Scorer,
+    *,
+    best_of: int = 1,
+    seed: int = 0,
+    reporter: Reporter | None = None,
+) -> list[Scored]:
+    """The answers that `evaluate` summarizes, one an input, each with its score."""
     if not inputs:
         raise InputError("nothing to evaluate: there are no inputs")
     if not 1 <= best_of <= MAX_BEST_OF:
         raise InputError(f"best_of is {best_of}; it can be 1 to {MAX_BEST_OF}")
-    scorer = as_scorer(scorer)
     scorer.require(inputs, "the inputs")
     require_answerable(system, inputs, "the inputs")
     reporter = reporter or Reporter(shown=False)
@@ -131,8 +145,7 @@ def evaluate(
         scored = sample_scored(
             system, inputs, scorer, samples=best_of, seed=seed, advance=task.advance
         )
-    answers = [_best(scored[i : i + best_of]) for i in range(0, len(scored), best_of)]
-    return summarize([one.score for one in answers], scorer, [one.trace for one in answers])
+    return [_best(scored[i : i + best_of]) for i in range(0, len(scored), best_of)]
 
 
 def summarize(scores: Sequence[float], scorer: Scorer, traces: Sequence[Trace] = ()) -> Evaluation:

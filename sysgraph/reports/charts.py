@@ -3,7 +3,8 @@
     svg = line_chart([Series("joint", steps, means, lows, highs)], title="...", ...)
     sysgraph_compiler.drawing.raster.png(svg)    # bytes, with the package's `draw` extra
 
-Equal arguments give equal bytes. The background is light, for paper as for screens.
+Equal arguments give equal bytes. The background is light, for paper as for screens; a page that
+shows a chart inline may give its classes (`sc-ink`, `sc-dim`, `sc-grid`, `sc-paper`) other colours.
 """
 
 import math
@@ -51,6 +52,41 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A place on the x axis, with a few words: what happened there."""
+
+    x: float
+    label: str
+
+
+def thinned(one: Series, most: int = 400) -> Series:
+    """The series with at most about `most` points: of each stretch, the lowest and the highest.
+
+    Gaps stay where they are, a band with its points.
+    """
+    count = len(one.x)
+    if count <= most:
+        return one
+    size = math.ceil(2 * count / most)
+    keep: set[int] = {0, count - 1}
+    for start in range(0, count, size):
+        stretch = range(start, min(count, start + size))
+        there = [i for i in stretch if math.isfinite(one.y[i])]
+        keep.update(
+            [min(there, key=one.y.__getitem__), max(there, key=one.y.__getitem__)]
+            if there
+            else [start]
+        )
+        keep.update([i for i in stretch if not math.isfinite(one.y[i])][:1])
+    order = sorted(keep)
+
+    def of(values: Sequence[float] | None) -> list[float] | None:
+        return None if values is None else [values[i] for i in order]
+
+    return Series(one.name, of(one.x) or [], of(one.y) or [], of(one.low), of(one.high))
+
+
+@dataclass(frozen=True)
 class _Axis:
     """Maps values from `low`..`high` to pixels from `start` to `end`."""
 
@@ -71,11 +107,18 @@ class _Axis:
 
 
 def line_chart(
-    series: Sequence[Series], *, title: str, x_label: str, y_label: str, log_x: bool = False
+    series: Sequence[Series],
+    *,
+    title: str,
+    x_label: str,
+    y_label: str,
+    log_x: bool = False,
+    marks: Sequence[Mark] = (),
 ) -> str:
     """The chart as one SVG document.
 
     Args:
+        marks: places to point out, within the series' x.
         log_x: a logarithmic x axis, ticked at the points' own x where these are few.
 
     Raises:
@@ -94,6 +137,7 @@ def line_chart(
         *_header(title),
         *_legend(series, rows),
         *_grid(x, y, x_label, y_label),
+        *(part for one in marks for part in _pointed_out(one, x, y)),
         *(part for i, one in enumerate(series) for part in _band(i, one, x, y)),
         *(part for i, one in enumerate(series) for part in _line(i, one, x, y)),
     ]
@@ -167,7 +211,8 @@ def _header(title: str) -> Iterator[str]:
         f'viewBox="0 0 {_n(_WIDTH)} {_n(_HEIGHT)}" role="img" font-family="{escape(FAMILY)}">'
     )
     yield f"<title>{escape(title)}</title>"
-    yield f'<rect width="{_n(_WIDTH)}" height="{_n(_HEIGHT)}" fill="{_PAPER}"/>'
+    size = f'width="{_n(_WIDTH)}" height="{_n(_HEIGHT)}"'
+    yield f'<rect class="sc-paper" {size} fill="{_PAPER}"/>'
     shown = elide(title, _TITLE, _WIDTH - 2 * _RIGHT, bold=True)
     yield _text(_RIGHT, 28, shown, _TITLE, more=' font-weight="700"')
 
@@ -198,7 +243,8 @@ def _legend(series: Sequence[Series], rows: list[list[int]]) -> Iterator[str]:
 def _grid(x: _Axis, y: _Axis, x_label: str, y_label: str) -> Iterator[str]:
     middle = (y.start + y.end) / 2
     for tick, label in zip(y.ticks, _labels(y), strict=True):
-        yield f'<path d="M{_n(x.start)} {_n(y(tick))}H{_n(x.end)}" stroke="{_GRID}"/>'
+        line = f"M{_n(x.start)} {_n(y(tick))}H{_n(x.end)}"
+        yield f'<path class="sc-grid" d="{line}" stroke="{_GRID}"/>'
         yield _text(x.start - 8, y(tick) + 4, label, _TICK, "end", _DIM)
     edge = -math.inf
     for tick, label in zip(x.ticks, _labels(x), strict=True):
@@ -214,6 +260,15 @@ def _grid(x: _Axis, y: _Axis, x_label: str, y_label: str) -> Iterator[str]:
     turned = f' transform="rotate(-90 18 {_n(middle)})"'
     fitting = elide(y_label, _TEXT, y.start - y.end)
     yield _text(18, middle, fitting, _TEXT, "middle", more=turned)
+
+
+def _pointed_out(one: Mark, x: _Axis, y: _Axis) -> Iterator[str]:
+    at = x(one.x)
+    line = f"M{_n(at)} {_n(y.start)}V{_n(y.end)}"
+    yield f'<path class="sc-mark" d="{line}" stroke="{_DIM}" stroke-dasharray="3 3"/>'
+    right = at > (x.start + x.end) / 2
+    place = at - 5 if right else at + 5
+    yield _text(place, y.end + 12, one.label, _TICK, "end" if right else "start", _DIM)
 
 
 def _band(index: int, one: Series, x: _Axis, y: _Axis) -> Iterator[str]:
@@ -279,9 +334,10 @@ def _text(
     ink: str = _INK,
     more: str = "",
 ) -> str:
+    kind = "sc-ink" if ink == _INK else "sc-dim"
     return (
-        f'<text x="{_n(x)}" y="{_n(y)}" font-size="{_n(size)}" text-anchor="{anchor}" '
-        f'fill="{ink}"{more}>{escape(text)}</text>'
+        f'<text class="{kind}" x="{_n(x)}" y="{_n(y)}" font-size="{_n(size)}" '
+        f'text-anchor="{anchor}" fill="{ink}"{more}>{escape(text)}</text>'
     )
 
 

@@ -1,11 +1,13 @@
 """What a study finds, as data: means over seeds with 95 % intervals."""
 
 from collections.abc import Sequence
+from html import escape
 
 from pydantic import BaseModel
 
 from ..measuring.evaluation import Estimate, Evaluation, estimate
 from ..measuring.winrate import WinRate
+from ..reports.texts import table
 
 
 class Weights(BaseModel):
@@ -74,6 +76,12 @@ class Study(BaseModel):
     judge: str
     inputs: str
     rows: list[StudyRow]
+
+    def _repr_html_(self) -> str:
+        cells = [
+            [escape(row.name), escape(str(row.score)), escape(row.meaning)] for row in self.rows
+        ]
+        return table(["", f"{self.scorer} [95 %]", "meaning"], cells, self.graph)
 
 
 def mean_row(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Union
 
@@ -87,6 +88,20 @@ class Trace:
         if isinstance(value, dict):
             return json.dumps(value, ensure_ascii=False)
         return value if isinstance(value, str) else tuple(value)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: every value, and what never came to be."""
+        texts = {name: plain(value) for name, value in self.values.items()}
+        shown = {n: "\n".join(map(str, t)) if isinstance(t, list) else t for n, t in texts.items()}
+        rows = [*self.inputs.items(), *shown.items()]
+        rows += [(name, "(never came to be)") for name in sorted(self.nonexistent)]
+        cells = "".join(
+            f'<tr><th style="text-align:left">{escape(name)}</th>'
+            f'<td style="text-align:left;white-space:pre-wrap">{escape(str(text))}</td></tr>'
+            for name, text in rows
+        )
+        stopped = f"<p>stopped: {escape(self.stopped)}</p>" if self.stopped else ""
+        return f"<table>{cells}</table>{stopped}"
 
     def output(self) -> str:
         """The final outputs as one text, for scorers of systems that answer once."""

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from ..measuring.evaluation import estimate
 from ..measuring.samples import Scored, mean_score, ordered_pairs, sample_scored, why_no_pairs
 from ..measuring.scorers import Scorer
 from ..support.progress import Reporter
 from ..support.seeding import derive
 from ..system import System, occurrences_of
 from ..traces.pair import Pair
-from ..traces.trace import input_names
+from ..traces.trace import Completion, input_names
 from .batches import hold_out, shuffled
 from .metrics import MetricsFile
 from .pairs import input_key
@@ -127,10 +128,30 @@ class Collector:
                 for side, several in found.items()
             }
         flat = {f"{name}/{side}": mean for name, by in means.items() for side, mean in by.items()}
-        self._metrics.write({"round": number, **flat})
+        self._metrics.write({"round": number, **flat, **self._samples(found)})
         shown = (
             f"{name} {', '.join(f'{value:.3f} ({side})' for side, value in by.items())}"
             for name, by in means.items()
         )
         self._reporter.line(f"{where}: samples have {'; '.join(shown)}")
         return scores
+
+    def _samples(self, scored: Mapping[str, Sequence[Scored]]) -> dict[str, float | None]:
+        """What else a report says of each side's samples.
+
+        The 95 % interval of the mean score, over inputs; the share that failed; the mean tokens of
+        each text.
+        """
+        out: dict[str, float | None] = {}
+        size = self._fit.samples
+        for side, several in scored.items():
+            groups = [several[i : i + size] for i in range(0, len(several), size)]
+            mean = estimate([mean_score(group) for group in groups])
+            out |= {f"score_low/{side}": mean.low, f"score_high/{side}": mean.high}
+            out[f"failed/{side}"] = fmean(one.trace.failed for one in several)
+            for name in self._system.program.likely:
+                values = [one.trace.values.get(name) for one in several]
+                lengths = [len(v.ids) for v in values if isinstance(v, Completion) and v.ids]
+                if lengths:
+                    out[f"tokens/{side}/{name}"] = fmean(lengths)
+        return out

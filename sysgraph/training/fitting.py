@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,11 @@ from ..data import load_inputs, load_pairs
 from ..data.rows import Row, Source, read_rows
 from ..measuring.evaluation import Evaluation
 from ..measuring.scorers import Scorer, ScorerLike, as_scorer, find_scorer
+from ..reports.credit import Credit
+from ..reports.curves import charts
+from ..reports.facts import read_facts, read_metrics
+from ..reports.notebook import Figures, notebook
+from ..reports.page import write_report
 from ..support.errors import DataError, InputError, RunError
 from ..support.files import damaged, read_json, write_text
 from ..support.progress import Reporter
@@ -28,6 +34,7 @@ from .claims import Place
 from .collecting import Material
 from .folder import RunFolder
 from .kept import Kept
+from .learned import credit_of
 from .needs import needs
 from .session import Session
 from .workers import Workers
@@ -40,6 +47,33 @@ class Run:
     folder: Path
     before: Evaluation | None
     after: Evaluation | None
+
+    def credit(self, data: Source | None = None) -> Credit:
+        """Which model learned what; see `learned.credit_of`."""
+        return credit_of(self.folder, data)
+
+    def report(self, file: str | Path | None = None) -> Path:
+        """Writes the page of what was learned, by default `report.html` in the folder: its path."""
+        target = Path(file) if file is not None else RunFolder(self.folder).report
+        write_report(self.folder, target)
+        return target
+
+    @property
+    def metrics(self) -> Any:
+        """The lines of `metrics.jsonl`: a pandas DataFrame, without pandas a list of dicts."""
+        lines = read_metrics(self.folder)
+        try:
+            pandas = import_module("pandas")
+        except ImportError:
+            return lines
+        return pandas.DataFrame(lines)
+
+    def plot(self) -> Figures:
+        """The run's curves; a notebook shows them."""
+        return Figures(tuple(one.svg for one in charts(read_facts(self.folder))))
+
+    def _repr_html_(self) -> str:
+        return notebook(self.folder)
 
 
 def fit(

@@ -69,16 +69,32 @@ class RunFolder:
         return self.root / "rounds"
 
     @property
+    def timings(self) -> Path:
+        """A line per phase: its time and memory."""
+        return self.root / "timings.jsonl"
+
+    @property
+    def record(self) -> Path:
+        """What a report shows: answers before and after training, credit; a folder each."""
+        return self.root / "record"
+
+    @property
+    def report(self) -> Path:
+        """The page that shows all of it."""
+        return self.root / "report.html"
+
+    @property
     def own(self) -> tuple[Path, ...]:
         """All that a run writes in its folder, there or not."""
-        files = (self.program, self.graph, self.metrics, self.result, self.tools)
-        return (*files, self.state, self.models, self.rounds)
+        files = (self.program, self.graph, self.tools, self.metrics, self.result)
+        shown = (self.timings, self.report, self.record)
+        return (*files, *shown, self.state, self.models, self.rounds)
 
     @property
     def abandoned(self) -> bool:
         """Whether a run started here and ended before it kept anything: nothing is lost with it."""
-        files = (self.program, self.graph, self.metrics, self.rounds, self.tools)
-        kept = {path.name for path in files}
+        files = (self.program, self.graph, self.tools, self.metrics, self.timings)
+        kept = {path.name for path in (*files, self.rounds, self.record)}
         visible = {path.name for path in self.root.glob("[!.]*")}
         return self.program.is_file() and visible <= kept and not _hidden(self.state)
 
@@ -128,8 +144,7 @@ class RunFolder:
         Raises:
             InputError: it does.
         """
-        several = [*self.own, *(self.rounds.glob("*") if self.rounds.is_dir() else ())]
-        for path in several:
+        for path in (*self.own, *self._published()):
             if path.is_symlink():
                 raise InputError(
                     f"{path} is a link: a run writes in its own folder alone; put there what it "
@@ -142,21 +157,22 @@ class RunFolder:
         Raises:
             InputError: there are some.
         """
-        several = [*self.rounds.glob("*")] if self.rounds.is_dir() else []
-        for folder in (self.models, self.state, *several):
+        for folder in (self.models, self.state, *self._published()):
             for path in foreign(folder)[:1]:
                 raise InputError(f"{path} was not written by this run: move it away first")
 
     def clear(self) -> None:
         """Removes what a run wrote here, and nothing else."""
-        several = [*self.rounds.glob("*")] if self.rounds.is_dir() else []
+        several = self._published()
         # The program last: until then, this is known to be a run and can be done again.
         for folder in (self.models, self.state, *several, _hidden(self.state)):
             if folder is not None and is_ours(folder):
                 remove(folder)
-        with contextlib.suppress(OSError):  # none, or something else is in it
-            self.rounds.rmdir()
-        for file in (self.result, self.metrics, self.tools, self.graph, self.program):
+        for folder in (self.rounds, self.record):
+            with contextlib.suppress(OSError):  # none, or something else is in it
+                folder.rmdir()
+        shown = (self.report, self.timings, self.result, self.metrics)
+        for file in (*shown, self.tools, self.graph, self.program):
             file.unlink(missing_ok=True)
 
     def save_models(self, system: System) -> None:
@@ -183,6 +199,11 @@ class RunFolder:
                 (staged / f"{name}.jsonl").write_text("\n".join([*rows, ""]), encoding="utf-8")
 
         publish(self._round(number), write)
+
+    def has_pairs(self, number: int) -> bool:
+        """Whether a round has pairs to train on."""
+        file = self._round(number) / "train.jsonl"
+        return file.is_file() and file.stat().st_size > 1
 
     def pairs_digest(self, number: int) -> str | None:
         """A digest of a round's pairs; None where it has none on disk."""
@@ -211,6 +232,15 @@ class RunFolder:
             file.stem: load_pairs(program, file) if file.stat().st_size > 1 else []
             for file in sorted(self._round(number).glob("*.jsonl"))
         }
+
+    def _published(self) -> list[Path]:
+        """The folders with manifests in `rounds` and `record`."""
+        return [
+            path
+            for folder in (self.rounds, self.record)
+            if folder.is_dir()
+            for path in folder.glob("*")
+        ]
 
     def _round(self, number: int) -> Path:
         return self.rounds / f"{number:03d}"

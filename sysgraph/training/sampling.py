@@ -5,7 +5,7 @@
 Pairs without gaps go through Direct, in the same calls of the models.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ from ..objectives import (
     sampling_loss,
     usable,
 )
+from ..objectives.credit import credit_weights
 from ..system import System
 from .direct import (
     Batch,
@@ -117,7 +118,10 @@ def _whole(
     with torch.no_grad():
         columns = observed_columns(table.terms, losses, nll, terms, system.program.fit)
         none = torch.zeros_like(losses)
-        return losses, Totals.of([*columns, *_diagnostics([none] * len(_DIAGNOSTICS), none)])
+        columns += _diagnostics([none] * len(_DIAGNOSTICS), none)
+        ratios, every = terms.ratios, torch.ones_like(losses)
+        columns += _credit(table, ratios, ratios.abs(), system.program.fit.beta, every)
+        return losses, Totals.of(columns)
 
 
 class Part:
@@ -160,6 +164,9 @@ class Part:
                 ("nll/chosen", nll, kept),
                 *term_columns(self._table.terms, terms, fit.beta, self._apart()),
                 *self._quality(after, policy, kept),
+                *_credit(
+                    self._table, *self._shares(after - before, policy, reference), fit.beta, kept
+                ),
             ]
             return losses, Totals.of(columns)
 
@@ -179,6 +186,17 @@ class Part:
         apart = [[t not in gaps.plan.summed for t in self._table.terms] for gaps in self._sums.gaps]
         return torch.tensor(apart, device=self._terms.compared.device)
 
+    def _shares(self, ratios: Tensor, policy: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+        """Each term's share of the sides' log-ratios, and of their sizes: [2, b, T] each.
+
+        See `objectives.credit`.
+        """
+        weights = credit_weights(policy, reference, **self._drawn).unsqueeze(-1)  # (2, b, A, 1)
+        found = self._sums.by_term(ratios, self._table.terms)
+        inside = torch.where(weights > 0, weights * found, torch.zeros_like(found))
+        outside = self._terms.ratios
+        return inside.sum(-2) + outside, inside.abs().sum(-2) + outside.abs()
+
     def _quality(self, after: Tensor, policy: Tensor, kept: Tensor) -> list[Column]:
         weights = posterior_weights(policy, **self._drawn)  # (2, b, A)
         values = [
@@ -194,6 +212,22 @@ class Part:
 def _compared(values: Tensor, terms: Terms) -> Tensor:
     """What the terms outside the sum that differ between the sides add to it: [2, b, 1]."""
     return torch.where(terms.compared, values, torch.zeros_like(values)).sum(-1, keepdim=True)
+
+
+def _credit(
+    table: PairTable, shares: Tensor, moved: Tensor, beta: float, counted: Tensor
+) -> Iterator[Column]:
+    """Each term's share of the margin, which sum to it, and how far it moved, nats.
+
+    Args:
+        shares: [2, b, T] of log-ratios.
+        moved: [2, b, T] of their sizes.
+        counted: [b].
+    """
+    margins, sizes = beta * (shares[0] - shares[1]), moved.mean(0)
+    for t, name in enumerate(table.terms):
+        yield f"credit/{name}", margins[:, t], counted
+        yield f"moved/{name}", sizes[:, t], counted
 
 
 def _diagnostics(values: Sequence[Tensor], counted: Tensor) -> list[Column]:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
+
 from sysgraph_compiler import Program
 
-from ..measuring.evaluation import Evaluation, evaluate
+from ..measuring.evaluation import Evaluation, answered, summarize
 from ..support.changes import changes, listed, program_changes
-from ..support.errors import InputError, Interrupted
+from ..support.errors import InputError, Interrupted, RunError
 from ..support.progress import Reporter
 from ..support.seeding import derive
 from ..system import System
@@ -23,6 +25,7 @@ from .loop import Loop
 from .metrics import MetricsFile
 from .optimization import Optimization
 from .pairs import PairTable, split_pairs, tabulate
+from .record import Record
 from .snapshots import Snapshot, copy_of, put
 from .workers import Workers
 
@@ -47,6 +50,7 @@ class Session:
         self._fit = system.program.fit
         self._workers, self._folder, self._reporter = workers, folder, reporter
         self._metrics = MetricsFile(folder.metrics if workers.main else None)
+        self._record = Record(folder if workers.main else None, workers.device)
         self._collector = Collector(
             system, material, workers=workers, metrics=self._metrics, reporter=reporter
         )
@@ -104,7 +108,9 @@ class Session:
             )
         self.after = self._evaluate("after")
         if self._workers.main:
-            self._folder.save_models(self._system)
+            with self._record.phase("save"):
+                self._folder.save_models(self._system)
+            self._record_credit()
 
     def _round(self, number: int, state: State | None) -> None:
         """One round's steps, or the rest of them after `state`."""
@@ -140,7 +146,9 @@ class Session:
         if state is not None:
             loop.load(state)
         with stop_between_steps(enabled=self._workers.alone) as stop:
-            if not loop.run(self._save, stop):
+            with self._record.phase("train", number):
+                finished = loop.run(self._save, stop)
+            if not finished:
                 raise self._interrupted()
         if loop.kept is not None:
             self.kept.append(loop.kept)
@@ -159,7 +167,8 @@ class Session:
             return split_pairs(self._material.pairs, self._fit.eval_fraction, self._fit.seed)
         if resumed:
             return self._folder.load_pairs(number, self._program, self._pairs_digest)
-        collected = self._collector.collect(number)
+        with self._record.phase("collect", number):
+            collected = self._collector.collect(number)
         self._consider(collected.held_out_score, number)
         if self._workers.main:
             self._folder.save_pairs(number, self._program, collected.pairs)
@@ -177,16 +186,45 @@ class Session:
         scorer = self._material.scorer
         if scorer is None or not self._material.eval_inputs:
             return None
-        found = evaluate(
-            self._system,
-            self._material.eval_inputs,
-            scorer,
-            seed=derive(self._fit.seed, "evaluate"),
-            reporter=self._reporter,
-        )
+        with self._record.phase(f"evaluate {name}"):
+            answers = answered(
+                self._system,
+                self._material.eval_inputs,
+                scorer,
+                seed=derive(self._fit.seed, "evaluate"),
+                reporter=self._reporter,
+            )
+        found = summarize([a.score for a in answers], scorer, [a.trace for a in answers])
+        self._record.answers(name, self._program, answers)
         self._metrics.write({"evaluation": name, **found.metrics()})
         self._reporter.line(f"{name} training: {found}")
         return found
+
+    def _record_credit(self) -> None:
+        """Writes down who learned what, against the models before training.
+
+        Of the last round's held-out pairs; where none are held out, of those trained on. The run is
+        none the worse where that fails.
+        """
+        try:
+            pairs = self._last_pairs()
+            side = "held_out" if pairs["held_out"] else "train"
+            data = "pairs held out" if pairs["held_out"] else "pairs trained on"
+            for model in self._system.trained():
+                self._system.set_reference(model, None)
+            with self._record.phase("credit"):
+                self._record.credit(self._system, pairs[side], data, self._reporter)
+        except (InputError, RunError, OSError, torch.OutOfMemoryError) as error:
+            self._reporter.line(f"warning: no credit was worked out: {error}")
+
+    def _last_pairs(self) -> Mapping[str, Sequence[Pair]]:
+        """The pairs of the last round that has some."""
+        rounds = range(self._fit.rounds - 1, -1, -1)
+        last = next((n for n in rounds if self._folder.has_pairs(n)), None)
+        if last is None:
+            return split_pairs(self._material.pairs, self._fit.eval_fraction, self._fit.seed)
+        digest = self._folder.pairs_digest(last)
+        return self._folder.load_pairs(last, self._program, digest)
 
     # ---- weights and state
 

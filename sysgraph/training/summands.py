@@ -57,6 +57,9 @@ class Summands:
             [ids[r] for name, r in c.terms.items() if name in names] if c else None
             for c, names in zip(cells, latent, strict=True)
         ]
+        self._places = [
+            {name: ids[r] for name, r in c.terms.items()} if c else {} for c in possible
+        ]
         # As in Direct, what is frozen has no length: no loss divides by it.
         lengths = [system.length(r) for r in self.trained] + [0] * len(self.frozen)
         self.tokens = self._sum(
@@ -73,6 +76,18 @@ class Summands:
             values: [len(trained) + len(frozen)] log-probabilities.
         """
         return self._log_prob(self._terms, values)
+
+    def by_term(self, values: Tensor, names: Sequence[str]) -> Tensor:
+        """Those terms' own values: [2, B, A, len(names)]; 0 where a trajectory has none.
+
+        Args:
+            values: as `joint` takes them.
+        """
+        nothing = len(values)
+        index = [[cell.get(name, nothing) for name in names] for cell in self._places]
+        at = torch.tensor(index, dtype=torch.long, device=values.device)
+        found = torch.cat([values, values.new_zeros(1)])[at.view(-1, len(names))]
+        return found.view(*self._shape, len(names))
 
     def fixed(self, values: Tensor) -> Tensor:
         """The frozen models' part of `joint`: [2, B, A]; 0 where that has none."""

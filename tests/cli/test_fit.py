@@ -45,7 +45,8 @@ def sysgraph(
 
 def test_a_run(sysgraph: Sysgraph) -> None:
     code, out, err = sysgraph("fit", "graph.yaml", "--data", "pairs.jsonl", "-o", "a run")
-    assert (code, out) == (0, "trained models: a run/models\n")
+    said = "trained models: a run/models\nwhat they learned: a run/report.html\n"
+    assert (code, out) == (0, said)
     assert err.splitlines()[-1].startswith("fit: 3/3  loss 0.")
     assert (Path("a run") / "models" / "m" / "table.safetensors").is_file()
     again = sysgraph("fit", "a run/graph.yaml", "--output", "a run", "--resume")

@@ -244,6 +244,8 @@ def test_a_run_folder(
         "graph.yaml",
         "program.json",
         "metrics.jsonl",
+        "timings.jsonl",
+        "record",
         "rounds",
         "models",
         "state",

@@ -45,6 +45,8 @@ def test_overwriting(write_pairs: Pairs, tmp_path: Path, quiet: Reporter) -> Non
         *("graph.yaml", "program.json", "metrics.jsonl", "result.json"),
         *("state/info.json", "state/tensors.safetensors", "state/manifest.json"),
         *("models/m/table.safetensors", "models/m/sysgraph.json", "models/manifest.json"),
+        *(f"record/credit/{name}" for name in ("credit.json", "wrong.jsonl", "manifest.json")),
+        "timings.jsonl",
     }
     assert all((run / name).read_text() == "mine" for name in mine)
 
