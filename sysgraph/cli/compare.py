@@ -12,6 +12,7 @@ from sysgraph_compiler import Program
 
 from ..support.errors import InputError
 from .options import Endpoints, Format, addresses, require_writable
+from .plugins import AllowNetwork, Plugins, given_tools
 from .terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def compare(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the answers.")] = 0,
     endpoint: Endpoints = None,
+    plugin: Plugins = None,
+    allow_network: AllowNetwork = False,
     format: Format = "text",
 ) -> None:
     """Answers the same inputs by both; scores, the win rate with its interval, and the answers."""
@@ -54,9 +57,12 @@ def compare(
     from ..measuring.winrate import win_rate
     from ..reports.facts import read_program
     from ..support.progress import Reporter
+    from ..tools import bind
 
     folders = [Path(run), Path(other or run)]
     programs = [read_program(folder) for folder in folders]
+    for program in programs:
+        bind(program, given_tools(plugin, allow_network))
     own, theirs = programs
     source = inputs or own.fit.eval_inputs
     if source is None:

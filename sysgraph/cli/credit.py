@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import Endpoints, Format, addresses
+from .plugins import AllowNetwork, Plugins, given_tools
 from .terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def credit(
         ),
     ] = None,
     endpoint: Endpoints = None,
+    plugin: Plugins = None,
+    allow_network: AllowNetwork = False,
     format: Format = "text",
 ) -> None:
     """Splits the margin among the nodes, exactly, and tells what each model's training is worth."""
@@ -30,7 +33,8 @@ def credit(
     from ..training.learned import credit_of
 
     known = addresses(endpoint, read_program(Path(run)))
-    found = credit_of(run, data, endpoints=known)
+    tools = given_tools(plugin, allow_network)
+    found = credit_of(run, data, endpoints=known, tools=tools)
     if format == "json":
         say_json(found.model_dump_json(indent=2))
     else:

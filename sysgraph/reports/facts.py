@@ -102,7 +102,7 @@ def read_facts(root: Path) -> Facts:
 
 
 def read_program(root: Path) -> Program:
-    """The program of a run.
+    """The program of a run; paths in its tools' settings start where they did when it was trained.
 
     Raises:
         InputError: the folder holds no run, or one of another version.
@@ -112,7 +112,7 @@ def read_program(root: Path) -> Program:
         raise InputError(f"{root} is no run: it has no program.json")
     read_json(file, _REMEDY)
     try:
-        return Program.from_json(file.read_text(encoding="utf-8"))
+        program = Program.from_json(file.read_text(encoding="utf-8"))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -122,6 +122,8 @@ def read_program(root: Path) -> Program:
         ) from None
     except ValueError as error:
         raise InputError(f"{file}: {error}") from None
+    program.bound.folder = root
+    return program
 
 
 def read_metrics(root: Path) -> list[Line]:

@@ -48,9 +48,11 @@ class Run:
     before: Evaluation | None
     after: Evaluation | None
 
-    def credit(self, data: Source | None = None) -> Credit:
+    def credit(
+        self, data: Source | None = None, *, tools: Mapping[str, Any] | None = None
+    ) -> Credit:
         """Which model learned what; see `learned.credit_of`."""
-        return credit_of(self.folder, data)
+        return credit_of(self.folder, data, tools=tools)
 
     def report(self, file: str | Path | None = None) -> Path:
         """Writes the page of what was learned, by default `report.html` in the folder: its path."""

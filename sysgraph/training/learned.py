@@ -20,6 +20,7 @@ from ..support.errors import InputError
 from ..support.progress import Reporter
 from ..support.seeding import derive
 from ..system import System
+from ..tools import bind
 from ..traces.pair import Pair
 from .checkpoint import load_state
 from .folder import RunFolder
@@ -38,6 +39,7 @@ def credit_of(
     data: Source | None = None,
     *,
     endpoints: Mapping[str, str] | None = None,
+    tools: Mapping[str, Any] | None = None,
     reporter: Reporter | None = None,
 ) -> Credit:
     """Which model of a run learned what, against the models before training.
@@ -46,12 +48,14 @@ def credit_of(
         root: the run's folder. A run that was stopped is taken as its last state has it.
         data: preference pairs; default: those that the run's last round held out.
         endpoints: addresses of hosted models, as `System` takes them.
+        tools: by name, before those that packages register.
 
     Raises:
         InputError: it is no run, or has no weights or pairs, or the data are wrong.
     """
     folder, reporter = RunFolder(Path(root)), reporter or Reporter()
     program = read_program(folder.root)
+    bind(program, tools)
     if data is None:
         pairs, name = _own_pairs(folder, program)
     else:
