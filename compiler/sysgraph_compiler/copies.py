@@ -6,6 +6,10 @@ from itertools import product
 Scalar = str | int | float
 
 
+LAST = "last"
+"""In place of a turn: the last one that ran."""
+
+
 def copy_name(node: str, items: Iterable[Scalar]) -> str:
     """`draft[ada,1]`."""
     return f"{node}[{','.join(map(str, items))}]"

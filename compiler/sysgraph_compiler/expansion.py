@@ -7,12 +7,18 @@ from math import prod
 from sysgraph_schemas import Graph, Loop, NodeSpec
 from sysgraph_schemas.limits import MAX_EDGES
 
-from .copies import Scalar, copy_name, copy_names
+from .copies import LAST, Scalar, copy_name, copy_names
 from .edges import Edge, End, pair_count, parse_edge
 from .records import meant
 
 ROUND = "round"
 """The name of the turn in a loop's templates, and the last key of its copies."""
+
+ROUNDS = "rounds"
+"""How many turns there are, in a loop's templates."""
+NUMBER = "number"
+"""A copy's number among its node's copies, from 1, in its templates; a node or key so called hides
+it."""
 
 Seen = str | tuple[str, ...]
 """One variable, or a group's in order."""
@@ -36,10 +42,34 @@ class Expansion:
             if node in self._graph.nodes
         }
 
+    def loop(self, node: str) -> Loop | None:
+        """The loop that a node is in."""
+        name = self.loop_of.get(node)
+        return None if name is None else self._graph.loops[name]
+
     def turns(self, node: str) -> int:
-        """How many turns the node's loop has; 0 outside of loops."""
-        loop = self.loop_of.get(node)
-        return 0 if loop is None else self._graph.loops[loop].repeat
+        """How many turns the node's loop has at most; 0 outside of loops."""
+        loop = self.loop(node)
+        if loop is None:
+            return 0
+        return self.most(loop.over) if loop.over is not None else loop.repeat or 0
+
+    def is_open(self, node: str) -> bool:
+        """Whether the node is in a loop that may end before its last turn."""
+        loop = self.loop(node)
+        return loop is not None and loop.is_open
+
+    def last(self, node: str) -> tuple[str, ...]:
+        """For a node of an open loop: the variables that have its last turn, one a copy."""
+        axes: dict[str, list[Scalar]] = {**self.axes[node], ROUND: [LAST]}
+        return tuple(name for name, _ in copy_names(node, axes))
+
+    @cached_property
+    def lists(self) -> frozenset[str]:
+        """The nodes over whose elements something is copied, or a loop runs."""
+        spread = {name for node in self._graph.nodes.values() for name in node.spread.values()}
+        over = {loop.over for loop in self._graph.loops.values() if loop.over is not None}
+        return frozenset(spread | over)
 
     @cached_property
     def carry_count(self) -> int:
@@ -130,7 +160,7 @@ class Expansion:
         """What the copy of `child` with these bindings sees of `parent`; None: nothing yet.
 
         All copies of a `for_each` parent, as a group; its own, where they pair. Of a loop: its own
-        turn, or the one before where it is `carried`; from outside, the last one.
+        turn, or the one before where it is `carried`; from outside, the last one (that ran).
         """
         if parent not in self.axes:
             return parent
@@ -140,24 +170,29 @@ class Expansion:
         if self.pairs(parent, child):
             values = {**bindings, ROUND: turn or 0}
             return copy_name(parent, [values[key] for key in self.axes[parent]])
-        names = self._by_turn[parent][turn]
+        names = self.last(parent) if turn == LAST else self._by_turn[parent][turn]
         return names if self.is_group(parent) else names[0]
 
     def _turn_seen(
         self, parent: str, child: str, bindings: Mapping[str, Scalar], *, carried: bool
-    ) -> int | None:
+    ) -> int | str | None:
         """The turn of `parent` that is seen; 0: the one before the first; None: outside loops."""
         if parent not in self.loop_of:
             return None
         if self.loop_of[parent] != self.loop_of.get(child):
-            return self.turns(parent)
+            return LAST if self.is_open(parent) else self.turns(parent)
         return int(bindings[ROUND]) - carried
 
+    def in_turn(self, node: str, turn: int) -> Seen:
+        """What a turn has of a node of its loop: a variable, or a group."""
+        names = self._by_turn[node][turn]
+        return names if self.is_group(node) else names[0]
+
     @cached_property
-    def _by_turn(self) -> dict[str, dict[int | None, tuple[str, ...]]]:
-        found: dict[str, dict[int | None, tuple[str, ...]]] = {}
+    def _by_turn(self) -> dict[str, dict[int | str | None, tuple[str, ...]]]:
+        found: dict[str, dict[int | str | None, tuple[str, ...]]] = {}
         for name, axes in self.axes.items():
-            by_turn: dict[int | None, list[str]] = {}
+            by_turn: dict[int | str | None, list[str]] = {}
             for copy, bindings in copy_names(name, axes):
                 turn = int(bindings[ROUND]) if name in self.loop_of else None
                 by_turn.setdefault(turn, []).append(copy)

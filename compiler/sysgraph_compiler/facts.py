@@ -16,16 +16,17 @@ from sysgraph_schemas.limits import (
 from sysgraph_schemas.scalar_map import offsets
 
 from .copies import Scalar
-from .expansion import ROUND
+from .expansion import NUMBER, ROUND, ROUNDS
 from .model_use import ModelUse, used_models
 from .observation import EVERYTHING, Observation
 from .presence import Presence
 from .templates.allow import forbidden
 from .templates.flaw import Flaw
+from .templates.kinds import COPY, element, is_list, labelled, listed, record
 from .templates.model_name import flaw_of, gate_options, keys_of
-from .templates.names import free_names
+from .templates.names import asks_fields, free_names
 from .templates.parse import Parsed, code_size, parse
-from .templates.types import ANY, element, is_list, type_of_items
+from .templates.types import ANY, type_of_items
 from .wiring import Wiring
 
 
@@ -59,10 +60,90 @@ class Facts(Wiring):
         return frozenset(name for name, count in counts.items() if count > 1)
 
     def keys(self, name: str) -> list[str]:
-        """What a node's templates may use besides its parents: `for_each` keys, and `round`."""
+        """What names a copy of a node: `for_each` keys, and `round`."""
         node = self.graph.nodes[name]
         turn = [ROUND] if name in self.expansion.loop_of else []
         return list(dict.fromkeys([*node.copies, *node.spread, *turn]))
+
+    def local(self, name: str) -> dict[str, str]:
+        """What a node's templates may use besides its parents, with the types."""
+        node, expansion = self.graph.nodes[name], self.expansion
+        found = {key: type_of_items(items) for key, items in node.copies.items()}
+        found |= dict.fromkeys(node.spread, "text")
+        loop = expansion.loop(name)
+        if loop is not None:
+            found |= {ROUND: "number", ROUNDS: "number"}
+            found |= {loop.element: "text"} if loop.over is not None else {}
+        found |= {
+            self.loop_said(name, loop): self._past(name, of)
+            for loop, of in self.history(name).items()
+        }
+        if expansion.is_group(name) and NUMBER not in {*self.sees[name], *found}:
+            found[NUMBER] = "number"
+        return found
+
+    def _past(self, name: str, nodes: Iterable[str]) -> str:
+        """The type of a loop's history, as a node's templates see it."""
+        known = [node for node in nodes if node in self.graph.nodes]
+        values = {s: self.in_templates(n) for n in known for s in self.said(name, n) or (n,)}
+        return listed(record({ROUND: "number", **values}))
+
+    def in_templates(self, name: str, reader: str | None = None) -> str:
+        """The type of what templates see of a node: a group's items know their keys."""
+        kind = self.type_of(name).replace("choice", "text")
+        if not self.expansion.is_group(name) or kind == ANY:
+            return kind
+        keys = {key: type_of_items(items) for key, items in self.graph.nodes[name].copies.items()}
+        shown = self.shown_elements(name, reader) if reader else ()
+        return listed(labelled(kind, {**keys, **dict.fromkeys(shown, "text"), NUMBER: "number"}))
+
+    def shown_elements(self, name: str, reader: str) -> list[str]:
+        """The keys of a group that stand for elements of a list that the reader depends on too."""
+        inside = self.expansion.loop_of
+        carried = (name, reader) in self.expansion.carried
+        return [
+            key
+            for key, source in self.graph.nodes[name].spread.items()
+            if (source, reader) in self.links and not (carried and source in inside)
+        ]
+
+    def asks_fields(self, name: str) -> bool:
+        """Whether a node's templates ask items of lists for more than their values."""
+        paths = (("nodes", name, *path) for path in self.graph.nodes[name].templates)
+        return any(self._asking.get(path, False) for path in paths)
+
+    @cached_property
+    def _asking(self) -> dict[Path, bool]:
+        return {path: asks_fields(parsed) for path, parsed in self.sound()}
+
+    def used(self, name: str) -> set[str]:
+        """What a node's templates use: names, and the nodes of a loop whose turns they read."""
+        names = {*self.uses.get(name, ())}
+        past = self.history(name).items()
+        return names.union(*(of for loop, of in past if self.loop_said(name, loop) in names))
+
+    def remembered(self, name: str) -> set[str]:
+        """The parents that a node after a loop sees in the loop's history alone."""
+        node, used = self.graph.nodes[name], self.uses.get(name, {})
+        beside = {*used, *node.gates, *node.spread.values()}
+        return {
+            one
+            for loop, nodes in self.history(name).items()
+            if self.loop_said(name, loop) in used and self.expansion.loop_of.get(name) != loop
+            for one in nodes
+            if one not in beside
+        }
+
+    @cached_property
+    def last_turns(self) -> frozenset[str]:
+        """The nodes of open loops whose last turn something outside of the loop reads."""
+        loop_of = self.expansion.loop_of
+        read = {
+            parent
+            for parent, child in self.links
+            if loop_of.get(parent) != loop_of.get(child) and parent not in self.remembered(child)
+        } | {*self.graph.outputs}
+        return frozenset(name for name in read if self.expansion.is_open(name))
 
     def possible(self, name: str, options: Sequence[str]) -> list[str]:
         """The options of a gate, a template over the `for_each` keys standing for all it can be."""
@@ -133,17 +214,13 @@ class Facts(Wiring):
     def scope(self, name: str) -> dict[str, str]:
         """The type of every name that the node's templates may use; a choice is a text there."""
         node = self.graph.nodes[name]
-        sees = {
-            said: self.seen_as(parent, name)
+        own = record(dict.fromkeys((*node.copies, *node.spread), ANY))
+        seen = {
+            said: self.in_templates(parent, name)
             for parent in self.sees[name]
             for said in self.said(name, parent)
         }
-        return {
-            **{key: type_of_items(items) for key, items in node.copies.items()},
-            **dict.fromkeys(node.spread, "text"),
-            **({ROUND: "number"} if name in self.expansion.loop_of else {}),
-            **{name: kind.replace("choice", "text") for name, kind in sees.items()},
-        }
+        return {**self.local(name), **seen, COPY: own}
 
     def scope_at(self, path: Path) -> dict[str, str]:
         """The same for one template, with the names that it alone may use."""
@@ -254,7 +331,7 @@ class Facts(Wiring):
 
     def _stands_for(self, node: str, name: str) -> str:
         """The node or the record's field that a name in a template stands for, or the key."""
-        if name in self.keys(node):
+        if name in self.local(node):
             return name
         meant = self.meant(node, name)
         first = name.partition(".")[0]

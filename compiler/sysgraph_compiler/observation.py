@@ -77,7 +77,15 @@ class Observed:
         given = self._observation
         if given.names is not None:
             return frozenset(given.names)
-        return frozenset(self._texts_of_outputs) if given.method == "sampling" else None
+        if given.method != "sampling":
+            return None
+        expansion = Expansion(self._graph)
+        texts = self._texts_of_outputs
+        found = {name for name in texts if not expansion.is_open(name)}
+        for name in texts[: len(self._graph.outputs)]:
+            # Of a loop that may end before, the data has what it gave and not which turn did.
+            found |= {*expansion.last(name)} if expansion.is_open(name) else set()
+        return frozenset(found | {*texts[len(self._graph.outputs) :]})
 
     def holds(self, node: str, variable: str) -> bool:
         """Whether data holds this variable of this node."""
@@ -155,7 +163,11 @@ def is_known(graph: Graph, name: str) -> bool:
     node = name.partition("[")[0]
     if node not in graph.nodes or "[" not in name:
         return node in graph.nodes
-    return name in _copies(Expansion(graph), node)
+    expansion = Expansion(graph)
+    copies = _copies(expansion, node)
+    return name in copies or (
+        bool(copies) and expansion.is_open(node) and name in expansion.last(node)
+    )
 
 
 def _copies(expansion: Expansion, name: str) -> list[str]:

@@ -35,7 +35,7 @@ class Presence:
         """Every choice that gates something, and every list that may be empty."""
         nodes = self._facts.graph.nodes
         gating = {name for node in nodes.values() for name in node.gates}
-        spread = {name for node in nodes.values() for name in node.spread.values()}
+        spread = self._facts.expansion.lists
         choices: list[Question] = [
             (name, tuple(node.choices))
             for name, node in nodes.items()
@@ -91,7 +91,10 @@ class Presence:
 
     @cached_property
     def of(self) -> dict[str, int]:
-        """The ways in which some copy of each node runs, in every turn of its loop."""
+        """The ways in which some copy of each node runs, in every turn of its loop.
+
+        Of a loop that may end before, in its first turn: what is outside reads the last that ran.
+        """
         found = dict(self.first)
         for _ in range(_SWEEPS if self._facts.expansion.carried else 0):
             before = dict(found)
@@ -120,6 +123,9 @@ class Presence:
             reads = {*self._facts.reads(name)}
             both = _any(found[parent] for parent in parents if parent in reads)
             parents = [parent for parent in parents if parent not in reads]
+        elif past := self._facts.remembered(name):
+            both = _any(found[parent] for parent in past)
+            parents = [parent for parent in parents if parent not in past]
         for parent in parents:
             both &= found[parent]
         return both
@@ -131,6 +137,8 @@ class Presence:
         """
         loop_of = self._facts.expansion.loop_of
         ways = self.everything
+        if self._facts.expansion.is_open(name):
+            return ways
         for parent in self._facts.expansion.carried_into.get(name, ()):
             before = found.get(parent, self.everything)
             for question, stride in zip(self.questions, self._strides, strict=True):
@@ -148,7 +156,9 @@ class Presence:
 
     def _elements(self, name: str) -> int:
         ways = self.everything
-        for source in self._facts.graph.nodes[name].spread.values():
+        loop = self._facts.expansion.loop(name)
+        over = [loop.over] if loop is not None and loop.over is not None else []
+        for source in (*self._facts.graph.nodes[name].spread.values(), *over):
             ways &= self._where.get((source, _FULL), self.everything)
         return ways
 

@@ -32,6 +32,11 @@ Cadence = Literal["never", "once", "every step"]
 Draws = Literal["never", "once", "every draw"]
 
 
+def named(part: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The variables that a name stands for."""
+    return (part,) if isinstance(part, str) else part
+
+
 class _Node(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -64,6 +69,41 @@ class Turn(_Node):
     """The loop's name."""
     number: int
     """Counted from 1."""
+    rounds: int
+    """How many turns there are, at most."""
+    over: str | None = None
+    """The variable whose value is the list that there is a turn for each element of."""
+    element: str | None = None
+    """What its templates call that element."""
+    is_open: bool = False
+    """The loop may end before its last turn."""
+
+
+class Past(_Node):
+    """A turn of a loop as its history has it."""
+
+    round: int
+    """Its number. It is left out where none of its variables exists."""
+    values: dict[str, str | tuple[str, ...]]
+    """The variable that each node's name stands for, or a group's variables in order."""
+    lists: tuple[str, ...] = ()
+    """The nodes whose value is a list: where they did not run it is empty, as others are."""
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(one for part in self.values.values() for one in named(part))
+
+
+class Label(_Node):
+    """What a template knows of an item of a group beside its value."""
+
+    number: int
+    """Its place in the group, from 1."""
+    place: dict[str, Scalar]
+    """Its `for_each` values; of an element of a list its index."""
+    lists: dict[str, str] = {}
+    """By key, the variable of the list that the elements are of, if the prompt has that."""
 
 
 class Tool(_Node):
@@ -115,6 +155,12 @@ class Variable(_Node):
     """The variables it depends on."""
     scope: dict[str, str | tuple[str, ...]] = {}
     """What each name in the prompt stands for: one variable, or a group's variables in order."""
+    history: dict[str, tuple[Past, ...]] = {}
+    """The loops by whose names its prompt has lists of turns, earlier ones or all."""
+    labels: dict[str, Label] = {}
+    """By variable of a group, what its prompt may ask of the item; none where it asks nothing."""
+    number: int | None = None
+    """Its place among the copies of its node, from 1, where its prompt asks that."""
     empty: tuple[str, ...] = ()
     """Names in the prompt that stand for the empty text: carried, in the first turn of a loop."""
     prompt: str | None = None
@@ -135,6 +181,10 @@ class Variable(_Node):
     """How many elements it has at least, for a list that is read or that a tool gives."""
     selects: bool = False
     """It has the value of the first of its parents that exists."""
+    last_of: str | None = None
+    """The node of a loop whose last turn that ran it stands for: of its parents, which are the
+    turns from the last to the first, it has what the first has that was not skipped. Where that is
+    rejected, so is this."""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -142,6 +192,25 @@ class Variable(_Node):
         beside = {gate.choice for gate in self.gates}
         beside.update(element.list for element in self.elements.values())
         return tuple(parent for parent in self.parents if parent not in beside)
+
+    @cached_property
+    def remembered(self) -> tuple[str, ...]:
+        """The parents that it has of the history of loops alone: none of them need exist.
+
+        Of all turns of a loop, one has to exist for a variable after it (`remembers_all`).
+        """
+        if not self.history:
+            return ()
+        past = (one for every in self.history.values() for turn in every for one in turn.variables)
+        seen = {one for part in self.scope.values() for one in named(part)}
+        seen.update(gate.choice for gate in self.gates)
+        seen.update(element.list for element in self.elements.values())
+        return tuple(one for one in dict.fromkeys(past) if one not in seen)
+
+    @property
+    def remembers_all(self) -> bool:
+        """Whether it stands after the loop that it remembers."""
+        return self.turn is None or self.turn.loop not in self.history
 
 
 class Term(_Node):

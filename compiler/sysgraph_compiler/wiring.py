@@ -144,7 +144,33 @@ class Wiring:
         dag: nx.DiGraph[str] = nx.DiGraph()
         dag.add_nodes_from(nodes)
         dag.add_edges_from(link for link in self.links if not nodes[link[1]].is_input)
+        for loop in self.graph.loops.values():
+            into = [name for name in loop.nodes if name in nodes and not nodes[name].is_input]
+            # What the loop itself leads to is no list for it (SG620).
+            over = loop.over
+            if over in nodes and not any(nx.has_path(dag, name, over) for name in into):
+                dag.add_edges_from((str(over), name) for name in into)
         return dag
+
+    def loop_said(self, node: str, loop: str) -> str:
+        """What a node's templates call a loop: in a part, without the part's name."""
+        part = node.rpartition(".")[0]
+        return loop.removeprefix(f"{part}.") if part else loop
+
+    def history(self, child: str) -> dict[str, list[str]]:
+        """The loops whose earlier turns a node's templates may read, with what each remembers.
+
+        Its own loop, and those from which edges lead to it from all that they remember.
+        """
+        if not any(loop.history for loop in self.graph.loops.values()):
+            return {}  # it is asked once an edge
+        parents, own = {*self.parents[child]}, self.expansion.loop_of.get(child)
+        return {
+            name: loop.history
+            for name, loop in self.graph.loops.items()
+            if loop.history
+            and (name == own or (child not in loop.nodes and parents >= {*loop.history}))
+        }
 
     @cached_property
     def has_cycle(self) -> bool:

@@ -25,7 +25,7 @@ def dump(graph: Graph) -> str:
 
 
 def _plain(graph: Graph) -> dict[str, Any]:
-    data: dict[str, Any] = graph.model_dump(mode="python", exclude_defaults=True)
+    data: dict[str, Any] = graph.model_dump(mode="python", exclude_defaults=True, by_alias=True)
     for section in ("models", "parsers", "nodes"):
         specs: Mapping[str, Any] = getattr(graph, section)
         if specs:

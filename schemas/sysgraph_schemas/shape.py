@@ -13,7 +13,7 @@ from .kinds import Kinds, kind_of
 from .models import MODEL_KINDS
 from .nodes import NODE_KINDS
 from .parsers import PARSER_KINDS
-from .spec import Spec
+from .spec import Spec, keys_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def resolve(loc: Sequence[str | int], section: type[Spec] = Graph) -> Shape:
             continue
         if is_spec(hint):
             owner = hint
-            field = hint.model_fields.get(str(step))
+            field = keys_of(hint).get(str(step))
             hint = field.annotation if field else Any
         elif get_origin(hint) is dict:
             hint = get_args(hint)[0 if is_key and number == len(steps) else 1]

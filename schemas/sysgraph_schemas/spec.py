@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -49,6 +50,11 @@ class Spec(BaseModel, metaclass=_Checked):
 
     noun: ClassVar[str]
     """What a message calls it: `an lm node`."""
+
+
+def keys_of(section: type[Spec]) -> dict[str, FieldInfo]:
+    """The keys of a section as a file has them, with what pydantic knows of each."""
+    return {field.alias or name: field for name, field in section.model_fields.items()}
 
 
 def refuse(

@@ -34,6 +34,12 @@ def study(
             help="Who decides win rates, as in `sysgraph eval`; default: the scorer.",
         ),
     ] = None,
+    cut_loops: Annotated[
+        bool,
+        typer.Option(
+            "--cut-loops", help="Also the system with each loop run once, as if it had no cycle."
+        ),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove the study that is in --output first.")
     ] = False,
@@ -77,6 +83,7 @@ def study(
         overwrite=overwrite,
         tools=tools,
         endpoints=endpoints,
+        cut_loops=cut_loops,
     )
     if PartialState().is_main_process:
         if format == "json":

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from sysgraph_compiler import Program, Variable
+from sysgraph_compiler.copies import LAST
 from sysgraph_schemas.suggest import closest
 from sysgraph_schemas.suggest import listed as enumerated
 
@@ -129,6 +130,10 @@ def _by_variable(
     for node, copies in nodes.items():
         items = given.get(node)
         if items is None:
+            continue
+        last = f"{node}[{LAST}]"
+        if node in listed and isinstance(items, str) and last in nodes:
+            out[last] = items  # what the loop gave, and not which turn did
             continue
         if node not in listed:
             items = [items]

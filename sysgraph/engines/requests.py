@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from sysgraph_compiler import Program
 
-from ..traces.course import Unobserved, context
+from ..traces.course import context
 from ..traces.record import Record
+from ..traces.scope import Unobserved
 from ..traces.trace import Completion, Trace
 from .base import Request
 

@@ -12,8 +12,9 @@ from ..engines import Draw, Request, Search
 from ..support.errors import InputError, RunError
 from ..support.seeding import derive
 from ..system import System
-from ..traces.course import Unobserved, call_ahead, complete, context
+from ..traces.course import call_ahead, complete, context
 from ..traces.prompt import Context
+from ..traces.scope import Unobserved
 from ..traces.trace import Completion, Trace, Value
 from .branches import answer, doubtful
 from .gaps import Gaps

@@ -40,6 +40,9 @@ class Bench:
     """A study's folder, held-out inputs and scorer.
 
     Every training is a run folder `root/ROW/seedN`, every measurement a file `root/ROW/seedN.json`.
+
+    Args:
+        before: of the system whose untrained answers others are compared with; None: this one.
     """
 
     graph: Graph
@@ -51,6 +54,7 @@ class Bench:
     workers: Workers
     reporter: Reporter
     endpoints: Mapping[str, str] = field(default_factory=dict)
+    before: "Bench | None" = None
     _prompted: dict[int, list[Scored]] = field(default_factory=dict)
 
     def folder(self, name: str, seed: int) -> Path:
@@ -93,7 +97,7 @@ class Bench:
             return found
         self.reporter.line(f"measure {file}")
         answers = self.answers(seed, best_of=best_of, trained=trained)
-        prompted = best_of == 1 and not trained
+        prompted = best_of == 1 and not trained and self.before is None
         if prompted:
             self._prompted[seed] = answers
         found = Measurement(
@@ -199,7 +203,7 @@ class Bench:
 
     def _against_before(self, answers: Sequence[Scored], seed: int) -> WinRate:
         if seed not in self._prompted:  # they were measured before the study was stopped
-            self._prompted[seed] = self.answers(seed)
+            self._prompted[seed] = (self.before or self).answers(seed)
         others = [answer.trace for answer in self._prompted[seed]]
         return win_rate(
             self.judge, [answer.trace for answer in answers], others, reporter=self.reporter

@@ -1,6 +1,7 @@
 """One study: its rows, made one after the other, and its files."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from ..training.folder import RunFolder
 from ..training.needs import has_gaps
 from .bench import Bench, open_bench
 from .curves import write_curves
+from .cut_loops import CUT_JOINT, cut, cut_rows
 from .folder import CURVES, TABLES
 from .metrics import draws
 from .results import Measurement, Study, StudyRow, mean_row
@@ -40,6 +42,7 @@ def study(
     compare: Compared = "training",
     scorer: ScorerLike | None = None,
     judge: ScorerLike | Judge | None = None,
+    cut_loops: bool = False,
     overwrite: bool = False,
     tools: Mapping[str, Any] | None = None,
     endpoints: Mapping[str, str] | None = None,
@@ -67,6 +70,7 @@ def study(
         seeds: how often each row is repeated, with `fit.seed` 0, 1, ...
         scorer: scores answers: a scorer, a function of a trace, or a name; default: `fit.scorer`.
         judge: says which of two answers is better, as `win_rate` takes it; default: the scorer.
+        cut_loops: two more rows, of the system run as if it had no cycle: see `cut_rows`.
         overwrite: remove the study in `output` first, if one is there; other files stay.
         tools: your own tools by name: functions, or what `sysgraph.Tool` says.
         endpoints: addresses of hosted models, as `System` takes them.
@@ -81,6 +85,9 @@ def study(
     unobserved = _lacks_values(program)
     if compare == "samplers" and not unobserved:
         raise InputError(_NO_SAMPLERS)
+    if cut_loops and compare == "samplers":
+        raise InputError("--cut-loops has rows beside the ways of training: leave out --compare")
+    without = cut(graph) if cut_loops else None
     reporter, root = reporter or Reporter(), Path(output)
     opened = open_bench(
         graph,
@@ -95,6 +102,7 @@ def study(
     with opened as bench:
         samplers = compare == "samplers"
         rows = sampler_rows(bench) if samplers else training_rows(bench, unobserved=unobserved)
+        rows = chain(rows, cut_rows(bench, without)) if without is not None else rows
         try:
             result, runs = _compared(bench, rows, seeds, bench.root / TABLES[compare], on_row)
         except (Interrupted, KeyboardInterrupt):
@@ -139,7 +147,9 @@ def _write_pictures(bench: Bench, runs: Mapping[str, Sequence[Path]]) -> None:
     # Pillow is there only with what draws images.
     from .contact_sheet import write_contact_sheet
 
-    trained = {name: folders[:1] for name, folders in runs.items() if folders}
+    # The cut system is another one, and has no answers of this one's.
+    whole = {name: folders for name, folders in runs.items() if name != CUT_JOINT}
+    trained = {name: folders[:1] for name, folders in whole.items() if folders}
     write_contact_sheet(bench, {"before": [], **trained})
 
 

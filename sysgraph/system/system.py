@@ -16,8 +16,9 @@ from ..engines.requests import requests
 from ..support.errors import InputError, RunError, ServiceError
 from ..support.seeding import derive
 from ..tools import bind
-from ..traces.course import Course, Unobserved, call_ahead, call_tools, complete, context
+from ..traces.course import Course, call_ahead, call_tools, complete, context
 from ..traces.messages import messages_text
+from ..traces.scope import Unobserved
 from ..traces.trace import Trace, input_names, is_broken
 from .binding import Elsewhere
 from .models import Models

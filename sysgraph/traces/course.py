@@ -10,11 +10,8 @@ from ..tools import toolbox_of
 from .deterministic import Failure, arguments_of, compute
 from .presence import Absence, Known, absence
 from .prompt import ChatTurn, Context
-from .trace import Trace, Value, plain
-
-
-class Unobserved(InputError):
-    """A variable's value, or one that its prompt needs, was not observed."""
+from .scope import scope_of
+from .trace import Trace, Value
 
 
 def context(variable: Variable, trace: Known) -> Context:
@@ -26,18 +23,7 @@ def context(variable: Variable, trace: Known) -> Context:
         Unobserved: a parent's value is missing.
         InputError: the template cannot be rendered on these values.
     """
-    scope: dict[str, object] = {**dict.fromkeys(variable.empty, ""), **variable.bindings}
-    for name, target in variable.scope.items():
-        several = isinstance(target, tuple)
-        scope[name] = (
-            [_seen(trace, t) for t in target if t not in trace.nonexistent]
-            if several
-            else _seen(trace, str(target))
-        )
-    for key, element in variable.elements.items():
-        items = _seen(trace, element.list)
-        assert isinstance(items, list)
-        scope[key] = items[element.index - 1]
+    scope = scope_of(variable, trace)
     try:
         if variable.prompt is not None:
             return render_template(variable.prompt, scope)
@@ -50,15 +36,6 @@ def context(variable: Variable, trace: Known) -> Context:
         )
     except TemplateError as error:
         raise InputError(f"the prompt of {variable.name}: {error}") from error
-
-
-def _seen(trace: Known, variable: str) -> object:
-    """A variable's value as templates see it."""
-    if variable in trace.inputs:
-        return trace.inputs[variable]
-    if variable not in trace.values:
-        raise Unobserved(variable)
-    return plain(trace.values[variable])
 
 
 @dataclass

@@ -60,14 +60,35 @@ def absence(variable: Variable, known: Known) -> Absence | None:
     """
     if _is_off(variable, known):
         return "skipped"
-    groups = by_node(variable.parents)
+    if variable.last_of is not None:
+        return _of_last(variable.parents, known)
+    past = variable.remembered
+    groups = _groups(variable, past)
     if variable.selects:
         candidates = variable.reads
-        groups = by_node(tuple(p for p in variable.parents if p not in candidates))
+        groups = _groups(variable, candidates)
         if all(parent in known.nonexistent for parent in candidates):
             groups = (*groups, candidates)
     found = [_of_group(group, known) for group in groups]
+    if past:
+        of_past = _of_group(past, known)
+        found += [of_past] if of_past != "skipped" or variable.remembers_all else []
     return next((why for why in _PRECEDENCE if why in found), None)
+
+
+def _groups(variable: Variable, beside: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """The parents without those `beside`, by node; each choice of a gate for itself."""
+    gates = tuple(gate.choice for gate in variable.gates)
+    if not beside and not gates:
+        return by_node(variable.parents)
+    rest = tuple(p for p in variable.parents if p not in beside and p not in gates)
+    return (*by_node(rest), *((choice,) for choice in gates))
+
+
+def _of_last(turns: tuple[str, ...], known: Known) -> Absence | None:
+    """Of turns from the last to the first: the last one that ran says what became of it."""
+    ran = next((p for p in turns if p not in known.nonexistent or p in known.rejected), None)
+    return _of_group(turns[-1:] if ran is None else (ran,), known)
 
 
 def _of_group(group: tuple[str, ...], known: Known) -> Absence | None:
@@ -103,6 +124,13 @@ def why_skipped(variable: Variable, known: Known) -> str:
     for element in variable.elements.values():
         if _is_beyond(element, known):
             return f"{element.list} has {len(plain(known.values[element.list]))} of them"
+    turn = variable.turn
+    if (
+        turn is not None
+        and turn.is_open
+        and any(g.choice in known.nonexistent for g in variable.gates)
+    ):
+        return f"{turn.loop} ended before turn {turn.number}"
     return "nothing ran that it could read"
 
 

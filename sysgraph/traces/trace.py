@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Union
 
 from sysgraph_compiler import Program
+from sysgraph_compiler.expansion import ROUND
 from sysgraph_schemas.visible import half_character
 
 from .record import Record
@@ -156,11 +157,18 @@ def input_names(program: Program) -> tuple[str, ...]:
 
 
 def element_nodes(program: Program) -> frozenset[str]:
-    """The nodes whose copies are for one list's elements and for nothing else, in its order."""
+    """The nodes whose last copies may be missing, as a list is shorter or a loop ended before.
+
+    Of those the copies are for one list's elements, or for the turns of a loop, and nothing else.
+    """
     return frozenset(
         variable.node
         for variable in program.variables
-        if len(variable.elements) == 1 and not variable.bindings
+        if (
+            variable.elements.keys() | variable.bindings.keys() <= {ROUND, variable.turn.element}
+            if variable.turn is not None and variable.turn.is_open
+            else len(variable.elements) == 1 and not variable.bindings
+        )
     )
 
 

@@ -96,6 +96,7 @@ def test_filters_that_are_plainer_than_jinja2s(template: str, text: str) -> None
     ("template", "culprit"),
     [
         *(
+            ("{{ q._x }}", "_x"),
             ("{{ q.__class__ }}", "__class__"),
             ("{{ q() }}", "q"),
             ("{{ n * 2 }}", "*"),

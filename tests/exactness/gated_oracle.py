@@ -12,7 +12,7 @@ class Var:
     """One variable of the expanded system."""
 
     name: str
-    kind: str  # lm | choice | parse | split | select | vote | read | field
+    kind: str  # lm | choice | parse | split | select | last | vote | read | field
     reads: list[list[str]]  # groups of variables, as the prompt shows them
     model: str = ""
     prefix: str = ""
@@ -21,6 +21,11 @@ class Var:
     element: tuple[str, int] | None = None
     meanings: dict[str, Any] = field(default_factory=dict)
     """What a parser makes of each text; None where it fails. Of a field: its key, and nothing."""
+    past: list[list[str]] | None = None  # turns of a loop, the last name of each is never a group
+    after: bool = False  # it stands after the loop that it remembers
+    beside: list[list[str]] = field(default_factory=list)  # groups that are not shown as such
+    tail: tuple[str, list[tuple[str, str]]] | None = None  # a text, and items with their labels
+    count: str = ""  # what stands before the length of the element's list
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,11 @@ class Oracle:
                 return "skipped"
         if var.element and len(so_far.values.get(var.element[0], [0] * 9)) < var.element[1]:
             return "skipped"
+        if var.kind == "last":
+            ran = (n for (n,) in var.reads if so_far.absent.get(n) != "skipped")
+            return so_far.absent.get(next(ran, ""), "") or (
+                None if any(n in so_far.values for (n,) in var.reads) else "skipped"
+            )
         needed = [[choice] for choice in var.gates]
         needed += [[var.element[0]]] if var.element else []
         if var.kind == "select":
@@ -115,8 +125,13 @@ class Oracle:
             if not any(name in so_far.values for name in branches):
                 needed.append(branches)
         else:
-            needed += [group for group in var.reads if group]
+            needed += [group for group in (*var.reads, *var.beside) if group]
         reasons = set()
+        remembered = list(itertools.chain(*var.past or []))
+        if any(so_far.absent.get(name) == "rejected" for name in remembered):
+            reasons.add("rejected")
+        elif var.after and not any(name in so_far.values for name in remembered):
+            reasons.add("skipped")
         for group in needed:
             if any(so_far.absent.get(name) == "rejected" for name in group):
                 reasons.add("rejected")
@@ -129,13 +144,23 @@ class Oracle:
             "+".join(so_far.values[name] for name in group if name in so_far.values)
             for group in var.reads
         ]
+        if var.past is not None:
+            turns = (turn for turn in var.past if any(name in so_far.values for name in turn))
+            parts.append("".join(self._remembered(turn, so_far) for turn in turns))
+        ends = f"{var.count}{len(so_far.values[var.element[0]])}" if var.count else ""
         if var.element:
-            parts.append(so_far.values[var.element[0]][var.element[1] - 1])
-        return "/".join([var.prefix, *parts])
+            ends += "/" + so_far.values[var.element[0]][var.element[1] - 1]
+        if var.tail:
+            ends += var.tail[0] + "".join(f"{k}{so_far.values[n]}" for k, n in var.tail[1])
+        return "/".join([var.prefix, *parts]) + ends
+
+    def _remembered(self, turn: list[str], so_far: Outcome) -> str:
+        values = [so_far.values.get(name, "") for name in turn]
+        return f"[{','.join(['+'.join(values[:-1]), values[-1]] if values[1:] else values)}]"
 
     def _computed(self, var: Var, so_far: Outcome) -> Any:
         there = [so_far.values[n] for group in var.reads for n in group if n in so_far.values]
-        if var.kind == "select":
+        if var.kind in ("select", "last"):
             return there[0]
         if var.kind == "vote":
             return max(there, key=lambda text: (there.count(text), -there.index(text)))

@@ -8,13 +8,13 @@ from .clean import line
 from .fold import fold
 from .frames import frames_of, inner_title
 from .nodes import NodeLink, read_models, read_nodes
-from .spec import Box, Diagram, Link, LinkKind, Node, Role
+from .spec import BACK, Box, Diagram, Link, LinkKind, Node, Role
 
 
 def diagram(program: Program) -> Diagram:
     """The diagram of a program: the same program gives the same diagram."""
     nodes, links = read_nodes(program)
-    folded = fold(nodes, [link for link in links if link.kind != "next"])
+    folded = fold(nodes, [link for link in links if link.kind not in BACK])
     by_name = {node.name: node for node in nodes}
     boxes = tuple(
         _box(f"n{i}", [by_name[name] for name in group]) for i, group in enumerate(folded.groups)
@@ -41,7 +41,7 @@ def _links(boxes: Sequence[Box], links: Sequence[NodeLink]) -> tuple[Link, ...]:
     found: dict[tuple[str, str, LinkKind], str] = {}
     for link in links:
         key = home[link.parent], home[link.child], link.kind
-        if key[0] != key[1] or link.kind == "next":
+        if key[0] != key[1] or link.kind in BACK:
             found[key] = link.label if found.get(key, link.label) == link.label else ""
     return tuple(Link(*key, label) for key, label in found.items())
 
@@ -58,7 +58,7 @@ def _box(id: str, nodes: Sequence[Node]) -> Box:
         title=first.name if alone else f"{first.name} … {nodes[-1].name}",
         subtitle=_single(first) if alone else _several(nodes, role),
         badge=first.badge if alone else f"×{len(nodes)}",
-        turns=first.turns if len({node.loop for node in nodes}) == 1 else 0,
+        turns=first.turns if len({node.loop for node in nodes}) == 1 else "",
         items=_items(first) if alone else "",
         shape=first.shape if len(shapes) == 1 else "box",
         role=role,

@@ -82,6 +82,7 @@ _ARROWS: dict[LinkKind, tuple[str, ...]] = {
     "value": (),
     "gate": ("style=dashed", "dir=both", "arrowtail=odiamond"),
     "next": ("style=dotted", "constraint=false"),
+    "until": ("style=dotted", "constraint=false"),
 }
 _SHAPES: dict[Shape, str] = {
     "pill": "oval",

@@ -98,7 +98,7 @@ def _place(
         back = order[link.source] > order[link.target]
         graph.edge(link.source, link.target, label_size=size, reverse_for_ranking=back)
     aspect = _PAGE[0] / _PAGE[1] if wrapped else 0.0
-    gap = _LAYER_GAP[any(link.kind == "gate" for link in links)]
+    gap = _LAYER_GAP[any(link.kind in ("gate", "until") for link in links)]
     options = {
         "direction": direction,
         "wrap": {"viewport_aspect": aspect},

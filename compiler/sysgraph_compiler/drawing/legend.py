@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from .cards import ICON, MARK, MARK_GAP, SMALL, Icon, Text
 from .measure import elide, width, wrap
 from .shapes import Point
-from .spec import PAIRED, Diagram, LinkKind, Model, Role, Shape
+from .spec import BACK, PAIRED, Diagram, LinkKind, Model, Role, Shape
 
 _ROW = 20.0
 _GAP = 22.0
@@ -173,7 +173,7 @@ def _signs(diagram: Diagram) -> Iterator[_Sign]:
     kinds = {link.kind for link in diagram.links}
     if "gate" in kinds:
         yield _Sign("runs only where the choice is this", arrow="gate")
-    if "next" in kinds:
+    if kinds & BACK:
         yield _Sign("into the next turn of its loop", arrow="next")
     if any(box.turns for box in boxes):
         yield _Sign("turns of a loop (×N)", icon=True)

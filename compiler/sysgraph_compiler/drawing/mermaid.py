@@ -88,7 +88,7 @@ def _escape(text: str) -> str:
 
 _SPECIAL = frozenset("\"'`<>&#;%{}$\\")
 
-_ARROWS: dict[LinkKind, str] = {"value": "-->", "gate": "-.->", "next": "==>"}
+_ARROWS: dict[LinkKind, str] = {"value": "-->", "gate": "-.->", "next": "==>", "until": "==>"}
 
 _SHAPES: dict[Shape, tuple[str, str]] = {
     "pill": ("([", "])"),

@@ -45,8 +45,14 @@ class _Reader:
         self._program = program
         self.copies: dict[str, list[Variable]] = {}
         for variable in program.variables:
-            self.copies.setdefault(variable.node, []).append(variable)
-        self._outputs = frozenset(program.outputs)
+            if variable.last_of is None:  # the turns say what it has
+                self.copies.setdefault(variable.node, []).append(variable)
+        self._outputs = frozenset(map(self._node_of, program.outputs))
+        starts: dict[str, str] = {}
+        for variable in program.variables:
+            if variable.turn is not None:
+                starts.setdefault(variable.turn.loop, variable.node)
+        self._starts = frozenset(starts.values())
         self._words = Words(program)
 
     def node(self, name: str) -> Node:
@@ -54,18 +60,18 @@ class _Reader:
         variables = self.copies[name]
         first = variables[0]
         own = [self._program.find_term(variable.name) for variable in variables]
-        parents = (self._program.variable(parent).node for v in variables for parent in v.parents)
+        parents = (self._node_of(parent) for v in variables for parent in v.parents)
         return Node(
             name=name,
             kind=first.kind,
             role=_role(own),
             type=first.type,
-            output=any(variable.name in self._outputs for variable in variables),
+            output=name in self._outputs,
             shape=_shape(first),
             each=self._each(name),
             badge=self._badge(name),
             loop=first.turn.loop if first.turn else None,
-            turns=self._turns(name),
+            turns=self._shown_turns(name),
             gates=tuple(
                 dict.fromkeys(
                     f"{gate.choice} = {' or '.join(gate.options)}"
@@ -98,9 +104,38 @@ class _Reader:
                 yield NodeLink(parent, name, "value", PAIRED if paired else "")
         for later in self.copies[name]:
             if later.turn is not None and later.turn.number == 2:
-                for parent in self._seen(later, carried=True):
-                    yield NodeLink(parent, name, "next", f"{later.turn.loop} · next turn")
+                yield from self._into_next(name, later)
                 break
+
+    def _into_next(self, name: str, later: Variable) -> Iterator[NodeLink]:
+        """What a second turn is given, and the choice that says whether there is one."""
+        assert later.turn is not None
+        loop, over = later.turn.loop, later.turn.over
+        each = f"next of {self._node_of(over)}" if over is not None else "next turn"
+        ends = {
+            self._program.variable(gate.choice).node: gate
+            for gate in later.gates
+            if self._is_before(gate.choice, later)
+        }
+        remembered = {self._node_of(parent) for parent in later.remembered}
+        for parent in self._seen(later, carried=True):
+            if parent not in ends:
+                what = f"{each}, all before" if parent in remembered else each
+                yield NodeLink(parent, name, "next", f"{loop} · {what}")
+            elif name in self._starts:  # it holds for the whole turn, and is told where that begins
+                rest = ends[parent].options
+                stop = [option for option in self.copies[parent][0].options if option not in rest]
+                yield NodeLink(parent, name, "until", line(f"until {' or '.join(stop)}"))
+
+    def _is_before(self, name: str, later: Variable) -> bool:
+        turn = self._program.variable(name).turn
+        own = later.turn
+        return turn is not None and own is not None and (turn.loop == own.loop and turn != own)
+
+    def _node_of(self, name: str) -> str:
+        """The node that a variable is a copy of, or whose last turn it has."""
+        variable = self._program.variable(name)
+        return variable.last_of or variable.node
 
     def _seen(self, variable: Variable, carried: bool = False) -> dict[str, int]:
         """The parents by node: how many copies, of this turn and outside, or of the one before."""
@@ -109,7 +144,8 @@ class _Reader:
             parent, turn = self._program.variable(name), variable.turn
             same = parent.turn is not None and turn is not None and parent.turn.loop == turn.loop
             if (same and parent.turn != turn) == carried:
-                found[parent.node] = found.get(parent.node, 0) + 1
+                node = self._node_of(name)
+                found[node] = found.get(node, 0) + 1
         return found
 
     def _options(self, name: str, choice: str) -> str:
@@ -126,6 +162,10 @@ class _Reader:
         last = self.copies[name][-1].turn
         return last.number if last else 0
 
+    def _shown_turns(self, name: str) -> str:
+        last = self.copies[name][-1].turn
+        return "" if last is None else f"{'≤' if last.is_open else ''}{last.number}"
+
     def _each(self, name: str) -> str | None:
         """The `for_each` items: `agent: ada, bo`, `one per caption, up to 5`."""
         variables = self.copies[name]
@@ -134,7 +174,7 @@ class _Reader:
             if key != ROUND or variables[0].turn is None:
                 items = dict.fromkeys(str(v.bindings[key]) for v in variables)
                 parts.append(f"{key}: {', '.join(items)}")
-        for key in variables[0].elements:
+        for key in _spread(variables[0]):
             most = max(variable.elements[key].index for variable in variables)
             parts.append(f"one per {key}, up to {most}")
         return "; ".join(parts) or None
@@ -144,7 +184,7 @@ class _Reader:
         if self._each(name) is None:
             return ""
         count = len(variables) // max(1, self._turns(name))
-        return f"×{'≤' if variables[0].elements else ''}{count}"
+        return f"×{'≤' if _spread(variables[0]) else ''}{count}"
 
     def _factor(self, term: Term | None) -> str | None:
         """Log p_model(variable | parents), and where there is one."""
@@ -152,6 +192,12 @@ class _Reader:
             return None
         zero = " = 0" if term.model is None else ""
         return self._words.gated_factor(term) + zero
+
+
+def _spread(variable: Variable) -> list[str]:
+    """The keys that take a list's elements, without that which the turns of a loop are for."""
+    own = variable.turn.element if variable.turn is not None else None
+    return [key for key in variable.elements if key != own]
 
 
 def _shape(variable: Variable) -> Shape:

@@ -13,8 +13,11 @@ Role = Literal["input", "trained", "frozen", "mixed", "deterministic"]
 Shape = Literal["pill", "box", "photo", "hexagon", "bars", "octagon", "trapezoid"]
 """How a node is computed: given, written, drawn, chosen, parsed, by a tool, or selected."""
 
-LinkKind = Literal["value", "gate", "next"]
-"""A value that is read, a choice that decides whether the target runs, or what a loop carries."""
+LinkKind = Literal["value", "gate", "next", "until"]
+"""A value that is read, a choice that decides whether the target runs, what a loop carries, or the
+choice that says whether it has a next turn."""
+BACK: frozenset[LinkKind] = frozenset(("next", "until"))
+"""Arrows into the next turn."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,8 @@ class Node:
     """`×3` copies, `×≤5` at most, else empty."""
     loop: str | None
     """The loop it is in."""
-    turns: int
-    """How often it runs in that loop; 0 outside of loops."""
+    turns: str
+    """How often it runs in that loop: `3`, `≤3` where it may end before; else empty."""
     gates: tuple[str, ...]
     """The choices under which it runs: `route = math`."""
     options: tuple[str, ...]
@@ -74,8 +77,8 @@ class Box:
     subtitle: str
     badge: str
     """`×3` on a stack, else empty."""
-    turns: int
-    """How often it runs in its loop; 0 outside of loops."""
+    turns: str
+    """How often it runs in its loop, as a node's; else empty."""
     items: str
     """The copies or the folded nodes, where neither title nor models tell."""
     shape: Shape
@@ -111,7 +114,7 @@ PAIRED = "1:1"
 
 @dataclass(frozen=True)
 class Link:
-    """An arrow, with its label: a gate's options, the loop that carries, or `PAIRED`."""
+    """An arrow, with its label: a gate's options, a loop and when it ends, or `PAIRED`."""
 
     source: str
     target: str

@@ -42,7 +42,7 @@ def style() -> str:
         ".sg-frame{stroke-width:1;stroke-opacity:0.5}",
         ".sg-link,.sg-line{fill:none;stroke-width:1.5}",
         ".sg-gate{stroke-dasharray:6 4}",
-        ".sg-next{stroke-dasharray:1.5 3.5}",
+        ".sg-next,.sg-until{stroke-dasharray:1.5 3.5}",
         ".sg-halo{fill:none;stroke-width:6}",
         *(f".sg-m{i}{{fill:{c}}}" for i, c in enumerate(COLORS)),
         *_colors(LIGHT),

@@ -1,9 +1,10 @@
 """Where a variable exists: what the gates and lists say on which it depends."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..program import Program, Variable
+from ..program import Gate, Program, Variable
 from ..templates.names import free_names
 from ..templates.parse import Parsed, parse
 
@@ -59,25 +60,37 @@ class Conditions:
         self, variable: Variable, found: dict[str, tuple[Condition, ...]]
     ) -> tuple[Condition, ...]:
         own = [*self._chosen(variable), *self._long(variable)]
+        # That the turn before did not end the loop says already that this turn was reached.
+        said = {c for gate in variable.gates for c in self._said(variable, gate, found)}
         inherited: list[Condition] = []
         for parents in self._seen_together(variable):
             if any(parent not in self._gated for parent in parents):
                 continue
             first = found[parents[0]]
             same = all(found[parent] == first for parent in parents)
-            inherited += first if same else [Ran(parents)]
-        every = dict.fromkeys([*own, *inherited])
+            inherited += (c for c in first if c not in said) if same else [Ran(parents)]
+        every = dict.fromkeys(c for c in (*own, *inherited) if not _is_implied(c, own))
         if len(every) > _MOST:
             gated = [p for p in variable.parents if p in self._gated]
             every = dict.fromkeys([*own, *(Ran((parent,)) for parent in gated[:_MOST])])
         return tuple(every)
 
+    def _said(
+        self, variable: Variable, gate: Gate, found: dict[str, tuple[Condition, ...]]
+    ) -> tuple[Condition, ...]:
+        turn = self._program.variable(gate.choice).turn
+        return found.get(gate.choice, ()) if turn is not None and turn != variable.turn else ()
+
     def _seen_together(self, variable: Variable) -> list[tuple[str, ...]]:
         """The parents; where one of several is enough, those in one tuple."""
         if variable.selects:
             return [variable.parents]
-        by_node: dict[str, list[str]] = {}
+        past = variable.remembered
+        by_node = {"": [*past]} if past and variable.remembers_all else {}
+        by_node |= {gate.choice: [gate.choice] for gate in variable.gates}
         for parent in variable.parents:
+            if parent in past or parent in by_node:
+                continue
             by_node.setdefault(self._program.variable(parent).node, []).append(parent)
         return [tuple(names) for names in by_node.values()]
 
@@ -94,6 +107,14 @@ class Conditions:
             for element in variable.elements.values()
             if element.index > self._program.variable(element.list).fewest
         ]
+
+
+def _is_implied(condition: Condition, by: Iterable[Condition]) -> bool:
+    """Whether a list that is longer than that is among the conditions."""
+    return isinstance(condition, Long) and any(
+        isinstance(one, Long) and one.list == condition.list and one.count > condition.count
+        for one in by
+    )
 
 
 def given(variable: Variable) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from itertools import groupby
 
 from sysgraph_schemas.visible import visible
 
+from ..copies import LAST
 from ..expansion import ROUND
 from ..program import Program, Variable
 from .conditions import Chosen, Condition, Conditions, Long
@@ -34,6 +35,8 @@ class At:
 
     def number(self, variable: Variable) -> str:
         """A variable's turn; empty outside of loops."""
+        if variable.last_of is not None:
+            return text(LAST)
         if variable.turn is None:
             return ""
         if variable.turn.loop != self.loop:
@@ -79,7 +82,9 @@ class Symbols:
         """One variable, with its indices."""
         variable = self.variable(name)
         items = {key: text(item) for key, item in listed_bindings(variable).items()}
-        items |= {key: str(element.index) for key, element in variable.elements.items()}
+        of_turn = variable.turn.element if variable.turn is not None else None
+        elements = ((key, e) for key, e in variable.elements.items() if key != of_turn)
+        items |= {key: str(element.index) for key, element in elements}
         below = [at.indices.get(key, item) for key, item in items.items()]
         return self._indexed(variable, [*below, at.number(variable)])
 
@@ -99,7 +104,7 @@ class Symbols:
     def _indexed(self, variable: Variable, below: Iterable[str]) -> str:
         index = ",".join(part for part in below if part)
         return (
-            text(variable.node)
+            text(variable.last_of or variable.node)
             + (f"_{{{index}}}" if index else "")
             + ("^{(a)}" if variable.name in self.latent else "")
         )

@@ -84,6 +84,8 @@ class Words:
         """How its value comes about: `parsed by captions from text`."""
         if variable.is_given:
             return "input"
+        if variable.last_of is not None:
+            return f"{variable.last_of} of the last turn that ran"
         if variable.selects:
             return f"the first of {self.given(variable.name) or 'its parents'} that ran"
         if variable.field is not None:

@@ -1,13 +1,13 @@
 """for_each and loops: a node becomes one variable per combination of its items and turns."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import networkx as nx
 
 from sysgraph_schemas import NodeSpec
 
-from ..copies import Scalar, copy_names
+from ..copies import LAST, Scalar, copy_name, copy_names
 from ..expansion import ROUND
 from ..facts import Facts
 from ..program import Element, Program, Tool, Turn, Variable
@@ -25,6 +25,10 @@ def run(facts: Facts, program: Program) -> Program:
         variables.extend(copies)
         if name in facts.expansion.axes:
             groups[name] = tuple(copy.name for copy in copies)
+        last = list(_last(facts, name, copies)) if name in facts.last_turns else []
+        variables.extend(last)
+        if last and facts.expansion.is_group(name):
+            groups[last[0].node] = tuple(copy.name for copy in last)
     return program.model_copy(update={"variables": tuple(variables), "groups": groups})
 
 
@@ -51,17 +55,65 @@ def _copies(facts: Facts, name: str) -> Iterator[Variable]:
             name=variable,
             bindings={key: value for key, value in values.items() if key not in node.spread},
             elements={
-                key: Element(list=source, index=int(values[key]))
-                for key, source in node.spread.items()
+                **{
+                    key: Element(list=source, index=int(values[key]))
+                    for key, source in node.spread.items()
+                },
+                **dict(_element_of_turn(facts, name, values)),
             },
             turn=_turn(facts, name, values),
             **shared,
         )
 
 
+def _element_of_turn(
+    facts: Facts, name: str, values: dict[str, Scalar]
+) -> Iterator[tuple[str, Element]]:
+    """Of a loop over a list, the element that the turn is for."""
+    loop = facts.expansion.loop(name)
+    if loop is not None and loop.over is not None:
+        yield loop.element, Element(list=loop.over, index=int(values[ROUND]))
+
+
+def _last(facts: Facts, name: str, copies: list[Variable]) -> Iterator[Variable]:
+    """For each copy of a node of a loop, what has the value of its last turn that ran."""
+    axes = facts.expansion.axes[name]
+    first = (copy for copy in copies if copy.turn is not None and copy.turn.number == 1)
+    for copy, last in zip(first, facts.expansion.last(name), strict=True):
+        yield Variable(
+            name=last,
+            node=copy_name(name, [LAST]),
+            kind="select",
+            type=copy.type,
+            is_given=False,
+            bindings={key: value for key, value in copy.bindings.items() if key != ROUND},
+            parents=tuple(
+                copy_name(name, [*_items(copy, axes), number]) for number in reversed(axes[ROUND])
+            ),
+            options=copy.options,
+            selects=True,
+            last_of=name,
+        )
+
+
+def _items(copy: Variable, axes: Mapping[str, list[Scalar]]) -> Iterator[Scalar]:
+    for key in axes:
+        if key != ROUND:
+            yield copy.elements[key].index if key in copy.elements else copy.bindings[key]
+
+
 def _turn(facts: Facts, name: str, values: dict[str, Scalar]) -> Turn | None:
-    loop = facts.expansion.loop_of.get(name)
-    return None if loop is None else Turn(loop=loop, number=int(values[ROUND]))
+    name_of_loop, loop = facts.expansion.loop_of.get(name), facts.expansion.loop(name)
+    if name_of_loop is None or loop is None:
+        return None
+    return Turn(
+        loop=name_of_loop,
+        number=int(values[ROUND]),
+        rounds=facts.expansion.turns(name),
+        over=loop.over,
+        element=None if loop.over is None else loop.element,
+        is_open=loop.is_open,
+    )
 
 
 def _tool(node: NodeSpec) -> Tool | None:

@@ -1,6 +1,6 @@
 """log p(s | x) = sum of one term per generated variable: the chain rule along the DAG."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from sysgraph_schemas import Graph
 
@@ -14,11 +14,11 @@ def run(facts: Facts, program: Program) -> Program:
     nodes = facts.graph.nodes
     terms: list[Term] = []
     for variable in program.variables:
-        node = nodes[variable.node]
+        node = nodes[variable.last_of or variable.node]
         if node.is_input:
             continue
         model = None
-        if node.model_template is not None:
+        if node.model_template is not None and variable.last_of is None:
             model = model_of(facts.graph, variable.node, variable.bindings)
         terms.append(
             Term(
@@ -29,15 +29,17 @@ def run(facts: Facts, program: Program) -> Program:
                 bound=model is not None and facts.graph.models[model].likelihood == "bound",
             )
         )
-    outputs = tuple(
-        name for output in facts.graph.outputs for name in _last_turn(program.groups, output, facts)
-    )
+    outputs = tuple(name for one in facts.graph.outputs for name in _last(program, one, facts))
     return program.model_copy(update={"terms": tuple(terms), "outputs": outputs})
 
 
 def _is_gated(facts: Facts, variable: Variable) -> bool:
     """Whether some traces lack the variable, other than for a text that does not parse."""
     presence, nodes = facts.presence, facts.graph.nodes
+    if variable.turn is not None and variable.turn.is_open and variable.turn.number > 1:
+        return True
+    if variable.last_of is not None:
+        return presence.is_known and presence.of[variable.last_of] != presence.everything
     if not presence.questions and not variable.elements:
         return False
     late = any(e.index > facts.expansion.fewest(e.list) for e in variable.elements.values())
@@ -48,10 +50,12 @@ def _is_gated(facts: Facts, variable: Variable) -> bool:
     return late or varies or any(not set(every) <= set(some) for every, some in options)
 
 
-def _last_turn(groups: Mapping[str, tuple[str, ...]], output: str, facts: Facts) -> Sequence[str]:
+def _last(program: Program, output: str, facts: Facts) -> Sequence[str]:
     """The variables of an output; of one in a loop those of the last turn."""
+    if facts.expansion.is_open(output):
+        return facts.expansion.last(output)
     turns = max(1, facts.expansion.turns(output))
-    return groups.get(output, (output,))[turns - 1 :: turns]
+    return program.groups.get(output, (output,))[turns - 1 :: turns]
 
 
 def status(graph: Graph, model: str | None) -> Status:

@@ -1,13 +1,16 @@
 """Edges between nodes become parents of variables, and prompts learn what their names stand for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import networkx as nx
 
 from sysgraph_schemas import NodeSpec
 
+from .. import turns
+from ..copies import Scalar
 from ..expansion import Seen
 from ..facts import Facts
+from ..labels import labels, number
 from ..program import Element, Gate, Program, Tool, Variable
 from ..templates.model_name import gate_options
 
@@ -21,32 +24,52 @@ def run(facts: Facts, program: Program) -> Program:
 
 
 def _link(facts: Facts, variable: Variable) -> Variable:
+    if variable.last_of is not None:
+        return variable  # it has its parents
     name, bindings = variable.node, _bindings(variable)
+    history = turns.history(facts, variable)
+    remembered = facts.remembered(name)
     seen: dict[str, Seen | None] = {
-        parent: facts.expansion.seen(parent, name, bindings) for parent in facts.parents[name]
+        parent: facts.expansion.seen(parent, name, bindings)
+        for parent in facts.parents[name]
+        if parent not in remembered
     }
     for parent in facts.expansion.carried_into.get(name, ()):
         seen[parent] = facts.expansion.seen(parent, name, bindings, carried=True)
-    if not seen:
-        return variable
     node = facts.graph.nodes[name]
     there = {parent: part for parent, part in seen.items() if part is not None}
-    update: dict[str, object] = {"parents": tuple(dict.fromkeys(_flat(there.values())))}
-    if node.is_prompted:
+    gates = (*_gates(node, variable, there), *turns.goes_on(facts, variable))
+    elements = {
+        key: Element(list=_list(facts, name, element.list, bindings), index=element.index)
+        for key, element in variable.elements.items()
+    }
+    past = [part for every in history.values() for turn in every for part in turn.values.values()]
+    beside = (*(gate.choice for gate in gates), *(element.list for element in elements.values()))
+    parents = tuple(dict.fromkeys((*_flat(there.values()), *_flat(past), *beside)))
+    update: dict[str, object] = {"parents": parents} if parents else {}
+    if node.is_prompted and (seen or history):
         update["scope"], update["empty"] = _scope(facts, name, seen)
+        update["history"] = history
+        update["labels"] = labels(facts, variable, there, history)
+        update["number"] = number(facts, variable)
     if variable.tool is not None:
         update["tool"] = _tool(facts, variable, node, there)
-    if node.gates:
-        update["gates"] = _gates(node, variable, there)
-    if variable.elements:
-        update["elements"] = {
-            key: Element(list=_one(there[element.list]), index=element.index)
-            for key, element in variable.elements.items()
-        }
-    return variable.model_copy(update=update)
+    if gates:
+        update["gates"] = gates
+    if elements:
+        update["elements"] = elements
+    if variable.turn is not None and variable.turn.over is not None:
+        over = _list(facts, name, variable.turn.over, bindings)
+        update["turn"] = variable.turn.model_copy(update={"over": over})
+    return variable.model_copy(update=update) if update else variable
 
 
-def _bindings(variable: Variable) -> dict[str, str | int | float]:
+def _list(facts: Facts, name: str, source: str, bindings: Mapping[str, Scalar]) -> str:
+    """The variable whose elements a copy is for."""
+    return _one(facts.expansion.seen(source, name, bindings) or source)
+
+
+def _bindings(variable: Variable) -> dict[str, Scalar]:
     """The values along all of the axes, in their order where it counts: `for_each`, then turn."""
     elements = {key: element.index for key, element in variable.elements.items()}
     return {**elements, **variable.bindings}

@@ -14,7 +14,6 @@ from sysgraph_schemas.visible import half_character, visible
 
 from .filters import FILTERS, LOOP, TESTS
 from .flaw import Flaw
-from .names import dotted
 from .parse import Parsed
 
 _ALLOWED = (
@@ -121,14 +120,15 @@ def _attribute(parsed: Parsed, node: nodes.Node) -> Iterator[Flaw]:
     of_loop = isinstance(node.node, nodes.Name) and node.node.name == "loop"
     if of_loop and node.attr in LOOP:
         return
-    if not of_loop and dotted(node) and not node.attr.startswith("_"):
-        return  # a record's field, or SG501
+    if not of_loop and not node.attr.startswith("_"):
+        return  # a field, or SG501: rendering looks for fields alone, never for Python's attributes
     start, end = parsed.find(node.attr, node.lineno, after=".")
     if of_loop:
         help = suggestion(node.attr, LOOP, "`loop` has")
         yield Flaw(f"`loop` has no `{node.attr}`", start, end, help)
     else:
-        help = "only records have fields here, and `loop` has: " + ", ".join(LOOP)
+        help = "records, items of groups and turns of a loop have fields here, and `loop` has: "
+        help += ", ".join(LOOP)
         yield Flaw(f"the attribute `.{node.attr}` is not allowed in a template", start, end, help)
 
 

@@ -110,10 +110,12 @@ def _split(text: Any, sep: Any = None, *_: Any, **__: Any) -> int:
 
 
 FILTER_COSTS: dict[str, Cost] = {
-    **dict.fromkeys(("length", "count", "first", "last", "d", "default", "attr"), _one),
+    **dict.fromkeys(
+        ("length", "count", "first", "last", "d", "default", "attr", "sysgraph field"), _one
+    ),
     # These read item by item, and what they call for an item charges for itself.
     **dict.fromkeys(("map", "select", "selectattr", "reject", "rejectattr"), _one),
-    **dict.fromkeys(("list", "reverse", "items", "min", "max"), _items),
+    **dict.fromkeys(("list", "reverse", "items", "min", "max", "others"), _items),
     **dict.fromkeys(("batch", "slice", "center", "round", "truncate"), _padded),
     **dict.fromkeys(("wordwrap", "urlize", "xmlattr"), _product),
     "join": _joined,

@@ -7,6 +7,7 @@ from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
 from .flaw import TemplateError
+from .kinds import Labelled
 
 FIELD = "sysgraph field"
 """The filter that gives a field. No template can name one with a space in it."""
@@ -44,13 +45,15 @@ class _Lookups(NodeTransformer):
 
 
 def field(value: Any, name: str) -> object:
-    """A field of a record, or of each record of a group.
+    """A field of a record, of each record of a group, or what an item of a group is called.
 
     Raises:
-        TemplateError: it has none of that name, or is no record.
+        TemplateError: it has none of that name.
     """
-    if isinstance(value, list):
-        return [field(item, name) for item in value]
     if isinstance(value, Mapping) and name in value:
         return value[name]
+    if isinstance(value, Labelled) and name in value.fields:
+        return value.fields[name]
+    if isinstance(value, list):
+        return [field(item, name) for item in value]
     raise TemplateError(f"there is no field `{name}` here")

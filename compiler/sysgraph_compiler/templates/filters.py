@@ -5,7 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jinja2 import pass_context
+from jinja2.runtime import Context
+
 from .flaw import TemplateError
+from .kinds import COPY, Labelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,24 @@ def _end(position: int) -> Callable[[Sequence[object]], object]:
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
+
+@pass_context
+def _others(context: Context, items: Sequence[object]) -> list[object]:
+    """Without the item of the copy whose prompt it is: that which has all keys that it shares."""
+    own = context.get(COPY) or {}
+
+    def is_own(item: object) -> bool:
+        place = item.place if isinstance(item, Labelled) else {}
+        shared = own.keys() & place.keys()
+        if not shared:
+            raise TemplateError("`others` needs the copies of a node with a key of this one")
+        return all(own[key] == place[key] for key in shared)
+
+    return [item for item in items if not is_own(item)]
+
+
+OTHERS = "others"
+"""The filter that leaves out the copy's own item."""
 
 FILTERS: dict[str, Filter] = {
     "capitalize": Filter(
@@ -91,6 +113,13 @@ FILTERS: dict[str, Filter] = {
         "text",
         "in small letters",
         '{{ "Ada" | lower }}',
+    ),
+    OTHERS: Filter(
+        _others,
+        "list",
+        "same",
+        "without the item of the copy whose prompt it is",
+        "{% for a in argument | others %}{{ a.agent }}: {{ a }}{% endfor %}",
     ),
     "replace": Filter(
         _replace,

@@ -2,6 +2,7 @@
 
 from jinja2 import nodes
 
+from .filters import OTHERS
 from .parse import Parsed
 
 
@@ -21,6 +22,17 @@ def dotted(node: nodes.Node) -> str | None:
     if not steps or not isinstance(node, nodes.Name):
         return None
     return ".".join([node.name, *reversed(steps)])
+
+
+def asks_fields(parsed: Parsed) -> bool:
+    """Whether it asks values for fields, or filters by them."""
+    fields = (f for f in parsed.tree.find_all(nodes.Getattr) if not _is_loop(f.node))
+    others = (f for f in parsed.tree.find_all(nodes.Filter) if f.name == OTHERS)
+    return any(True for _ in fields) or any(True for _ in others)
+
+
+def _is_loop(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Name) and node.name == "loop"
 
 
 def _collect(node: nodes.Node, local: frozenset[str], found: dict[str, int]) -> None:

@@ -12,6 +12,7 @@ from sysgraph_schemas.limits import (
 )
 
 from .filters import FILTERS, LOOP
+from .kinds import COPY, labelled_value
 from .render import render_template
 
 
@@ -23,12 +24,17 @@ class Entry(NamedTuple):
     example: str
 
 
+_AGENTS = ("ada", "bo")
 VALUES: Mapping[str, object] = {
     "question": "what is it ?",
     "draft": ["a red ball", "a blue cube"],
+    "call": {"tool": "search", "query": "the cup"},
+    "argument": [labelled_value(f"says {one}", {"agent": one}, {"agent": one}) for one in _AGENTS],
+    "agent": "bo",
     "round": 2,
+    COPY: {"agent": "bo"},
 }
-"""What names stand for in the examples: a text, a list of texts, a number."""
+"""What names stand for in the examples: a text, lists, a record, the copy's own key, a number."""
 
 SYNTAX = (
     Entry("{{ name }}", "the value of a parent, or of a `for_each` key", "{{ question }}"),
@@ -46,6 +52,11 @@ SYNTAX = (
         "{% if condition %}",
         "with `{% elif %}` and `{% else %}`",
         "{% if round > 1 %}again{% else %}first{% endif %}",
+    ),
+    Entry(
+        "{{ record.field }}",
+        "a field: of a record, of a turn of a loop's `history`, or a key of a copy in a list",
+        "{{ call.query }}, {{ argument[0].agent }}",
     ),
     Entry(
         "a if condition else b", "the same in one expression", '{{ "again" if round > 1 else "" }}'
@@ -76,7 +87,7 @@ def _parts() -> Iterator[str]:
         "a node's parents. They lay out texts and lists, and can do nothing else: no calls, no "
         "assignments, no arithmetic but + and -, no attributes but those below."
     )
-    given = ", ".join(f"`{name}` is `{value!r}`" for name, value in VALUES.items())
+    given = ", ".join(f"`{name}` is `{value!r}`" for name, value in VALUES.items() if name != COPY)
     yield f"In the examples, {given}."
     yield _table("template", SYNTAX)
     yield "**Filters** change a value: `{{ value | filter }}`, one after the other."

@@ -4,8 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from jinja2 import nodes
 
-from .filters import FILTERS, LOOP
+from sysgraph_schemas.suggest import suggestion
+
+from .filters import FILTERS, LOOP, OTHERS
 from .flaw import Flaw
+from .kinds import COPY, RECORD, element, fields_of, is_list
 from .names import dotted
 from .parse import Parsed
 
@@ -22,7 +25,9 @@ def misuses(parsed: Parsed, scope: Mapping[str, str]) -> list[Flaw]:
 
     Args:
         parsed: A template in which nothing is forbidden.
-        scope: The type of each name: `text`, `number`, `list[text]`, `list[list[text]]`, `any`.
+        scope: The type of each name: `text`, `number`, `list[text]`, `list[list[text]]`, `any`;
+            items of groups, and records, with the types of their fields (`kinds`). Under `COPY`
+            what the node's own copies are called.
     """
     walker = _Walker(parsed)
     walker.block(parsed.tree.body, dict(scope))
@@ -47,14 +52,21 @@ class _Walker:
                     self.block(list(branch), scope)
 
     def printed(self, part: nodes.Expr, kind: str) -> None:
-        if kind == "record":
-            name = _name(part)
-            said = f"`{name}` is a record and would be printed with braces"
-            help = f"print a field, {{{{ {name}.field }}}}, or {{{{ {name} | tojson }}}}"
-            self.flaw(part, said, help)
+        name = _name(part)
+        if kind == RECORD:
+            said = f"`{name}` is {in_words(kind)} and would be printed with braces"
+            fields = fields_of(kind) or ("field",)
+            shown = " or ".join(f"{{{{ {name}.{one} }}}}" for one in fields)
+            self.flaw(part, said, f"print a field, {shown}, or {{{{ {name} | tojson }}}}")
         if not is_list(kind):
             return
-        name = _name(part)
+        if element(kind) == RECORD:
+            one = [*(fields_of(kind) or ("x",))][-1]
+            item = _item_name(name)
+            help = f"write {{% for {item} in {name} %}}{{{{ {item}.{one} }}}}{{% endfor %}}"
+            said = f"`{name}` is {in_words(kind)} and would be printed with brackets"
+            self.flaw(part, said, help)
+            return
         item = _item_name(name)
         help = f"write {{% for {item} in {name} %}}{{{{ {item} }}}}{{% endfor %}}"
         help += f' or {{{{ {name} | join(", ") }}}}' if kind == "list[text]" else ""
@@ -91,7 +103,7 @@ class _Walker:
         if isinstance(node, nodes.Filter):
             return self.filter(node, scope)
         if isinstance(node, nodes.Getattr):
-            return self.attribute(node, scope)
+            return self.field(node, scope)
         if isinstance(node, nodes.Getitem):
             return self.item(node, scope)
         if isinstance(node, nodes.CondExpr):
@@ -102,6 +114,29 @@ class _Walker:
         if isinstance(node, nodes.Neg | nodes.Pos):
             return "number"
         return ANY if isinstance(node, nodes.And | nodes.Or) else "true or false"
+
+    def field(self, node: nodes.Getattr, scope: dict[str, str]) -> str:
+        if isinstance(node.node, nodes.Name) and node.node.name == "loop":
+            return LOOP.get(node.attr, ANY)
+        name = dotted(node)
+        if name in scope:  # a record's field that the node sees
+            return self.name(nodes.Name(name, "load", lineno=node.lineno), scope[name])
+        kind = self.type(node.node, scope)
+        known = fields_of(kind) if not is_list(kind) else None
+        if kind == ANY or (kind == RECORD and known is None):
+            return ANY
+        if known is None or node.attr not in known:
+            name = _name(node.node)
+            said = f"`{name}` is {in_words(kind)} and has no `.{node.attr}`"
+            help = "records, items of a node with `for_each` and turns of a `history` have fields"
+            if known is None and is_list(kind) and fields_of(kind):
+                item = _item_name(name)
+                help = f"its items do: {{% for {item} in {name} %}}{{{{ {item}.{node.attr} }}}}"
+            elif known is not None:
+                help = suggestion(node.attr, known, "its fields are")
+            self.flaw(node, said, help)
+            return ANY
+        return known[node.attr]
 
     def name(self, node: nodes.Name, kind: str) -> str:
         """A variable's type; of what no template can do anything with, it is noted."""
@@ -128,22 +163,24 @@ class _Walker:
             said = f"the filter `{node.name}` takes {rule.takes}; `{name}` is {in_words(kind)}"
             self.flaw(node.node, said, _filter_help(node.name, name, kind))
             return ANY
+        if node.name == OTHERS and kind != ANY:
+            self.others(node, kind, scope)
         if rule.gives == "element":
             return element(kind)
         return kind if rule.gives == "same" else rule.gives
 
-    def attribute(self, node: nodes.Getattr, scope: dict[str, str]) -> str:
-        """The type of a record's field, or of what `loop` has."""
-        name = dotted(node)
-        if name in scope:
-            return self.name(nodes.Name(name, "load", lineno=node.lineno), scope[name])
-        kind = self.type(node.node, scope)
-        if kind == "loop":
-            return LOOP.get(node.attr, ANY)
-        if kind not in ("record", ANY):
-            said = f"`{_name(node.node)}` is {in_words(kind)} and has no field `{node.attr}`"
-            self.flaw(node, said, "a parser with `fields` gives a record")
-        return ANY
+    def others(self, node: nodes.Filter, kind: str, scope: dict[str, str]) -> None:
+        """Whether it can be told which of the items is the copy's own."""
+        own, theirs = fields_of(scope.get(COPY, ANY)) or {}, fields_of(kind) or {}
+        if own.keys() & theirs.keys():
+            return
+        assert node.node is not None
+        said = "`others` leaves out this copy's own item"
+        said += f", and `{_name(node.node)}` has none that belongs to it"
+        help = (
+            "it is for nodes with `for_each`, and lists of the copies of a node with an equal key"
+        )
+        self.flaw(node.node, said, help)
 
     def item(self, node: nodes.Getitem, scope: dict[str, str]) -> str:
         kind = self.type(node.node, scope)
@@ -194,16 +231,6 @@ def type_of_items(items: Iterable[str | int | float]) -> str:
     return kinds.pop() if len(kinds) == 1 else ANY
 
 
-def is_list(kind: str) -> bool:
-    """Whether the type is a list of something."""
-    return kind.startswith("list[")
-
-
-def element(kind: str) -> str:
-    """The type of a list's items; a letter of a text is a text."""
-    return kind[5:-1] if is_list(kind) else kind
-
-
 def in_words(kind: str) -> str:
     """The type as a message says it."""
     names = {
@@ -212,8 +239,8 @@ def in_words(kind: str) -> str:
         "list[text]": "a list of texts",
         "choice": "a choice",
         "image": "an image",
-        "record": "a record",
-        "list[record]": "a list of records",
+        RECORD: "a record",
+        f"list[{RECORD}]": "a list of records",
         "list[choice]": "a list of choices",
         "list[image]": "a list of images",
         "messages": "messages",

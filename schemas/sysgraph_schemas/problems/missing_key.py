@@ -4,6 +4,7 @@ import json
 
 from ..diagnostics import Code, Diagnostic, problem
 from ..shape import in_words
+from ..spec import keys_of
 from .fault import Fault
 
 CODE = Code(
@@ -18,7 +19,7 @@ CODE = Code(
 def diagnose(fault: Fault) -> Diagnostic:
     """Placed at the section's own key; the help shows the line to add."""
     key, owner = str(fault.path[-1]), fault.shape.owner
-    examples = owner.model_fields[key].examples or []
+    examples = keys_of(owner)[key].examples or []
     example = f": for example `{key}: {json.dumps(examples[0])}`" if examples else ""
     section = fault.path[:-1]
     return problem(

@@ -1,6 +1,7 @@
 """SG101: a key that its section does not have."""
 
 from ..diagnostics import Code, Diagnostic, problem
+from ..spec import keys_of
 from ..suggest import closest, quoted, suggestion
 from .fault import Fault
 
@@ -16,7 +17,7 @@ CODE = Code(
 def diagnose(fault: Fault) -> Diagnostic:
     """Placed at the key; the help lists the legal ones."""
     key, owner = str(fault.path[-1]), fault.shape.owner
-    help = suggestion(key, owner.model_fields, f"the keys of {owner.noun} are", most=50)
+    help = suggestion(key, keys_of(owner), f"the keys of {owner.noun} are", most=50)
     if key == "model" and getattr(owner, "is_deterministic", False):
         help = f"{owner.noun} computes its value: it has no likelihood, so no model; {help}"
     return problem(
@@ -30,4 +31,4 @@ def diagnose(fault: Fault) -> Diagnostic:
 
 def meant(fault: Fault) -> str | None:
     """The legal key that was likely meant."""
-    return closest(str(fault.path[-1]), fault.shape.owner.model_fields)
+    return closest(str(fault.path[-1]), keys_of(fault.shape.owner))

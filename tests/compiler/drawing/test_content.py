@@ -64,8 +64,8 @@ def test_gates_and_loops_are_arrows_of_their_own() -> None:
     assert carried == {("critique", "draft"): label, ("draft", "draft"): label}
     boxes = {box.title: box for box in drawing.boxes}
     assert {name: box.turns for name, box in boxes.items() if box.turns} == {
-        "draft": 3,
-        "critique": 3,
+        "draft": "3",
+        "critique": "3",
     }
     assert (boxes["draft"].stacked, boxes["critique"].badge) == (False, "×2")
     assert (boxes["image"].badge, boxes["image"].items) == ("×≤5", "one per caption, up to 5")

@@ -33,7 +33,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
         used = facts.uses.get(child)
         if used is None or parent in used or not facts.graph.nodes[child].is_prompted:
             continue
-        sees = {*facts.sees[child], *facts.keys(child)}
+        sees = {*facts.sees[child], *facts.local(child)}
         if (parent, child) in facts.links or not used.keys() <= sees:
             continue
         said = f"`{child}` never uses `{parent}`, though `carry` gives it that of the turn before"

@@ -41,6 +41,9 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
             continue
         if node.parser_name is not None or node.takes_any:  # SG502 and SG907 say so
             continue
+        loop = facts.expansion.loop(name)
+        if loop is not None and loop.over is not None:
+            continue  # the list is its parent
         inputs = [n for n, spec in facts.graph.nodes.items() if spec.is_input]
         help = f"add an edge, for example `{inputs[0]} -> {name}`" if inputs else None
         yield facts.diagnose(

@@ -42,6 +42,12 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     }
     for node in facts.graph.nodes.values():  # as do SG311, SG616 and SG902
         wanted |= {*node.arguments.values(), *node.spread.values(), *node.gates}
+    for loop, spec in facts.graph.loops.items():
+        wanted |= {spec.options[0]} if spec.options else set()
+        is_used = any(loop in used for used in facts.uses.values())
+        wanted |= (
+            {*spec.history, *([spec.over] if spec.over else [])} if is_used or spec.over else set()
+        )
     for name in _last(facts, {*outputs, *wanted}):
         node = facts.graph.nodes[name]
         what = "input" if node.is_input else "node"

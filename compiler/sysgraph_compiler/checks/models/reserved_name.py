@@ -5,24 +5,26 @@ from collections.abc import Iterator
 from sysgraph_schemas import Code, Diagnostic
 from sysgraph_schemas.diagnostics import Path
 
-from ...expansion import ROUND
+from ...expansion import ROUND, ROUNDS
 from ...facts import Facts
 
 CODE = Code(
     id="SG306",
     title="reserved name",
     meaning="Nodes and `for_each` keys are variables of templates, where words such as `if`, `in`, "
-    "`true` and `loop` already mean something, and in the nodes of a loop `round`.",
+    "`true` and `loop` already mean something, and in the nodes of a loop `round` and `rounds`.",
     wrong="nodes:\n  loop: {kind: input}\n",
     right="nodes:\n  question: {kind: input}\n",
 )
 
-_RESERVED = frozenset(
+RESERVED = frozenset(
     (
         *("and", "elif", "else", "endfor", "endif", "false", "False", "for", "if", "in", "is"),
         *("loop", "none", "None", "not", "or", "recursive", "self", "super", "true", "True"),
     )
 )
+"""Words of templates."""
+_TURNS = {ROUND: "the number of the turn", ROUNDS: "how many turns there are"}
 
 
 def check(facts: Facts) -> Iterator[Diagnostic]:
@@ -32,13 +34,14 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
         paths += [("nodes", name, "for_each", key) for key in (*node.copies, *node.spread)]
         for path in paths:
             word = str(path[-1]).rpartition(".")[2]  # a part's own templates call it so
-            if word in _RESERVED:
+            if word in RESERVED:
                 said = f"`{word}` means something else in a template"
                 help = f"for example `{word}_`"
                 yield facts.diagnose(CODE, said, path, key=True, help=help)
-            elif word == ROUND and _in_loop(facts, name, path):
-                said = "`round` is the number of the turn in the templates of a loop"
-                yield facts.diagnose(CODE, said, path, key=True, help="for example `round_`")
+            elif word in _TURNS and _in_loop(facts, name, path):
+                said = f"`{word}` is {_TURNS[word]} in the templates of a loop"
+                help = f"for example `{word}_`"
+                yield facts.diagnose(CODE, said, path, key=True, help=help)
 
 
 def _in_loop(facts: Facts, name: str, path: Path) -> bool:

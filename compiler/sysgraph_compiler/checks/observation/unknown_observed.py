@@ -45,4 +45,5 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
 def _copies(facts: Facts, node: str) -> list[str]:
     if node not in facts.graph.nodes or node in facts.oversized:
         return []
-    return [name for name, _ in copy_names(node, facts.expansion.axes.get(node, {}))]
+    last = facts.expansion.last(node) if node in facts.last_turns else ()
+    return [*(name for name, _ in copy_names(node, facts.expansion.axes.get(node, {}))), *last]

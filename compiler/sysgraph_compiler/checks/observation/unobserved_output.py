@@ -6,7 +6,7 @@ from sysgraph_schemas import Code, Diagnostic
 from sysgraph_schemas.diagnostics import problem
 
 from ...facts import Facts
-from ...observation import in_file, resolve, unobserved
+from ...observation import Observed, in_file, resolve, unobserved
 
 CODE = Code(
     id="SG803",
@@ -21,8 +21,11 @@ CODE = Code(
 def check(facts: Facts) -> Iterator[Diagnostic]:
     """Each output that a model writes, with any of its copies missing."""
     gaps = unobserved(facts.graph, facts.observation)
+    observed = Observed(facts.graph, facts.observation).names or frozenset()
     for name in dict.fromkeys(facts.graph.outputs):
         missing = [gap for gap in gaps if gap.partition("[")[0] == name]
+        if facts.expansion.is_open(name) and observed >= {*facts.expansion.last(name)}:
+            continue
         if missing:
             said = f"preferences are about the output `{missing[0]}`, which data would not hold"
             named = [*(resolve(facts.graph, facts.observation).names or ()), name]

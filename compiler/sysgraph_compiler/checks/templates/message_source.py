@@ -6,7 +6,8 @@ from sysgraph_schemas import Code, Diagnostic
 from sysgraph_schemas.diagnostics import Path
 
 from ...facts import Facts
-from ...templates.types import ANY, in_words, is_list
+from ...templates.kinds import is_list
+from ...templates.types import ANY, in_words
 
 CODE = Code(
     id="SG410",

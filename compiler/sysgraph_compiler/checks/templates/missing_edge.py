@@ -28,7 +28,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     for node, used in facts.uses.items():
         if node in facts.doubtful:
             continue
-        sees = {*facts.sees[node], *facts.keys(node)}
+        sees = {*facts.sees[node], *facts.local(node)}
         missing = [name for name in used if name not in sees and name in facts.graph.nodes]
         for name in missing:
             path = used[name]

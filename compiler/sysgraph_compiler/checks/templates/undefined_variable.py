@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sysgraph_schemas import Code, Diagnostic
 from sysgraph_schemas.suggest import closest, listed, quoted
 
-from ...expansion import ROUND
+from ...expansion import ROUND, ROUNDS
 from ...facts import Facts
 
 CODE = Code(
@@ -22,17 +22,27 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     if ("nodes",) in facts.broken:
         return
     for node, used in facts.uses.items():
-        keys = facts.keys(node)
+        keys = facts.local(node)
         for name, path in used.items():
-            if name in keys or facts.knows(name) or (name == ROUND and node in facts.doubtful):
+            if (
+                name in keys
+                or facts.knows(name)
+                or (name in (ROUND, ROUNDS) and node in facts.doubtful)
+            ):
                 continue
             sees = [*dict.fromkeys([*facts.named_parents(node), *facts.sees[node], *keys])]
             near = closest(
                 name, [*sees, *(other for other in facts.names("nodes") if other != node)]
             )
             meant = f"did you mean `{near}`? " if near else ""
-            if name == ROUND:
-                meant = "only the nodes of a loop know their `round`; "
+            if name in (ROUND, ROUNDS):
+                meant = f"only the nodes of a loop know their `{name}`; "
+            loop = facts.graph.loops.get(name)
+            if loop is not None and loop.history:
+                meant = f"to read the turns of `{name}`, add to `edges`: - "
+                meant += f"{', '.join(loop.history)} -> {node}; "
+            elif loop is not None:
+                meant = f"to read its turns, give the loop `{name}` a `history`; "
             yield facts.diagnose(
                 CODE,
                 f"undefined variable {quoted(name.rpartition('.')[2])}",

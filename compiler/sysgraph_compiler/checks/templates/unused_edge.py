@@ -24,11 +24,19 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     for (parent, child), (edge, end, _) in facts.links.items():
         used = facts.uses.get(child)
         node = facts.graph.nodes[child]
-        if used is None or parent in used or not node.is_prompted or parent in facts.keys(child):
+        if (
+            used is None
+            or parent in facts.used(child)
+            or not node.is_prompted
+            or parent in facts.local(child)
+        ):
             continue
+        loop = facts.expansion.loop(child)
+        if loop is not None and loop.over == parent:
+            continue  # it says when the node runs, as a gate does
         if parent in node.gates or parent in node.spread.values() or _is_off(facts, child):
             continue
-        if any(name not in facts.sees[child] and name not in facts.keys(child) for name in used):
+        if any(name not in facts.sees[child] and name not in facts.local(child) for name in used):
             continue
         yield facts.diagnose(
             CODE,
