@@ -161,8 +161,8 @@ def meant(graph: Graph, parent: str, child: str) -> tuple[str, ...]:
     read = [full for full in (f"{parent}.{key}" for key in parts) if full in names]
     gates = [full for full in (f"{parent}.{key}" for key in parts) if full in node.gates]
     # What has no templates and no arguments reads its parents as they are.
-    asks = node.templates or node.arguments
-    whole = parent in names or not (read or (gates and asks))
+    gated = bool(gates and (node.templates or node.arguments))
+    whole = parent in names or not (read or gated)
     some = [full for full in (*read, *gates) if full in nodes]
     return tuple(dict.fromkeys([*([parent] if whole else []), *some]))
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import sysgraph
+import sysgraph_compiler
 from sysgraph import GraphError, Program, System, ToolError, Trace
 from sysgraph.data import load_pairs, pair_row
 from sysgraph.data.rows import DataError, convert, read_rows
@@ -156,3 +157,14 @@ def test_what_check_says_of_it(old: str, new: str, said: str) -> None:
     with pytest.raises(GraphError) as caught:
         sysgraph.compile(sysgraph.load(text.replace(old, new)), tools={"look": len})
     assert said in str(caught.value)
+
+
+def test_a_field_may_gate_a_tool_that_reads_another() -> None:
+    """The record itself is no parent of it then: nothing says that it is never used."""
+    text = GRAPH.replace("POLICY", "").replace(
+        '  high: {kind: lm, model: writer, prompt: "{{ page.flight }}"',
+        "  high: {kind: tool, tool: calculate, args: {expression: page.source}",
+    )
+    opened = sysgraph_compiler.open_graph(text, tools={"look": len})
+    assert opened.warnings == ()
+    assert opened.program.variable("high").parents == ("page.source", "page.flight")
