@@ -44,10 +44,13 @@ def measured(name: str) -> dict[str, Any]:
     rows = load_inputs(program, str(graph.fit.eval_inputs))
     best = evaluate(System(program), rows, str(graph.fit.scorer), best_of=4)
     with tempfile.TemporaryDirectory() as folder:
+        pairs = Path(folder) / "pairs"  # of held-out inputs, from the system before training
+        inputs, scorer = str(graph.fit.eval_inputs), str(graph.fit.scorer)
+        sysgraph.collect(graph, inputs=inputs, scorer=scorer, samples=4, output=pairs)
         began = time.monotonic()
-        run = sysgraph.fit(graph, output=folder)
+        run = sysgraph.fit(graph, output=Path(folder) / "run")
         seconds = time.monotonic() - began
-        credit = run.credit()
+        credit = run.credit(str(pairs))
     assert run.before is not None
     assert run.after is not None
     return {
@@ -70,13 +73,18 @@ def write_table() -> None:
         if name in found:
             one = found[name]
             scores = [str(Estimate(**one[key])) for key in ("before", "best of 4", "after")]
-            credit = ", ".join(f"{model} {share:.0%}" for model, share in one["credit"].items())
+            credit = ", ".join(f"{model} {_percent(x)}" for model, x in one["credit"].items())
             link = f"[{name}](../graphs/{name}.yaml)"
             lines.append(f"| {link} | {' | '.join(scores)} | {one['seconds']} | {credit} |")
     head, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
     _, _, tail = rest.partition(MARKS[1])
     table = "\n".join(lines)
     PAGE.write_text(f"{head}{MARKS[0]}\n\n{table}\n\n{MARKS[1]}{tail}", encoding="utf-8")
+
+
+def _percent(share: float | None) -> str:
+    """A share of the margin; of none that can be told from 0, there is none."""
+    return "-" if share is None else f"{share:.0%}"
 
 
 if __name__ == "__main__":

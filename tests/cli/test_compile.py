@@ -90,4 +90,4 @@ def test_a_pass_by_name() -> None:
     assert not program.terms
     done = sysgraph("compile", MOA, "--debug-pass", "exapnd")
     assert done.returncode == 2
-    assert "did you mean `expand`? the passes are: expand, link, factorize" in done.stderr
+    assert "did you mean `expand`? the passes are: observe, expand" in done.stderr

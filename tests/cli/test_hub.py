@@ -94,7 +94,10 @@ def fit(
 
 
 def check_trained(done: Done) -> None:
-    assert (done.code, done.out) == (0, "trained models: run/models\n")
+    assert (done.code, done.out) == (
+        0,
+        "trained models: run/models\nwhat they learned: run/report.html\n",
+    )
     for model in ("psi1", "psi2"):
         adapter = load_file(Path("run/models") / model / "adapter_model.safetensors")
         moved = [name for name, weight in adapter.items() if "lora_B" in name and weight.any()]

@@ -13,7 +13,7 @@ from .test_run import here
 
 
 def raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read(*_: object) -> None:
+    def read(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(sys.modules["sysgraph.cli.check"], "diagnose", read)
