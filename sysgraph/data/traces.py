@@ -34,6 +34,7 @@ def trace_row(program: Program, trace: Trace, folder: Path) -> dict[str, Any]:
 def read_trace_row(program: Program, row: Row, problems: list[str]) -> Trace:
     """What `trace_row` wrote; what is wrong is appended to `problems`."""
     fields = row.fields
+    stopped = fields.get("stopped")
     trace = read_trace(
         program,
         read_inputs(program, _object(fields, "inputs"), "inputs.", problems),
@@ -43,8 +44,8 @@ def read_trace_row(program: Program, row: Row, problems: list[str]) -> Trace:
         row.images,
         problems,
         fields.get("failed"),
+        stopped=isinstance(stopped, str),
     )
-    stopped = fields.get("stopped")
     return replace(trace, stopped=stopped) if isinstance(stopped, str) else trace
 
 

@@ -37,6 +37,8 @@ def read_trace(
     images: ImageFiles,
     problems: list[str],
     failed: Any = None,
+    *,
+    stopped: bool = False,
 ) -> Trace:
     """The trace of one side of a row; what is wrong is appended to `problems`.
 
@@ -47,6 +49,7 @@ def read_trace(
         extra: the row's other fields.
         images: opens the images that the values name.
         failed: why tools had no value, by variable, as `Trace.failures` has it.
+        stopped: whether it could not go on, as where a tool failed: then nothing has to follow.
     """
     before = len(problems)
     values: dict[str, Value] = {}
@@ -70,7 +73,8 @@ def read_trace(
     try:
         trace = complete(program, start)
     except (InputError, RunError) as error:  # a tool on these values
-        problems.append(f"{side[0]}: {error}")
+        if not stopped:
+            problems.append(f"{side[0]}: {error}")
         return start
     if len(problems) == before:
         problems += [f"{side[0]}.{p}" for p in _contradictions(program, values, trace)]

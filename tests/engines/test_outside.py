@@ -85,9 +85,9 @@ import json, sys
 import sysgraph
 from sysgraph_compiler.drawing import render
 from sysgraph_compiler.emit.latex import emit_latex
-from sysgraph_schemas.json_schema import FILE, as_text, graph_schema
+from sysgraph_schemas.json_schema import FILE, as_text, file_schema
 
-assert as_text(graph_schema()) == FILE.read_text()  # that of the language itself
+assert as_text(file_schema()) == FILE.read_text()  # that of the language itself
 graph = sysgraph.load(open(sys.argv[1]).read())
 assert sysgraph.load(sysgraph.dump(graph)) == graph
 program = sysgraph.compile(graph)

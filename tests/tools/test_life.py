@@ -224,6 +224,31 @@ def test_a_row_without_a_value_stops_alone() -> None:
         system.sample({"question": "bug"})
 
 
+def test_a_collection_goes_on_without_it(tmp_path: Path) -> None:
+    """What stopped is read as that: its tool is not asked again."""
+    asked: list[str] = []
+
+    def answers(word: str) -> str:
+        asked.append(word)
+        if word == "none":
+            raise ToolError("nothing there")
+        return word
+
+    graph = sysgraph.load(ONE.replace(", timeout: 600%s", ""))
+    inputs = [{"question": word} for word in ("a", "none")]
+    found = sysgraph.collect(
+        graph,
+        inputs,
+        output=tmp_path / "out",
+        scorer=lambda trace: float(trace["answer"] == "x"),
+        samples=6,
+        tools={"f": answers},
+    )
+    assert (found.traces, found.stopped, asked) == (12, 6, ["a", "none"])
+    rows = [json.loads(line) for line in (tmp_path / "out" / "pairs.jsonl").open()]
+    assert {row["inputs"]["question"] for row in rows} <= {"a"}
+
+
 def test_a_call_that_does_not_end_is_a_failure() -> None:
     never = threading.Event()
     graph = ONE.replace("600%s", "0.05, on_failure: default, default: late")

@@ -8,7 +8,8 @@ import pytest
 
 from sysgraph import toys
 from sysgraph.toys import recipes
-from sysgraph.toys.progression import CaptionerRecipe, PainterRecipe
+from sysgraph.toys.progression import PainterRecipe
+from sysgraph.toys.recipe import LanguageRecipe
 from sysgraph.toys.recipes import SpecialistRecipe
 
 
@@ -29,7 +30,7 @@ def quick(recipe: recipes.Recipe) -> recipes.Recipe:
     """The same kind of model after a few steps."""
     if isinstance(recipe, PainterRecipe):
         return replace(recipe, images=64, vae_steps=3, vae_batch=4, unet_steps=3, unet_batch=4)
-    assert isinstance(recipe, SpecialistRecipe | CaptionerRecipe)
+    assert isinstance(recipe, SpecialistRecipe | LanguageRecipe)
     return replace(recipe, steps=3)
 
 

@@ -20,8 +20,11 @@ from collections.abc import Mapping
 
 from ..progression.world import ATTRIBUTES, LEVELS, SCENES, Attribute
 
-NAMES = ("ada", "bo", "cy", "dee", "eve", "fay", "gus", "hal", "ivy", "jo", "kim", "lou")
-ITEMS = ("cup", "hat", "pen", "bag", "box", "key", "map", "fan")
+NAMES = (
+    *("ada", "bo", "cy", "dee", "eve", "fay", "gus", "hal"),
+    *("ivy", "jo", "kim", "lou", "max", "nia", "oz", "pia"),
+)
+ITEMS = ("cup", "hat", "pen", "bag", "box", "key", "map", "fan", "jug", "toy")
 COLORS = ("red", "green", "blue", "black", "white", "pink", "gray", "gold")
 DIGITS = tuple("0123456789")
 SOURCES = ("facts", "sums", "questions", "counts", "requests")
@@ -30,7 +33,7 @@ _FACT = "which color is the {item} of {name} ?"
 _SUM = "what is {a} + {b} ?"
 _FACT_PATTERN = re.compile(_FACT.format(item=r"(\w+)", name=r"(\w+)").replace("?", r"\?"))
 _SUM_PATTERN = re.compile(r"what is (\d) \+ (\d) \?")
-_TEST = {"facts": 36, "sums": 36}
+_TEST = {"facts": 64, "sums": 40}
 
 
 def color(item: str, name: str) -> str:

@@ -84,9 +84,15 @@ def test_both_models_learn(
 
 
 def test_a_step_is_a_pass_of_the_policy_and_one_of_the_reference(
-    story: Build, story_rows: Path, passes: Passes, tmp_path: Path, quiet: Reporter
+    story: Build,
+    story_rows: Path,
+    passes: Passes,
+    tmp_path: Path,
+    quiet: Reporter,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """15 images of five pairs, less 2 whose captions and images agree; two draws each."""
+    monkeypatch.setattr("sysgraph.training.record.Record.credit", lambda *_: None)
     for name, bank, told in (("new", None, "every step"), ("bank", 2, "once")):
         graph = story(objective={"draws": 2, "bank": bank})
         graph = with_data(graph, story_rows, steps=3, batch_size=5)
