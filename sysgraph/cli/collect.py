@@ -11,7 +11,7 @@ from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
 from .terminal import say
 
 if TYPE_CHECKING:
-    from ..training.collection import Collection
+    from ..training.pairing import Collection
 
 
 def collect(

@@ -9,7 +9,6 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,10 +16,10 @@ import sysgraph_compiler
 from sysgraph_compiler import Program, load
 from sysgraph_schemas import Graph
 
-from ..data import load_inputs, pair_row
-from ..data.rows import Row, Source, called, convert, read_rows
+from ..data import load_inputs
+from ..data.rows import Source, called
 from ..data.shards import Shard, ShardFiles, clear, settings_files
-from ..data.traces import read_trace_row, trace_row
+from ..data.traces import trace_row
 from ..engines.digest import digest_of
 from ..measuring.judges import Judge, as_judge
 from ..measuring.raters import ByHand, ByJudge, ByScore, Rater, read_answers
@@ -35,32 +34,12 @@ from ..support.progress import Reporter
 from ..system import System, occurrences_of
 from ..system.answerable import require_answerable
 from ..tools import toolbox_of
-from ..traces.pair import Pair
+from .pairing import Collection, digest, line, write_page, write_pairs
 
 MAX_SAMPLES = 1024
 """Traces per input: their pairs grow with the square."""
 _WAIT = 60.0
 """Seconds for another shard to write its settings."""
-
-
-@dataclass(frozen=True)
-class Collection:
-    """What was collected: `file` holds the pairs, for `fit`; beside it are the scored traces.
-
-    `failed` traces have no output; of those, `stopped` could not be sampled, the first because of
-    `why`. They make no pair. `undecided` comparisons were made without saying which is better. Of a
-    collection that waits for people, `page` is what they compare on, and there are no pairs yet.
-    """
-
-    file: Path
-    traces: int
-    pairs: int
-    failed: int
-    stopped: int = 0
-    why: str = ""
-    undecided: int = 0
-    page: Path | None = None
-    comparisons: int = 0
 
 
 def collect(
@@ -137,8 +116,8 @@ def collect(
         with files.undone_if_empty():
             _sample(system, rows, part, rater.scorer, samples, seed, files.traces, reporter)
             if by_hand:
-                return _write_page(program, files, samples, ByHand(comparisons))
-            return _pair(program, files, samples, rater, reporter)
+                return write_page(program, files, samples, ByHand(comparisons))
+            return write_pairs(program, files, samples, rater, reporter)
 
 
 def _rater(
@@ -284,7 +263,7 @@ def _sample(
         for scored in chunks:
             for place, one in enumerate(scored, start=done * samples):
                 source = f"input {numbers[place // samples]}"
-                file.write(_line(_scored_row(system.program, one, source, traces.parent)))
+                file.write(line(_scored_row(system.program, one, source, traces.parent)))
             file.flush()
             done += len(scored) // samples
             task.advance(len(scored) // samples)
@@ -311,43 +290,6 @@ def _finished(traces: Path, samples: int, total: int, at_once: int) -> int:
     return done
 
 
-def _read(program: Program, traces: Path) -> list[Scored]:
-    """The traces of a file, with their scores."""
-
-    def read(row: Row, problems: list[str]) -> Scored:
-        score = row.fields["score"]
-        trace = read_trace_row(program, row, problems)
-        return Scored(trace, -math.inf if score is None else score, row.fields["source"])
-
-    return convert(read_rows(traces), read)
-
-
-def _pair(
-    program: Program, files: ShardFiles, samples: int, rater: Rater, reporter: Reporter
-) -> Collection:
-    """Writes the pairs of a file of traces."""
-    scored = _read(program, files.traces)
-    rating = rater.rate(scored, samples, reporter)
-    lines = []
-    for better, worse in rating.pairs:
-        pair = Pair(better.trace, worse.trace, better.source)
-        row = pair_row(program, pair, files.folder)
-        if rater.scorer is not None:
-            row["scores"] = [better.score, None if worse.score == -math.inf else worse.score]
-        lines.append(_line(row))
-    write_text(files.pairs, "".join(lines))
-    return _collection(files.pairs, scored, pairs=len(lines), undecided=rating.open_comparisons)
-
-
-def _write_page(program: Program, files: ShardFiles, samples: int, rater: ByHand) -> Collection:
-    """Writes the page on which the traces of a file are compared."""
-    scored = _read(program, files.traces)
-    title = f"{program.name}: which output is better?"
-    text, count = rater.page(title, scored, samples, _digest(files.traces))
-    write_text(files.page, text)
-    return _collection(files.page, scored, pairs=0, page=files.page, comparisons=count)
-
-
 def _answered(
     program: Program, files: ShardFiles, samples: int, answers: Answers, reporter: Reporter
 ) -> Collection:
@@ -356,13 +298,13 @@ def _answered(
     Raises:
         InputError: they answered about other traces.
     """
-    if answers.collection != _digest(files.traces):
+    if answers.collection != digest(files.traces):
         raise InputError(
             f"{answers.file} answers the page of another collection than that in {files.folder}"
         )
     with files.claimed():
         rater = ByHand(MAX_COMPARISONS, answers)
-        return _pair(program, files, samples, rater, reporter)
+        return write_pairs(program, files, samples, rater, reporter)
 
 
 def _require_whole(files: ShardFiles, settings: Mapping[str, Any], traces: int) -> None:
@@ -375,20 +317,3 @@ def _require_whole(files: ShardFiles, settings: Mapping[str, Any], traces: int) 
     _require_free(files.folder, settings, overwrite=False)
     if files.traces.read_bytes().count(b"\n") != traces:
         raise InputError(f"{files.folder}: not all is sampled; call it with --by-hand again")
-
-
-def _collection(file: Path, scored: Sequence[Scored], **more: Any) -> Collection:
-    stopped = [f"{one.source}: {one.trace.stopped}" for one in scored if one.trace.stopped]
-    failed = sum(one.trace.failed for one in scored)
-    why = "".join(stopped[:1])
-    return Collection(
-        file, traces=len(scored), failed=failed, stopped=len(stopped), why=why, **more
-    )
-
-
-def _digest(file: Path) -> str:
-    return hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()
-
-
-def _line(row: Mapping[str, Any]) -> str:
-    return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"

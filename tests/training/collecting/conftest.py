@@ -21,7 +21,7 @@ def inputs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(inputs: Path) -> Callable[..., sysgraph.training.collection.Collection]:
+def run(inputs: Path) -> Callable[..., sysgraph.training.pairing.Collection]:
     def call(folder: Path, **changes: Any) -> Any:
         given = {"scorer": SCORER, "reporter": QUIET, **changes}
         source = given.pop("inputs", inputs)
