@@ -55,7 +55,9 @@ class Facts(Prompts):
             parent
             for parent, child in self.links
             if loop_of.get(parent) != loop_of.get(child) and parent not in self.remembered(child)
-        } | {*self.graph.outputs}
+        }
+        read |= {loop.over for loop in self.graph.loops.values() if loop.over is not None}
+        read |= {*self.graph.outputs}
         return frozenset(name for name in read if self.expansion.is_open(name))
 
     def possible(self, name: str, options: Sequence[str]) -> list[str]:

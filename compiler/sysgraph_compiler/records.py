@@ -116,6 +116,9 @@ def _everything_named(graph: Graph) -> Iterator[str]:
     carried = (text for loop in graph.loops.values() for text in loop.carry)
     for text in (*graph.edges, *carried, *graph.outputs, *(graph.fit.observed or ())):
         yield from _DOTTED.findall(text)
+    for loop in graph.loops.values():
+        yield from loop.until or ()
+        yield from () if loop.over is None else (loop.over,)
     for name, node in graph.nodes.items():
         yield from _names(name, node)
         yield from node.gates

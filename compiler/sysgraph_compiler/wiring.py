@@ -160,11 +160,13 @@ class Wiring:
     def history(self, child: str) -> dict[str, list[str]]:
         """The loops whose earlier turns a node's templates may read, with what each remembers.
 
-        Its own loop, and those from which edges lead to it from all that they remember.
+        Its own loop, and those from which edges lead to it from all that they remember; an edge
+        from a record is one, whichever of its fields the node names.
         """
         if not any(loop.history for loop in self.graph.loops.values()):
             return {}  # it is asked once an edge
         parents, own = {*self.parents[child]}, self.expansion.loop_of.get(child)
+        parents |= {part[0] for name in parents if (part := self.graph.nodes[name].part)}
         return {
             name: loop.history
             for name, loop in self.graph.loops.items()

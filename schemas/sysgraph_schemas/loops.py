@@ -4,9 +4,10 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from .spec import IDENTIFIER, Spec, refuse
+from .spec import DOTTED, IDENTIFIER, Spec, refuse
 
 Key = Annotated[str, Field(pattern=IDENTIFIER, max_length=100)]
+NodeName = Annotated[str, Field(pattern=DOTTED)]
 
 
 class Loop(Spec):
@@ -24,7 +25,7 @@ class Loop(Spec):
     repeat: Annotated[int | None, Field(ge=1, le=1000, examples=[3])] = None
     """How many turns; with `until`, how many at most. Either this or `over`."""
     until: Annotated[
-        dict[Key, str | list[str]] | None,
+        dict[NodeName, str | list[str]] | None,
         Field(
             min_length=1, max_length=1, examples=[{"verdict": "ok"}, {"verdict": ["ok", "fine"]}]
         ),
@@ -34,7 +35,7 @@ class Loop(Spec):
     `abstain`, nothing says whether there is a next turn: the trace ends there, as with any failure,
     unless it was the last turn. `on_failure: default` goes on with its option. A turn in which the
     choice is gated off is the last one too."""
-    over: Annotated[Key | None, Field(examples=["chunks"])] = None
+    over: Annotated[NodeName | None, Field(examples=["chunks"])] = None
     """A node outside of the loop that gives a list with `max_items`: a turn per element, in order.
     The list is a parent of all nodes of the loop. Of an empty list there is no turn, and what reads
     the loop does not run."""

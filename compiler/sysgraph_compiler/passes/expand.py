@@ -91,6 +91,7 @@ def _last(facts: Facts, name: str, copies: list[Variable]) -> Iterator[Variable]
                 copy_name(name, [*_items(copy, axes), number]) for number in reversed(axes[ROUND])
             ),
             options=copy.options,
+            fewest=copy.fewest,
             selects=True,
             last_of=name,
         )

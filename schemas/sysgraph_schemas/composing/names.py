@@ -41,7 +41,10 @@ def node_renamed(node: Located, to: Renames) -> Located:
 def loop_renamed(
     loop: Located, to: Renames, members: Callable[[Located], list[Located]]
 ) -> Located:
-    """A loop; `members` gives what stands for one of its nodes. `carry` is left as it is."""
+    """A loop; `members` gives what runs for one of its nodes. `carry` is left as it is.
+
+    What is remembered of a part is its output, as it is for whatever else reads the part.
+    """
     if not isinstance(loop.value, dict):
         return loop
 
@@ -50,7 +53,7 @@ def loop_renamed(
 
     rules: dict[str, Callable[[Located], Located]] = {
         "nodes": nodes,
-        "history": nodes,
+        "history": lambda one: listing(one, [edge_renamed(item, to.node) for item in one.items]),
         "until": lambda one: _keys(one, to.node),
         "over": lambda one: _text(one, to.node),
     }

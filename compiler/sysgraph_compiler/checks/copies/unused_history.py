@@ -35,10 +35,11 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     if any(name not in facts.uses for name in facts.graph.nodes) or facts.doubtful:
         return
     for loop, spec in facts.graph.loops.items():
-        if not spec.history or any(loop in used for used in facts.uses.values()):
+        uses = facts.uses.items()
+        if not spec.history or any(facts.loop_said(name, loop) in used for name, used in uses):
             continue
         said = f"no template uses `{loop}`, the turns that `history` remembers"
-        one = spec.history[0]
-        help = f"write {{% for turn in {loop} %}}{{{{ turn.{one} }}}}{{% endfor %}} in a prompt of"
+        own, one = (name.rpartition(".")[2] for name in (loop, spec.history[0]))
+        help = f"write {{% for turn in {own} %}}{{{{ turn.{one} }}}}{{% endfor %}} in a prompt of"
         path = ("loops", loop, "history")
         yield facts.diagnose(CODE, said, path, key=True, help=f"{help} the loop, or remove it")
