@@ -20,7 +20,10 @@ parsers:
     on_failure: reject
 nodes:
   question: {kind: input}
-  said: {kind: lm, model: caller, prompt: "{{ question }}{% for t in acts %}{{ t.said }}{% endfor %}"}
+  said:
+    kind: lm
+    model: caller
+    prompt: "{{ question }}{% for t in acts %}{{ t.said }}{% endfor %}"
   call: {kind: parse, parser: call}
   note:
     kind: lm
@@ -58,7 +61,10 @@ nodes:
   task: {kind: input}
   draft: {kind: lm, model: ada, prompt: "{{ task }}{% for t in tries %}{{ t.judge }}{% endfor %}"}
   judge: {use: parts/judge.yaml, inputs: {text: draft}}
-  final: {kind: lm, model: ada, prompt: "{% for t in tries %}{{ t.draft }} {{ t.judge }}{% endfor %}"}
+  final:
+    kind: lm
+    model: ada
+    prompt: "{% for t in tries %}{{ t.draft }} {{ t.judge }}{% endfor %}"
 edges: [task -> draft, "draft, judge -> final"]
 loops:
   tries: {repeat: 2, until: {judge: good}, nodes: [draft, judge], history: [draft, judge]}
