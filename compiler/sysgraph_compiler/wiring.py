@@ -65,10 +65,13 @@ class Wiring:
         """What a node's templates call another node: `meant`, backwards."""
         named = self.graph.nodes[node].called
         own = [name for name, means in named.items() if means == other]
+        spec = self.graph.nodes.get(other)
+        if spec is not None and spec.part:
+            record, key = spec.part
+            own += [f"{name}.{key}" for name, means in named.items() if means == record]
         part = node.rpartition(".")[0]
         plain = other.removeprefix(f"{part}.") if part else other
         if not part or other.startswith(f"{part}."):
-            spec = self.graph.nodes.get(other)
             inner = plain.rpartition(".")[0] if spec is not None and spec.part else plain
             own += [plain] if plain not in named and "." not in inner else []
         return tuple(own)
@@ -161,7 +164,8 @@ class Wiring:
         """The loops whose earlier turns a node's templates may read, with what each remembers.
 
         Its own loop, and those from which edges lead to it from all that they remember; an edge
-        from a record is one, whichever of its fields the node names.
+        from a record is one, whichever of its fields the node names. The loops of a part have no
+        name outside of it.
         """
         if not any(loop.history for loop in self.graph.loops.values()):
             return {}  # it is asked once an edge
@@ -171,6 +175,7 @@ class Wiring:
             name: loop.history
             for name, loop in self.graph.loops.items()
             if loop.history
+            and "." not in self.loop_said(child, name)
             and (name == own or (child not in loop.nodes and parents >= {*loop.history}))
         }
 

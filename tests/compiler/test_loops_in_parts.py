@@ -83,11 +83,36 @@ nodes:
 edges: [text -> said, said -> verdict]
 outputs: [verdict]
 """
+CALL = """
+name: call
+models:
+  caller: {kind: table, values: [a]}
+parsers:
+  call: {kind: json, fields: {act: {options: [go, stop]}, query: text}, on_failure: reject}
+nodes:
+  question: {kind: input}
+  said: {kind: lm, model: caller, prompt: "{{ question }}"}
+  call: {kind: parse, parser: call}
+edges: [question -> said, said -> call]
+outputs: [call]
+"""
+ROUTE = """
+name: route
+models:
+  ada: {kind: table, values: [a]}
+nodes:
+  task: {kind: input}
+  one: {use: parts/call.yaml}
+  go: {kind: lm, model: ada, when: {one.act: go}, prompt: "{{ one.act }} {{ one.query }}"}
+  end: {kind: lm, model: ada, when: {one.act: stop}, prompt: "{{ one.act }}"}
+edges: [task -> one, "one -> go, end"]
+outputs: [go, end]
+"""
 
 
 def compiled(folder: Path, name: str, text: str) -> Program:
     """A graph beside the parts; it must have no warnings either."""
-    for part, content in (("agent", AGENT), ("judge", JUDGE)):
+    for part, content in (("agent", AGENT), ("judge", JUDGE), ("call", CALL)):
         (folder / "parts").mkdir(exist_ok=True)
         (folder / "parts" / f"{part}.yaml").write_text(content)
     (folder / name).write_text(text)
@@ -125,3 +150,10 @@ def test_a_loop_remembers_the_output_of_a_part(tmp_path: Path) -> None:
     (turn,) = program.variable("draft[2]").history["tries"]
     assert turn.values == {"draft": "draft[1]", "judge": "judge.verdict[1]"}
     assert program.variable("draft[2]").gates[0].choice == "judge.verdict[1]"
+
+
+def test_prompts_see_the_fields_of_a_parts_record(tmp_path: Path) -> None:
+    program = compiled(tmp_path, "route.yaml", ROUTE)
+    fields = {"one.act": "one.call.act", "one.query": "one.call.query"}
+    assert program.variable("go").scope == fields
+    assert program.variable("end").scope == {"one.act": "one.call.act"}
