@@ -16,7 +16,7 @@ models:
 parsers:
   call:
     kind: json
-    fields: {act: {options: [go, stop]}, args: {type: list, max_items: 2}}
+    fields: {act: {options: [go, stop]}, args: {type: list, min_items: 1, max_items: 2}}
     on_failure: reject
 nodes:
   question: {kind: input}
@@ -108,6 +108,22 @@ nodes:
 edges: [task -> one, "one -> go, end"]
 outputs: [go, end]
 """
+SEVERAL = """
+name: several
+models:
+  ada: {kind: table, values: [a]}
+nodes:
+  task: {kind: input}
+  one: {use: parts/agent.yaml}
+  end:
+    kind: lm
+    model: ada
+    messages:
+      - {for_each: {a: one.call.args}, messages: [{role: user, content: "{{ a }}"}]}
+      - {role: user, content: "one.answer: {{ one.answer }}"}
+edges: [task -> one, "one.call, one.answer -> end"]
+outputs: [end]
+"""
 
 
 def compiled(folder: Path, name: str, text: str) -> Program:
@@ -157,3 +173,13 @@ def test_prompts_see_the_fields_of_a_parts_record(tmp_path: Path) -> None:
     fields = {"one.act": "one.call.act", "one.query": "one.call.query"}
     assert program.variable("go").scope == fields
     assert program.variable("end").scope == {"one.act": "one.call.act"}
+
+
+def test_messages_are_made_of_a_list_of_a_part_of_several_outputs(tmp_path: Path) -> None:
+    program = compiled(tmp_path, "several.yaml", SEVERAL)
+    end = program.variable("end")
+    assert end.messages is not None
+    scope = {name: [value] for name, value in end.scope.items()}
+    turns = [turn for part in end.messages for turn in part.turns(scope)]
+    assert [turn.names for turn in turns] == [{"a": "one.call.args[last]"}, {}]
+    assert turns[1].content == "one.answer: {{ one__answer }}"

@@ -169,7 +169,8 @@ class Assembly(Giving):
         for use in seen:
             for output, means in use.outputs.items():
                 names[_joined(use.name, output) if use in several else use.name] = means
-        node = texts_changed(node, lambda text: _inner_names(text, several)) if several else node
+        if several:
+            node = texts_changed(node, lambda text, whole: _inner_names(text, whole, several))
         said = words(node) | used
         return named(node, "names", {own: means for own, means in names.items() if own in said})
 
@@ -216,15 +217,16 @@ def _joined(part: str, output: str) -> str:
     return f"{part}__{output.replace('.', '__')}"
 
 
-def _inner_names(text: Located, uses: Sequence[Use]) -> Located:
-    """`{{ solve.answer }}` as `{{ solve__answer }}`."""
+def _inner_names(text: Located, is_name: bool, uses: Sequence[Use]) -> Located:
+    """`{{ solve.answer }}` as `{{ solve__answer }}`; where the text is a name, all of it."""
     import re
 
     known = {
         f"{use.name}.{output}": _joined(use.name, output) for use in uses for output in use.outputs
     }
     changes = []
-    for code in re.finditer(r"\{\{.*?\}\}|\{%.*?%\}", str(text.value), re.DOTALL):
+    code_in = r".+" if is_name else r"\{\{.*?\}\}|\{%.*?%\}"
+    for code in re.finditer(code_in, str(text.value), re.DOTALL):
         for found in re.finditer(r"(?<![\w.])[A-Za-z_]\w*(?:\.\w+)+", code[0]):
             longest = max((n for n in known if f"{found[0]}.".startswith(f"{n}.")), default=None)
             if longest is not None:

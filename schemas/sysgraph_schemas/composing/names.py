@@ -9,6 +9,8 @@ from ..located import Entry, Located, listing, mapping, rewrite, scalar
 
 NAME = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
 ARROW = "->"
+_NAMING = ("for_each", "insert")
+"""What names a node in a list of messages."""
 Rename = Callable[[str, Located, tuple[int, int]], str]
 """The new name for one that stands in a value, between two of its characters."""
 
@@ -132,19 +134,23 @@ def _strings(node: Located) -> Iterator[Located]:
         yield from _strings(part)
 
 
-def texts_changed(node: Located, change: Callable[[Located], Located]) -> Located:
-    """A node with other templates."""
-    return _ruled(node, dict.fromkeys(("prompt", "messages"), lambda one: _changed(one, change)))
+def texts_changed(node: Located, change: Callable[[Located, bool], Located]) -> Located:
+    """A node with other templates; `change` is told of what is a name, not a template."""
+    return _ruled(
+        node, dict.fromkeys(("prompt", "messages"), lambda one: _changed(one, change, False))
+    )
 
 
-def _changed(node: Located, change: Callable[[Located], Located]) -> Located:
+def _changed(node: Located, change: Callable[[Located, bool], Located], is_name: bool) -> Located:
     if isinstance(node.value, str):
-        return change(node)
+        return change(node, is_name)
     if isinstance(node.value, list):
-        return listing(node, [_changed(item, change) for item in node.items])
+        return listing(node, [_changed(item, change, is_name) for item in node.items])
     if isinstance(node.value, dict):
         inner = {
-            name: Entry(entry.key, _changed(entry.node, change) if name != "role" else entry.node)
+            name: entry
+            if name == "role"
+            else Entry(entry.key, _changed(entry.node, change, is_name or name in _NAMING))
             for name, entry in node.entries.items()
         }
         return mapping(node, inner)
