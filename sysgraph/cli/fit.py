@@ -1,12 +1,13 @@
 """`sysgraph fit`: train every model of the system together."""
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .opening import opened
 from .options import Endpoints, GraphFile, Settings, addresses
-from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
+from .plugins import AllowNetwork, Plugins, bindings, given_scorer, given_tools
 from .terminal import say, tell
 
 if TYPE_CHECKING:
@@ -49,18 +50,23 @@ def fit(
 
     from accelerate import PartialState
 
+    from ..support.errors import Interrupted
     from ..training.fitting import fit as train
 
-    run = train(
-        loaded,
-        data=data,
-        output=output,
-        resume=resume,
-        overwrite=overwrite,
-        scorer=None if scorer is None else given_scorer(scorer),
-        tools=tools,
-        endpoints=endpoints,
-    )
+    try:
+        run = train(
+            loaded,
+            data=data,
+            output=output,
+            resume=resume,
+            overwrite=overwrite,
+            scorer=None if scorer is None else given_scorer(scorer),
+            tools=tools,
+            endpoints=endpoints,
+        )
+    except Interrupted as error:  # its folder does not know what the options bind
+        bound = shlex.join(bindings(scorer, plugin, allow_network))
+        raise Interrupted(f"{error} {bound}".rstrip()) from None
     if not PartialState().is_main_process:
         return
     if run.before is not None and run.after is not None:

@@ -57,3 +57,10 @@ def given_scorer(text: str) -> "str | Scorer":
     from ..support.plugin import named
 
     return replace(as_scorer(named(text)), name=text)
+
+
+def bindings(scorer: str | None, plugins: list[str] | None, allow_network: bool) -> list[str]:
+    """The arguments that bind all this once more, for a command that goes on."""
+    words = [] if scorer is None else ["--scorer", scorer]
+    words += [word for plugin in plugins or () for word in ("--plugin", plugin)]
+    return [*words, "--allow-network"] if allow_network else words

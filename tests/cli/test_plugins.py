@@ -146,3 +146,23 @@ def test_functions_in_python(run: Run, tmp_path: Path) -> None:
     assert system.sample({"question": "rock"})[0]["loud"] == "Basalt is a dark rock."
     with pytest.raises(InputError, match=r"no sysgraph.Tool and no function"):
         sysgraph.System(program, tools={"shout": 3})
+
+
+def test_an_interrupted_run_says_what_it_goes_on_with(run: Run, tmp_path: Path) -> None:
+    stop = """
+import os, signal
+
+def stop(trace):
+    if not os.path.exists("stopped"):
+        open("stopped", "w").close()
+        os.kill(os.getpid(), signal.SIGINT)
+    return float(len(trace.output()))
+"""
+    (tmp_path / "stop.py").write_text(stop)
+    rounds = ["--set", "fit.rounds=1", "--set", "fit.inputs=in.jsonl", "--set", "fit.samples=2"]
+    bound = ["--scorer", "stop.py:stop", "--plugin", "my.py"]
+    done = run("fit", "rag.yaml", *bound, *rounds, "-o", "r")
+    assert done.code == 1
+    command = done.err.rstrip().rpartition("continue with: sysgraph ")[2]
+    assert command.endswith("--scorer stop.py:stop --plugin my.py")
+    assert run(*command.split()).code == 0
