@@ -1,6 +1,6 @@
 """What prompts can see and what they use: types of values, names, and the templates themselves."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 
 import networkx as nx
@@ -67,18 +67,17 @@ class Prompts(Wiring):
         if loop is not None:
             found |= {ROUND: "number", ROUNDS: "number"}
             found |= {loop.element: "text"} if loop.over is not None else {}
-        found |= {
-            self.loop_said(name, loop): self._past(name, of)
-            for loop, of in self.history(name).items()
-        }
+        found |= {self.loop_said(name, loop): self._past(name, loop) for loop in self.history(name)}
         if expansion.is_group(name) and NUMBER not in {*self.sees[name], *found}:
             found[NUMBER] = "number"
         return found
 
-    def _past(self, name: str, nodes: Iterable[str]) -> str:
+    def _past(self, name: str, loop: str) -> str:
         """The type of a loop's history, as a node's templates see it."""
-        known = [node for node in nodes if node in self.graph.nodes]
-        values = {s: self.in_templates(n) for n in known for s in self.said(name, n) or (n,)}
+        past = self.graph.loops[loop].history
+        if not self.graph.nodes.keys() >= {*past}:
+            return ANY
+        values = {s: self.in_templates(n) for n in past for s in self.said(name, n) or (n,)}
         return listed(record({ROUND: "number", **values}))
 
     def in_templates(self, name: str, reader: str | None = None) -> str:

@@ -171,12 +171,16 @@ class Wiring:
             return {}  # it is asked once an edge
         parents, own = {*self.parents[child]}, self.expansion.loop_of.get(child)
         parents |= {part[0] for name in parents if (part := self.graph.nodes[name].part)}
+        known = {
+            name: [one for one in loop.history if one in self.graph.nodes]
+            for name, loop in self.graph.loops.items()
+        }
         return {
-            name: loop.history
+            name: known[name]
             for name, loop in self.graph.loops.items()
             if loop.history
             and "." not in self.loop_said(child, name)
-            and (name == own or (child not in loop.nodes and parents >= {*loop.history}))
+            and (name == own or (child not in loop.nodes and parents >= {*known[name]}))
         }
 
     @cached_property

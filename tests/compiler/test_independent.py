@@ -128,3 +128,24 @@ def test_only_the_first_hundred_of_a_kind_are_shown() -> None:
     found = [d for d in sysgraph_compiler.check(graph) if d.code == "SG202"]
     assert len(found) == 100
     assert "only the first 100" in found[-1].notes[0].message
+
+
+def test_what_a_loop_remembers_of_a_broken_node() -> None:
+    text = """\
+name: x
+models:
+  ada: {kind: causal_lm, id: gpt2}
+nodes:
+  question: {kind: input}
+  draft:
+    kind: lm
+    model: ada
+    prompt: "{{ question }}{% for t in tries %}{{ t.verdict }}{% endfor %}"
+  verdict: {kind: choice, modle: ada, prompt: "{{ draft }}", options: [ok, bad]}
+  answer: {kind: lm, model: ada, prompt: "{% for t in tries %}{{ t.verdict }}{% endfor %}"}
+edges: [question -> draft, draft -> verdict, "draft, verdict -> answer"]
+loops:
+  tries: {repeat: 2, until: {verdict: ok}, nodes: [draft, verdict], history: [draft, verdict]}
+outputs: [answer]
+"""
+    assert [code for code, _ in problems(text)] == ["SG101"]
