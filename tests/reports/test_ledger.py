@@ -29,6 +29,7 @@ def disturb(system: System, scale: float = 0.02) -> None:
                 parameter.add_(noise, alpha=scale)
 
 
+@pytest.mark.usefixtures("hasty_toys")
 @pytest.mark.parametrize("file", GRAPHS, ids=lambda file: file.stem)
 def test_the_shares_of_every_graph_sum_to_its_margin(file: Path) -> None:
     graph = sysgraph.load(file)

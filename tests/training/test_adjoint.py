@@ -20,8 +20,6 @@ from sysgraph.data import load_inputs, load_pairs
 from sysgraph.engines.checkpoints import engine as checkpoints
 from sysgraph.engines.checkpoints.engine import CheckpointEngine
 from sysgraph.support.progress import Reporter
-from sysgraph.toys import recipes
-from sysgraph.toys.progression import PainterRecipe
 from sysgraph.traces.course import complete
 from sysgraph.traces.pair import Pair
 from sysgraph.training.adjoint import Adjoint
@@ -102,14 +100,10 @@ def moved(system: System, scale: float) -> System:
     return system
 
 
+@pytest.mark.usefixtures("hasty_toys")
 @pytest.mark.parametrize("name", GRAPHS)
 def test_every_graph(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run once and held, and one row a pass. The painter need not be able to paint."""
-    hasty = [
-        replace(r, images=64, vae_steps=2, unet_steps=2) if isinstance(r, PainterRecipe) else r
-        for r in recipes.RECIPES
-    ]
-    monkeypatch.setattr(recipes, "RECIPES", tuple(hasty))
+    """Run once and held, and one row a pass."""
     graph = sysgraph.load(ROOT / "graphs" / f"{name}.yaml", FEWER.get(name, ()))
     program = sysgraph.compile(graph)
     system = moved(System(program, device="cpu"), 0.02)
