@@ -26,7 +26,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 import sysgraph
 from sysgraph import Completion, System, Trace
-from sysgraph.engines.checkpoints import memory
+from sysgraph.engines.checkpoints import engine
 from sysgraph.support.progress import Reporter
 from sysgraph.traces.pair import Pair
 from sysgraph.training.adjoint import Adjoint
@@ -130,9 +130,10 @@ def peak(folder: Path, pairs: int, samples: int, nodes: int) -> float:
         made.losses(visits)  # the reference's values are remembered, libraries are warm
     start = resident()
     adjoint = Adjoint(system)
-    losses, _ = made.losses(visits, adjoint.score)
-    losses.sum().backward()
-    adjoint.backward()
+    for asked in made.portions(visits, adjoint.holds):
+        losses, _ = asked.losses(adjoint.score(asked.requests))
+        losses.sum().backward()
+        adjoint.backward()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - start
 
 
@@ -147,7 +148,8 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     if len(sys.argv) > 2:
         if len(sys.argv) > 3:
-            memory._ON_CPU = int(sys.argv[3]) * 2**20
+            budget = int(sys.argv[3]) * 2**20
+            engine.pass_bytes = lambda device: budget
         print(peak(Path(sys.argv[1]), *json.loads(sys.argv[2])))
     else:
         main(Path(sys.argv[1]) if len(sys.argv) == 2 else None)

@@ -29,6 +29,11 @@ def option_requests(choice: Request | Draw | Search) -> list[Request]:
     ]
 
 
+def parts(request: Request) -> list[Request]:
+    """What engines score of it: each option, or itself."""
+    return option_requests(request) or [request]
+
+
 def scored(requests: Sequence[Request], score: Score) -> Tensor:
     """Log p of each request, those with options over the sum of all options': [N], nats, float32.
 
@@ -40,10 +45,7 @@ def scored(requests: Sequence[Request], score: Score) -> Tensor:
     if not any(request.options for request in requests):
         return score(requests)
     asked: dict[Request, int] = {}
-    rows = [
-        [asked.setdefault(part, len(asked)) for part in option_requests(request) or [request]]
-        for request in requests
-    ]
+    rows = [[asked.setdefault(part, len(asked)) for part in parts(request)] for request in requests]
     values = score(list(asked))
     where = [i for i, request in enumerate(requests) if request.options]
     chosen = [r.options.index(r.completion.text) for r in requests if r.options]

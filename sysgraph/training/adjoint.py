@@ -40,14 +40,18 @@ class Adjoint:
         self._trained = set(system.trained())
         self._asked: list[_Asked] = []
 
+    def holds(self, requests: Sequence[Request]) -> bool:
+        """Whether `score` runs the passes of `requests` once, and keeps their graphs till (c)."""
+        flat = dict.fromkeys(part for request in requests for part in choices.parts(request))
+        return _fit(self._system.passes(list(flat), gradients=True))
+
     def score(self, requests: Sequence[Request]) -> Tensor:
         """As `System.score`: [N], nats, float32; its graph ends at the engines' values."""
         return choices.scored(requests, self._leaf)
 
     def _leaf(self, requests: Sequence[Request]) -> Tensor:
         passes = self._system.passes(requests, gradients=True)
-        # What fits into the memory of one pass is run once, and its graph kept till (c).
-        hold = torch.is_grad_enabled() and sum(one.share for one in passes) <= 1
+        hold = torch.is_grad_enabled() and _fit(passes)
         values = torch.zeros(len(requests), device=self._system.device)
         held = []
         for one in passes:
@@ -85,3 +89,8 @@ class Adjoint:
             values = one.run()
             if values.requires_grad:
                 values.backward(weights[torch.tensor(one.rows, device=weights.device)])
+
+
+def _fit(passes: Sequence[Pass]) -> bool:
+    """Whether all of them together fit into the memory of one."""
+    return sum(one.share for one in passes) <= 1

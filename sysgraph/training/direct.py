@@ -9,7 +9,6 @@ from torch import Tensor
 from sysgraph_schemas import Fit
 
 from ..engines import Request
-from ..engines.choices import Score
 from ..objectives import chosen_nll, direct_loss, log_ratios, node_losses
 from ..system import System
 from .pairs import PairTable
@@ -101,29 +100,37 @@ class Batch:
         )
 
 
-def pair_losses(
-    system: System,
-    table: PairTable,
-    visits: Sequence[int],
-    reference: Tensor,
-    fit: Fit,
-    score: Score | None = None,
-    length: Tensor | None = None,
-) -> tuple[Tensor, Totals]:
-    """The losses of `visits` of `table`, none of which has gaps, [B], and their metrics.
+class Observed:
+    """The losses of visits of a table none of which has gaps, but for the policy's values.
 
     Args:
-        length: see `observed_losses`.
-        score: gives the policy's log p; default: the system, with one graph of all.
         reference: [R + 1] the reference's log p of every request of the table, 0 at R.
+
+    Attributes:
+        requests: whose log p under the policy the losses are a function of.
     """
-    batch = Batch(table, visits)
-    renewed = system.score(batch.renewed, reference=True)
-    terms = batch.terms((score or system.score)(batch.requests), reference, renewed)
-    losses, nll = observed_losses(terms, fit, length)
-    with torch.no_grad():
-        columns = observed_columns(table.terms, losses, nll, terms, fit)
-    return losses, Totals.of(columns)
+
+    def __init__(
+        self, system: System, table: PairTable, visits: Sequence[int], reference: Tensor
+    ) -> None:
+        self._system, self._table, self._reference = system, table, reference
+        self._batch = Batch(table, visits)
+        self.requests = self._batch.requests
+
+    def losses(self, values: Tensor, length: Tensor | None = None) -> tuple[Tensor, Totals]:
+        """The losses, [B], and their metrics.
+
+        Args:
+            values: [len(requests)] log p.
+            length: see `observed_losses`.
+        """
+        fit = self._system.program.fit
+        renewed = self._system.score(self._batch.renewed, reference=True)
+        terms = self._batch.terms(values, self._reference, renewed)
+        losses, nll = observed_losses(terms, fit, length)
+        with torch.no_grad():
+            columns = observed_columns(self._table.terms, losses, nll, terms, fit)
+        return losses, Totals.of(columns)
 
 
 def observed_losses(terms: Terms, fit: Fit, length: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -173,16 +173,17 @@ class Loop:
         share = _split(mine, fit.gradient_accumulation_steps) or [[]]
         with workers.accelerator.autocast():
             length = self._train.length(mine, fit.batch_size)
+        adjoint = Adjoint(self._system)
         parts = []
         for micro in share:
-            adjoint = Adjoint(self._system)
-            with workers.accelerator.autocast():
-                losses, totals = self._train.losses(micro, adjoint.score, length)
-            if losses.requires_grad:  # not if every trained term of these pairs cancels
-                workers.accelerator.backward(losses.sum() / fit.batch_size)
+            for asked in self._train.portions(micro, adjoint.holds):
                 with workers.accelerator.autocast():
-                    adjoint.backward()
-            parts.append(totals)
+                    losses, totals = asked.losses(adjoint.score(asked.requests), length)
+                if losses.requires_grad:  # not if every trained term of these pairs cancels
+                    workers.accelerator.backward(losses.sum() / fit.batch_size)
+                    with workers.accelerator.autocast():
+                        adjoint.backward()
+                parts.append(totals)
         totals = sum(parts[1:], parts[0])
         try:
             norms = self._optimization.step(workers.sum(totals.sums[0].clone()))

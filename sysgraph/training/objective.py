@@ -1,22 +1,22 @@
 """The loss of one set of pairs: Direct, and Sampling for the pairs that have gaps."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..engines.choices import Score
+from ..engines import Request
 from ..latent import Drawn, Job, Trajectory, TrajectorySampler
 from ..support.progress import Reporter
 from ..support.seeding import derive
 from ..system import System
 from .batches import chunks
-from .direct import pair_losses
+from .direct import Observed
 from .not_finite import bad_gradient, bad_value, unexplained
 from .pairs import PairTable
 from .reference_cache import ReferenceCache
-from .sampling import chosen_lengths, marginal_losses
+from .sampling import Marginal, chosen_lengths
 from .totals import Totals
 from .workers import Workers
 
@@ -118,23 +118,37 @@ class Objective:
             found = chosen_lengths(self._system, table, visits, drawn, remembered)
         return self._workers.sum(found.sum(0)) / count
 
-    def losses(
-        self, visits: Sequence[int], score: Score | None = None, length: Tensor | None = None
-    ) -> tuple[Tensor, Totals]:
-        """The losses of `visits`, [B], and their metrics.
+    def asked(self, visits: Sequence[int]) -> Observed | Marginal:
+        """The losses of `visits`, as a function of the policy's log-probabilities."""
+        system, table, reference = self._system, self.table, self._reference
+        if table.has_gaps:
+            return Marginal(system, table, visits, reference, self._drawn, self._remembered)
+        return Observed(system, table, visits, reference)
+
+    def losses(self, visits: Sequence[int], length: Tensor | None = None) -> tuple[Tensor, Totals]:
+        """The losses of `visits`, [B], and their metrics, with one graph of all.
 
         Args:
             length: see `length`, of the batch that `visits` are a part of; default: of `visits`.
-            score: gives the policy's log p of requests; default: the system, with one graph of all.
         """
-        system = self._system
-        if self.table.has_gaps:
-            drawn, remembered = self._drawn, self._remembered
-            return marginal_losses(
-                system, self.table, visits, self._reference, drawn, remembered, score, length
-            )
-        fit = system.program.fit
-        return pair_losses(system, self.table, visits, self._reference, fit, score, length)
+        asked = self.asked(visits)
+        return asked.losses(self._system.score(asked.requests), length)
+
+    def portions(
+        self, visits: Sequence[int], fits: Callable[[Sequence[Request]], bool]
+    ) -> Iterator[Observed | Marginal]:
+        """`visits` in as few portions as fit; a single one need not.
+
+        Args:
+            fits: whether a portion's requests do.
+        """
+        asked = self.asked(visits)
+        if len(visits) < 2 or fits(asked.requests):
+            yield asked
+            return
+        half = -(-len(visits) // 2)
+        for part in (visits[:half], visits[half:]):
+            yield from self.portions(part, fits)
 
     def culprit(self, visits: Sequence[int]) -> str:
         """Which of `visits` is not finite, of all processes' together: pair, node and model.

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ..engines.choices import Score
 from ..latent import Drawn
 from ..objectives import (
     covered_mass,
@@ -43,46 +42,63 @@ from .totals import Column, Totals
 _DIAGNOSTICS = ("distinct", "ess", "covered_mass", "prefers_other", "skipped")
 
 
-def marginal_losses(
-    system: System,
-    table: PairTable,
-    visits: Sequence[int],
-    reference: Tensor,
-    drawn: Mapping[int, Drawn],
-    remembered: ReferenceCache,
-    score: Score | None = None,
-    length: Tensor | None = None,
-) -> tuple[Tensor, Totals]:
-    """The losses of `visits` of `table`, [B], and their metrics.
+class Marginal:
+    """The losses of visits of a table, some of which have gaps, but for the policy's values.
 
     Args:
         reference: [R + 1] the reference's log p of every request of the table, 0 at R.
         drawn: the trajectories of each row with gaps.
         remembered: scores what no step changes.
-        score: gives the policy's log p; default: the system, with one graph of all.
-        length: the mean of `chosen_lengths` over the batch that `visits` are a part of, for
-            `loss: sft`; default: over `visits`.
+
+    Attributes:
+        requests: whose log p under the policy the losses are a function of.
     """
-    rows = [visit % len(table) for visit in visits]
-    if length is None and system.program.fit.reads_likelihood:
-        length = chosen_lengths(system, table, visits, drawn, remembered).mean()
-    whole = [i for i, row in enumerate(rows) if table.gaps[row] is None]
-    summed = [i for i, row in enumerate(rows) if table.gaps[row] is not None]
-    batch = Batch(table, visits)
-    sums = Summands(system, table, [rows[i] for i in summed], drawn)
-    renewed = system.score(batch.renewed, reference=True)
-    values = (score or system.score)([*batch.requests, *sums.trained])
-    terms = batch.terms(values[: len(batch.requests)], reference, renewed)
-    order = torch.tensor([*whole, *summed], dtype=torch.long, device=values.device)
-    losses, totals = _whole(system, table, terms.of(order[: len(whole)]), length)
-    if summed:
-        trained = values[len(batch.requests) :]
-        before = remembered.log_prob([*sums.trained, *sums.frozen])
-        after = torch.cat([trained, before[len(trained) :]])
-        part = Part(system, table, sums, terms.of(order[len(whole) :]))
-        more, others = part.losses(after, before, length)
-        losses, totals = torch.cat([losses, more])[order.argsort()], totals + others
-    return losses, totals
+
+    def __init__(
+        self,
+        system: System,
+        table: PairTable,
+        visits: Sequence[int],
+        reference: Tensor,
+        drawn: Mapping[int, Drawn],
+        remembered: ReferenceCache,
+    ) -> None:
+        self._system, self._table, self._visits = system, table, visits
+        self._reference, self._drawn, self._remembered = reference, drawn, remembered
+        rows = [visit % len(table) for visit in visits]
+        self._whole = [i for i, row in enumerate(rows) if table.gaps[row] is None]
+        self._summed = [i for i, row in enumerate(rows) if table.gaps[row] is not None]
+        self._batch = Batch(table, visits)
+        self._sums = Summands(system, table, [rows[i] for i in self._summed], drawn)
+        self.requests = [*self._batch.requests, *self._sums.trained]
+
+    def losses(self, values: Tensor, length: Tensor | None = None) -> tuple[Tensor, Totals]:
+        """The losses, [B], and their metrics.
+
+        Args:
+            values: [len(requests)] log p.
+            length: the mean of `chosen_lengths` over the batch that the visits are a part of, for
+                `loss: sft`; default: over these.
+        """
+        system, table, sums = self._system, self._table, self._sums
+        if length is None and system.program.fit.reads_likelihood:
+            drawn, remembered = self._drawn, self._remembered
+            length = chosen_lengths(system, table, self._visits, drawn, remembered).mean()
+        renewed = system.score(self._batch.renewed, reference=True)
+        observed = len(self._batch.requests)
+        terms = self._batch.terms(values[:observed], self._reference, renewed)
+        places = [*self._whole, *self._summed]
+        order = torch.tensor(places, dtype=torch.long, device=values.device)
+        count = len(self._whole)
+        losses, totals = _whole(system, table, terms.of(order[:count]), length)
+        if self._summed:
+            trained = values[observed:]
+            before = self._remembered.log_prob([*sums.trained, *sums.frozen])
+            after = torch.cat([trained, before[len(trained) :]])
+            part = Part(system, table, sums, terms.of(order[count:]))
+            more, others = part.losses(after, before, length)
+            losses, totals = torch.cat([losses, more])[order.argsort()], totals + others
+        return losses, totals
 
 
 @torch.no_grad()
@@ -137,7 +153,7 @@ class Part:
         Args:
             after: log p of the sums' requests, nats, `trained` before `frozen`.
             before: log p_ref of the same.
-            length: mean tokens of the batch's chosen sides; see `marginal_losses`.
+            length: mean tokens of the batch's chosen sides; see `Marginal.losses`.
         """
         fit, terms, drawn = self._fit, self._terms, self._drawn
         inside = self._sums.joint(after)  # (2, b, A)

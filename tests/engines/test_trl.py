@@ -14,8 +14,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import DPOConfig, DPOTrainer
 
 from sysgraph import Program, System, load_pairs
-from sysgraph.training.direct import pair_losses
+from sysgraph.training.direct import Observed
 from sysgraph.training.pairs import PairTable, tabulate
+from tests.losses import losses_of
 
 GSM8K = Path(__file__).parents[3] / "shared" / "data" / "gsm8k_pairs.jsonl"
 
@@ -119,9 +120,9 @@ class Ours:
         return self.requested(reference)[self._where]
 
     def losses(self) -> Tensor:
-        fit = self.system.program.fit
         rows = range(len(self.table))
-        return pair_losses(self.system, self.table, rows, self.requested(True), fit)[0]
+        asked = Observed(self.system, self.table, rows, self.requested(True))
+        return losses_of(self.system, asked)[0]
 
 
 @pytest.fixture

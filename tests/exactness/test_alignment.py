@@ -16,8 +16,9 @@ import sysgraph
 from sysgraph import Completion, Fit, System, Trace
 from sysgraph.objectives import direct_loss, log_ratios, node_losses
 from sysgraph.traces.pair import Pair
-from sysgraph.training.direct import pair_losses
+from sysgraph.training.direct import Observed
 from sysgraph.training.pairs import tabulate
+from tests.losses import losses_of
 
 # Log-probabilities leave the engine as float32, so the minimum is found to rounding (5e-8 here),
 # not closer; on another machine that may be a few times more.
@@ -157,7 +158,7 @@ LOSSES = ["sigmoid", "ipo", "nca_pair", "apo_down", "sft", "{discopop: 2, sft: 0
 @pytest.mark.parametrize("credit", ["system", "node"])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_training_takes_the_same_loss(loss: str, credit: str) -> None:
-    """`pair_losses`, where terms that agree may cancel, is the loss of all of them."""
+    """What is trained on, where terms that agree may cancel, is the loss of all of them."""
     two = pairs_of_two(f"fit.loss={loss}", f"fit.credit={credit}")
     torch.manual_seed(0)
     for model in two.system.trained():
@@ -173,7 +174,7 @@ def test_training_takes_the_same_loss(loss: str, credit: str) -> None:
     reference = torch.zeros(len(table.requests) + 1)
     reference[:-1] = two.system.score(table.requests, reference=True)
     fit = two.system.program.fit
-    trained, _ = pair_losses(two.system, table, range(len(pairs)), reference, fit)
+    trained, _ = losses_of(two.system, Observed(two.system, table, range(len(pairs)), reference))
     ratios, tokens, compared = two.arguments()
     nll = -two.log_prob()[two.index[0]]  # (P, T); a value has one token, so a trace has two
     if credit == "system":

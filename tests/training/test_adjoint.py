@@ -74,7 +74,8 @@ def of_one_graph(system: System, made: Objective, visits: list[int]) -> Gradient
 def by_passes(system: System, made: Objective, visits: list[int]) -> Gradients:
     def backward() -> None:
         adjoint = Adjoint(system)
-        made.losses(visits, adjoint.score)[0].sum().backward()
+        asked = made.asked(visits)
+        asked.losses(adjoint.score(asked.requests))[0].sum().backward()
         adjoint.backward()
 
     return taken(system, backward)

@@ -16,11 +16,12 @@ from sysgraph import InputError, RunError
 from sysgraph.support.progress import Reporter
 from sysgraph.support.seeding import derive
 from sysgraph.training.batches import batch_visits
-from sysgraph.training.direct import pair_losses
+from sysgraph.training.direct import Observed
 from sysgraph.training.folder import RunFolder
 from sysgraph.training.optimization import Optimization
 from sysgraph.training.pairs import tabulate
 from sysgraph.training.workers import Workers
+from tests.losses import losses_of
 
 Pairs = Callable[..., Path]
 
@@ -155,7 +156,7 @@ def gradients(graph: sysgraph.Graph, data: Path) -> tuple[Tensor, dict[str, Tens
     with torch.no_grad():
         reference = torch.zeros(len(table.requests) + 1)
         reference[:-1] = system.score(table.requests, reference=True)
-    losses, _ = pair_losses(system, table, range(len(table)), reference, program.fit)
+    losses, _ = losses_of(system, Observed(system, table, range(len(table)), reference))
     losses.mean().backward()
     found = {m: system.parameters(m)["logits"].grad for m in system.trained()}
     assert all(g is not None for g in found.values())

@@ -14,10 +14,11 @@ from sysgraph import Completion, DataError, GraphError, RunError, System, Trace
 from sysgraph.engines import Request, Search
 from sysgraph.support.progress import Reporter
 from sysgraph.traces.pair import Pair
-from sysgraph.training.direct import pair_losses
+from sysgraph.training.direct import Observed
 from sysgraph.training.pairs import tabulate
 from sysgraph.training.reference_cache import ReferenceCache
-from sysgraph.training.sampling import marginal_losses
+from sysgraph.training.sampling import Marginal
+from tests.losses import losses_of
 
 Build = Callable[..., sysgraph.Graph]
 
@@ -131,10 +132,12 @@ def test_pairs_without_gaps_are_direct_to_the_bit(two_stage: Build, pairs: Path)
     found = []
     for direct in (True, False):
         if direct:
-            losses, totals = pair_losses(system, table, range(8), reference, program.fit)
+            asked = Observed(system, table, range(8), reference)
+            losses, totals = losses_of(system, asked)
         else:
             remembered = ReferenceCache(system)
-            losses, totals = marginal_losses(system, mixed, range(8), longer, {}, remembered)
+            asked = Marginal(system, mixed, range(8), longer, {}, remembered)
+            losses, totals = losses_of(system, asked)
         gradients = torch.autograd.grad(losses.sum(), weights)
         found.append((losses, totals.means(), gradients))
     (one, one_means, one_gradients), (two, two_means, two_gradients) = found

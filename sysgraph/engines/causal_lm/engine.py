@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 
@@ -27,8 +27,9 @@ from .beam_settings import BeamSettings
 from .decoder import NotFinite, Way
 from .detokenizer import decode
 from .generation import generate
+from .packing import pack, packs
 from .resident import CausalLMResident
-from .scoring import score
+from .scoring import score, score_packed
 from .stopping import StopStrings
 from .tokens import Encoded, encode, encode_prompt
 
@@ -83,32 +84,28 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
     def _parts(
         self, weights: Weights[CausalLMResident], requests: Sequence[Request], gradients: bool
     ) -> Iterator[Part]:
-        """Log p, summed over completion tokens; equal rows are run once."""
+        """Log p, summed over completion tokens; what rows begin with alike is run once."""
         # Models that share weights but not tokenizers do not exist: one resident has one tokenizer,
         # so rows with equal ids are equal requests, whichever model they name.
         where: dict[Encoded, list[int]] = defaultdict(list)
         for index, request in enumerate(requests):
             where[self._encoded(request)].append(index)
-        unique = list(where)
-        values = partial(score, finish=weights.resident.finish)
         budget = TOKENS_PER_PASS
         if gradients:
             budget = min(budget, int(2 * _PROBE * self._fitting(requests[0].model)))
-        sizes = [len(row.prompt) + len(row.completion) for row in unique]
-        for batch in batches(sizes, budget, is_padded=weights.resident.habits.pads_right):
-            rows = [unique[i] for i in batch]
-            tokens = len(rows) * max(sizes[i] for i in batch)
+        for rows, tokens, values in _scorings(weights.resident, list(where), budget):
             copies = [where[row] for row in rows]
             yield Part(
                 [index for several in copies for index in several],
-                partial(_repeated, values, rows, [len(c) for c in copies]),
+                partial(_repeated, values, [len(c) for c in copies]),
                 tokens / max(budget, 1),
             )
 
     def _probe(self, model: str) -> Values:
         blank = (0,) * _PROBE
-        finish = self._weights[model].resident.finish
-        return partial(score, rows=[Encoded(blank, blank)], finish=finish)
+        resident = self._weights[model].resident
+        [(_, _, values)] = _scorings(resident, [Encoded(blank, blank)], 2 * _PROBE)
+        return values
 
     def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> list[Completion]:
         """One completion per draw, its ids stored; the same to rounding whatever the batch size."""
@@ -271,9 +268,31 @@ def _batches(
     return batches(sizes, _TOKENS_PER_GENERATE, most=most, is_padded=way.padded)
 
 
-def _repeated(
-    values: Callable[..., Tensor], rows: Sequence[Encoded], counts: Sequence[int], module: nn.Module
-) -> Tensor:
+def _scorings(
+    resident: CausalLMResident, rows: Sequence[Encoded], budget: int
+) -> Iterator[tuple[list[Encoded], int, Values]]:
+    """What gives log p of some of `rows`, which are different: packed, or side by side.
+
+    Args:
+        budget: tokens of a forward pass, padding included; a row alone may have more.
+
+    Returns:
+        By forward pass: its rows, its tokens, and the pass.
+    """
+    finish, longest = resident.finish, resident.habits.packs
+    short = [row for row in rows if len(row.prompt) + len(row.completion) <= longest]
+    for batch, tokens in packs(short, budget):
+        several = [short[i] for i in batch]
+        yield several, tokens, partial(score_packed, packed=pack(several), finish=finish)
+    others = [row for row in rows if len(row.prompt) + len(row.completion) > longest]
+    sizes = [len(row.prompt) + len(row.completion) for row in others]
+    for batch in batches(sizes, budget, is_padded=resident.habits.pads_right):
+        several = [others[i] for i in batch]
+        tokens = len(several) * max(sizes[i] for i in batch)
+        yield several, tokens, partial(score, rows=several, finish=finish)
+
+
+def _repeated(values: Values, counts: Sequence[int], module: nn.Module) -> Tensor:
     """The value of each row, as often as it counts: [sum of counts]."""
-    found = values(module, rows)
+    found = values(module)
     return found.repeat_interleave(torch.tensor(counts, device=found.device))

@@ -17,7 +17,10 @@ from transformers import PreTrainedModel
 from ...support.errors import InputError
 from ..checkpoints.batching import Ids, padded
 from ..checkpoints.probing import FAILURES, LENGTH, few_rows, holds, is_close
+from .attention import forbid_packing, let_pack, packed_inputs
 from .decoder import FASTEST, Decoder, Way
+from .packing import pack
+from .tokens import Encoded
 
 _WAYS = [Way(*flags) for flags in itertools.product((True, False), repeat=3)]
 """Ways of writing, the fastest first."""
@@ -28,11 +31,13 @@ class Habits:
     """What leaves the log-probabilities of a model's rows as they are alone and run whole.
 
     Attributes:
-        pads_right: padding behind rows, where texts are scored.
+        packs: how long rows may be that are scored in one, end to end (see `packing`); 0: none.
+        pads_right: padding behind rows, where texts are scored side by side.
         samples: how texts are written.
         searches: how texts are written whose rows are copied, moved and dropped.
     """
 
+    packs: int
     pads_right: bool
     samples: Way
     searches: Way
@@ -68,7 +73,8 @@ def probe(module: PreTrainedModel, vocabulary: int) -> Habits:
             f"{name} is no causal language model: the log-probability of a token changes with the "
             "tokens that follow it; take one that is made to write texts from left to right"
         )
-    habits = _habits(module, {first: table[0], second: table[2], third: table[3]}, alike)
+    packs = _packs(module, {first: table[0], turned: table[1], third: table[3]}, alike)
+    habits = _habits(module, packs, {first: table[0], second: table[2], third: table[3]}, alike)
     if habits is None:
         raise InputError(
             f"{name} gives other log-probabilities for a text when it is written token by token"
@@ -77,7 +83,10 @@ def probe(module: PreTrainedModel, vocabulary: int) -> Habits:
 
 
 def _habits(
-    module: PreTrainedModel, known: dict[Ids, Tensor], alike: Callable[[Tensor, Tensor], bool]
+    module: PreTrainedModel,
+    packs: int,
+    known: dict[Ids, Tensor],
+    alike: Callable[[Tensor, Tensor], bool],
 ) -> Habits | None:
     """Compares what scoring and writing do with what rows [T, V] are; None: no way does right."""
     first, _, third = known
@@ -107,7 +116,26 @@ def _habits(
     samples = searches if searches == FASTEST else first_right([0, 1, 2])
     if searches is None or samples is None:
         return None
-    return Habits(holds(is_padded_right), samples, searches)
+    return Habits(packs, holds(is_padded_right), samples, searches)
+
+
+def _packs(
+    module: PreTrainedModel, known: dict[Ids, Tensor], alike: Callable[[Tensor, Tensor], bool]
+) -> int:
+    """How long rows may be that are run in one, and give what they are [T, V]."""
+    longest = let_pack(module)
+
+    def is_right() -> bool:
+        packed = pack([Encoded(row[:1], row[1:]) for row in known])
+        logits = module(**packed_inputs(packed, module.device)).logits[0].float()  # (N, V)
+        after = [table[1:-1] for table in known.values()]
+        before = [[packed.scored[s] for s in slots[:-1]] for slots in packed.slots]
+        return all(alike(logits[b], a) for b, a in zip(before, after, strict=True))
+
+    if longest and not holds(is_right):
+        forbid_packing(module)
+        return 0
+    return longest
 
 
 def _table(module: PreTrainedModel, rows: Sequence[Ids]) -> Tensor:

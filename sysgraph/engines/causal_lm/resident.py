@@ -13,6 +13,7 @@ from ..checkpoints.loading import Loaded
 from ..checkpoints.resident import Resident
 from ..checkpoints.turns import finished_turn
 from ..checkpoints.vocabulary import vocabulary
+from .attention import let_pack
 from .head import finish_of
 from .probe import probe
 
@@ -49,6 +50,13 @@ class CausalLMResident(Resident):
         pad = self.tokenizer.pad_token_id
         has_pad = pad is not None and pad < self.vocabulary and pad not in self.ends
         self.pad: int | None = pad if has_pad else None
+
+    def load(self) -> PreTrainedModel:
+        """As `Resident.load`; it is run as the base is."""
+        module = super().load()
+        if self.habits.packs:
+            let_pack(module)
+        return module
 
     def _turn_end(self) -> int | None:
         """What the chat template ends a turn with, whatever else says so."""

@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from ...support.errors import InputError
 from ...traces.prompt import ChatTurn, Context
 from ...traces.trace import Completion
+from ..checkpoints.batching import common_prefix
 from ..checkpoints.chat import chat_text, encode_rendered
 from ..checkpoints.turns import finished_turn
 from .detokenizer import decode
@@ -76,7 +77,7 @@ def encode(
         whole = _plain(tokenizer, context + _ended(value.text, tokenizer.eos_token))
     else:
         whole = _chat(tokenizer, _with_answer(tokenizer, context, value.text))
-    shared = _common_prefix(prompt, whole)
+    shared = common_prefix(prompt, whole)
     if not shared:
         raise InputError(
             "prompt and text merge into one first token, so no token comes before what is scored"
@@ -153,10 +154,3 @@ def _made(
     if min(ids) < 0 or max(ids) >= vocabulary:
         return False
     return decode(tokenizer, ids) == text or (stops.text(ids) == text and stops.may_give(ids))
-
-
-def _common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
-    for i, (x, y) in enumerate(zip(a, b, strict=False)):
-        if x != y:
-            return i
-    return min(len(a), len(b))

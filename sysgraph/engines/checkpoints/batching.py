@@ -1,5 +1,6 @@
 """Rows of token ids side by side: which of them together, and how they are filled up."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -51,3 +52,9 @@ def padded(
     columns = torch.arange(width, device=device)
     mask = columns >= width - lengths if left else columns < lengths
     return torch.tensor(filled, device=device), mask.long()
+
+
+def common_prefix(a: Ids, b: Ids) -> int:
+    """How many ids two rows begin with alike."""
+    counts = range(1, min(len(a), len(b)) + 1)
+    return bisect_left(counts, True, key=lambda count: a[:count] != b[:count])

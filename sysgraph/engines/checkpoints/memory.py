@@ -3,13 +3,16 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-_ON_CPU = 256 * 2**20
+_CGROUP = Path("/sys/fs/cgroup/memory.max")
+"""What a container's processes may take together, in bytes or as `max`."""
 
 
 def graph_bytes(module: nn.Module, run: Callable[[], Tensor]) -> int:
@@ -30,13 +33,17 @@ def graph_bytes(module: nn.Module, run: Callable[[], Tensor]) -> int:
 
 
 def pass_bytes(device: torch.device) -> int:
-    """Bytes that the graph of one pass may keep: what fills a device and leaves room beside it.
+    """Bytes that the graph of one pass may keep: an eighth of what the device has in all.
 
-    Of an accelerator, an eighth of its memory; on a CPU, where a larger pass is no faster, 256 MiB.
+    The rest is for weights, optimizers, what a pass computes with, and whoever else is there. It is
+    no part of what is free just now: a resumed run cuts its passes as before.
     """
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory) // 8
-    return _ON_CPU
+    total = psutil.virtual_memory().total
+    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
+        total = min(total, int(_CGROUP.read_text("ascii")))
+    return total // 8
 
 
 @contextlib.contextmanager

@@ -19,10 +19,11 @@ from sysgraph.objectives.diffusion import noise_seeds, timesteps_of
 from sysgraph.traces.pair import Pair
 from sysgraph.traces.pictures import Picture
 from sysgraph.traces.trace import Completion
-from sysgraph.training.direct import Batch, Terms, pair_losses
+from sysgraph.training.direct import Batch, Observed, Terms
 from sysgraph.training.pairs import PairTable, tabulate
 from sysgraph.training.reference_cache import ReferenceCache
-from sysgraph.training.sampling import marginal_losses
+from sysgraph.training.sampling import Marginal
+from tests.losses import losses_of
 
 Build = Callable[..., sysgraph.Graph]
 Jitter = Callable[..., None]
@@ -109,7 +110,7 @@ def test_one_image_is_diffusion_dpo(
     reference = reference_of(system, table)
     jitter(system)
     visits = [3, 1, 6 + 3, 3 * 6 + 2]  # of 6 rows
-    losses, totals = pair_losses(system, table, visits, reference, program.fit)
+    losses, totals = losses_of(system, Observed(system, table, visits, reference))
     system.save(tmp_path)
     unet = UNet2DConditionModel.from_pretrained(tmp_path / "painter" / "unet")
     sets = [0, 0, 1, 3 if bank is None else 3 % bank]
@@ -180,9 +181,8 @@ def test_the_anchor_is_the_text_alone(story: Build, story_rows: Path, jitter: Ji
         jitter(system)
         pairs = sysgraph.load_pairs(program, story_rows)
         table = tabulate(system, pairs)
-        losses, totals = pair_losses(
-            system, table, range(5), reference_of(system, table), program.fit
-        )
+        asked = Observed(system, table, range(5), reference_of(system, table))
+        losses, totals = losses_of(system, asked)
         with torch.no_grad():
             nll = -system.log_prob([pair.chosen for pair in pairs])["text"] / len("fog;owl.")
         found.append((losses, nll, totals.means()["nll/chosen"]))
@@ -196,7 +196,8 @@ def test_ipo_counts_an_image_as_a_token(story: Build, story_rows: Path, jitter: 
     system = sysgraph.System(program, device="cpu")
     jitter(system)
     table = tabulate(system, sysgraph.load_pairs(program, story_rows))
-    losses, _ = pair_losses(system, table, range(5), reference_of(system, table), program.fit)
+    asked = Observed(system, table, range(5), reference_of(system, table))
+    losses, _ = losses_of(system, asked)
     ratios = terms_of(system, table, range(5)).ratios.sum(-1)
     lengths = torch.tensor([[10.0] * 5, [10, 12, 10, 10, 9]])  # with the end token, and images
     margin = ratios[0] / lengths[0] - ratios[1] / lengths[1]
@@ -226,9 +227,8 @@ def test_an_image_beside_a_sum_over_texts(
     remembered = ReferenceCache(system)
     drawn = {0: (Trajectory({"draft": Completion("hm")}),)}
     with torch.no_grad():
-        losses, totals = marginal_losses(
-            system, table, [4], reference_of(system, table), drawn, remembered
-        )
+        asked = Marginal(system, table, [4], reference_of(system, table), drawn, remembered)
+        losses, totals = losses_of(system, asked)
         total, nll = [], []
         for side, length in ((pairs[0].chosen, 3 + 4), (pairs[0].rejected, 3 + 3)):
             noise = noise_seeds((7, 0, 4), "image", 1)
