@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -164,6 +165,40 @@ def test_samples_end_at_any_end_token_or_at_the_limit(
             last.add(-1)
         assert trace["answer"] == tokenizer.decode(ids(trace), skip_special_tokens=True)
     assert last == {-1, *ends}
+
+
+def test_a_prompt_runs_once_and_ended_texts_leave(
+    one_node: MakeProgram, plain_folder: Path, tmp_path: Path
+) -> None:
+    """And every text is what it is alone."""
+    module = AutoModelForCausalLM.from_pretrained(plain_folder)
+    with torch.no_grad():
+        module.lm_head.weight *= 0.1  # near uniform
+        module.lm_head.weight[module.config.eos_token_id] *= 40  # ends come up, here and there
+    module.save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(plain_folder).save_pretrained(tmp_path)
+    system = System(one_node(tmp_path, max_new_tokens=40), device="cpu")
+    engine: Any = system._engines["ada"]
+    shapes: list[tuple[int, ...]] = []
+
+    def note(_: Any, args: Any, inputs: Any) -> None:
+        shapes.append(tuple(inputs["input_ids"].shape))
+
+    with (
+        engine._weights["ada"]
+        .module(reference=False)
+        .register_forward_pre_hook(note, with_kwargs=True)
+    ):
+        together = system.sample(INPUTS, n=6, seed=3)
+    lengths = sorted(len(ids(trace)) for trace in together)
+    assert lengths[0] < lengths[9] < lengths[-1]
+    rows = [rows for rows, _ in shapes]
+    assert rows[:2] == [len(INPUTS), 18]
+    assert sorted(rows[1:], reverse=True) == rows[1:]
+    running = [sum(length > step for length in lengths) for step in range(1, len(rows))]
+    assert all(run <= count < run / 0.75 + 1 for count, run in zip(rows[1:], running, strict=True))
+    alone = system.sample(INPUTS, n=6, seed=3, batch_size=1)
+    assert together == alone
 
 
 # ---- prompts

@@ -135,6 +135,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
                     ends=resident.ends,
                     stops=stops,
                     way=way,
+                    moves=way == resident.habits.searches,
                 )
             found = [Completion(stops.text(ids), ids) for ids in rows]
             out.update(zip(batch, found, strict=True))

@@ -1,6 +1,7 @@
 """Ancestral sampling of many texts at once, each as if it were drawn alone."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence, Set
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +11,14 @@ from sysgraph_schemas import Decoding
 
 from ...support.seeding import derive, gumbels
 from ..checkpoints.batching import Ids
-from .decoder import Decoder, Way
+from .decoder import Decoder, NotFinite, Way
 from .stopping import StopStrings
 
+_ENDED = 0.25
+"""Share of the rows that are written whose texts have ended, and which then leave the others.
+
+A row costs no less once its text has ended, and to move the others' caches costs about a step.
+"""
 _NUMBERS = 2**24
 """Random numbers made at once: of a row, as many as the vocabulary has tokens."""
 
@@ -28,29 +34,81 @@ def generate(
     ends: Sequence[int],
     stops: StopStrings,
     way: Way,
+    moves: bool,
 ) -> list[Ids]:
     """Completion ids of each prompt, ended by one of `ends`, by a stop string or by the length.
+
+    Where rows may be moved, equal prompts are run once, and texts that have ended are not run on.
 
     Args:
         room: tokens of a completion at most.
         decoding: its temperature and top_p count here.
+        moves: whether rows written this `way` can be copied, moved and dropped.
 
     Raises:
         NotFinite: the model gives logits that are no distribution.
     """
-    decoder = Decoder(module, way)
-    logits = decoder.start(prompts)
+    side = _Side(Decoder(module, way), prompts, moves)
     written: list[list[int]] = [[] for _ in prompts]
-    going = list(range(len(prompts)))  # rows that have ended are written on, and count for none
+    going = set(range(len(prompts)))
+    logits = side.start()
     for step in range(room):
-        tokens = _drawn(logits, seeds, step, decoding)
-        for row in going:
-            written[row].append(tokens[row])
-        going = [r for r in going if tokens[r] not in ends and not stops.ends(written[r])]
+        tokens = _drawn(logits, [seeds[text] for text in side.texts], step, decoding)
+        for text, token in zip(side.texts, tokens, strict=True):
+            if text in going:
+                written[text].append(token)
+                if token in ends or stops.ends(written[text]):
+                    going.remove(text)
         if not going or step + 1 == room:
             break
-        logits = decoder.step(range(len(prompts)), tokens)
-    return [tuple(row) for row in written]
+        logits = side.step(tokens, going)
+    return [tuple(ids) for ids in written]
+
+
+class _Side:
+    """Texts that are written side by side.
+
+    Attributes:
+        texts: which of them each row is; some may have ended, and are written in vain.
+    """
+
+    def __init__(self, decoder: Decoder, prompts: Sequence[Ids], moves: bool) -> None:
+        self._decoder, self._moves = decoder, moves
+        self._prompts = list(dict.fromkeys(prompts)) if moves else list(prompts)
+        where = {prompt: row for row, prompt in enumerate(self._prompts)}
+        self.texts = list(range(len(prompts)))
+        # Where the decoder has each text now: several go on from one prompt.
+        self._rows = [where[prompt] for prompt in prompts] if moves else self.texts
+
+    def start(self) -> Tensor:
+        """Logits of each text's first token: [len(texts), V]."""
+        with self._named():
+            logits = self._decoder.start(self._prompts)
+        return logits[torch.tensor(self._rows, device=logits.device)]
+
+    def step(self, tokens: Sequence[int], going: Set[int]) -> Tensor:
+        """Logits after `tokens`, one of each of `texts`: [len(texts), V], of those that are left.
+
+        Args:
+            going: texts that have not ended.
+        """
+        rows = self._rows
+        if self._moves and len(going) <= (1 - _ENDED) * len(self.texts):
+            kept = [i for i, text in enumerate(self.texts) if text in going]
+            rows, tokens = [rows[i] for i in kept], [tokens[i] for i in kept]
+            self.texts = [self.texts[i] for i in kept]
+        self._rows = list(range(len(self.texts)))
+        with self._named():
+            return self._decoder.step(rows, tokens)
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Tells of a text where the decoder tells of a row."""
+        try:
+            yield
+        except NotFinite as error:
+            text = self.texts[self._rows.index(error.row)]
+            raise NotFinite(text, error.length) from error
 
 
 def _drawn(logits: Tensor, seeds: Sequence[int], step: int, decoding: Decoding) -> list[int]:
