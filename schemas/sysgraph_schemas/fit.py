@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from .losses import LOSSES, Loss, LossName
 from .samplers import SAMPLERS, SamplerName
@@ -74,6 +74,9 @@ class Reference(Spec):
 def _one_or_mix(written: Any) -> str:
     return "dict" if isinstance(written, dict) else "Literal"
 
+
+TrackerName = Literal["tensorboard", "trackio", "wandb"]
+"""A place that shows metrics of many runs, by the name of its package."""
 
 _Mix = dict[LossName, Annotated[float, Field(gt=0)]]
 
@@ -170,6 +173,16 @@ class Fit(Spec):
     """Steps between states to resume from."""
     log_every: Annotated[int, Field(ge=1, examples=[10])] = 10
     """Steps between lines of metrics."""
+    trackers: Annotated[
+        list[TrackerName] | None,
+        Field(
+            min_length=1,
+            json_schema_extra={"uniqueItems": True},
+            examples=[["tensorboard", "wandb"]],
+        ),
+    ] = None
+    """Also logs the lines of metrics there, through accelerate: `tensorboard` (files in the run's
+    folder), `trackio` and `wandb` (as their own environment variables say where)."""
     seed: Annotated[int, Field(ge=0, lt=2**63, examples=[0])] = 0
     """Seed of the order of pairs, of adapters and of sampling."""
 
@@ -207,6 +220,16 @@ class Fit(Spec):
             said = "`data` is a fixed set of pairs and `rounds` collects its own: give one of them"
             raise refuse("SG107", said, at=("rounds",), help="remove `data` or `rounds`")
         return self
+
+    @field_validator("trackers")
+    @classmethod
+    def _once(cls, trackers: list[TrackerName] | None) -> list[TrackerName] | None:
+        several = trackers or []
+        for index, name in enumerate(several):
+            if name in several[:index]:
+                help = "each tracker gets every line of metrics once: remove it"
+                raise refuse("SG107", f"`{name}` is given twice", at=(index,), help=help)
+        return trackers
 
     @model_validator(mode="after")
     def _reference_fits(self) -> Self:

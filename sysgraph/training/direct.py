@@ -174,6 +174,7 @@ def observed_columns(
         ("logps/chosen", policy[0].sum(-1), every),
         ("logps/rejected", policy[1].sum(-1), every),
         ("nll/chosen", nll, tokens[0].sum(-1) > 0),
+        ("scored_tokens", terms.tokens.sum((0, 2)), every),
         *term_columns(names, terms, fit.beta, torch.ones_like(terms.compared)),
     ]
 

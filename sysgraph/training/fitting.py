@@ -37,6 +37,7 @@ from .kept import Kept
 from .learned import credit_of
 from .needs import needs
 from .session import Session
+from .trackers import require_trackers
 from .workers import Workers
 
 
@@ -204,6 +205,7 @@ def _material(program: Program, rows: Sequence[Row] | None, scorer: Scorer | Non
     missing = [idle_rounds.needs(key) for key, value in given.items() if value is None]
     if fit.rounds and missing:
         raise InputError("\n".join(f"error: {needed}" for needed in missing))
+    require_trackers(fit.trackers or [])
     if scorer is None and fit.scorer is not None:
         scorer = find_scorer(fit.scorer)
     material = Material(

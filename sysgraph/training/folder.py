@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shlex
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,17 +85,22 @@ class RunFolder:
         return self.root / "report.html"
 
     @property
+    def trackers(self) -> Path:
+        """What `fit.trackers` keep: there only where there are some."""
+        return self.root / "trackers"
+
+    @property
     def own(self) -> tuple[Path, ...]:
         """All that a run writes in its folder, there or not."""
         files = (self.program, self.graph, self.tools, self.metrics, self.result)
         shown = (self.timings, self.report, self.record)
-        return (*files, *shown, self.state, self.models, self.rounds)
+        return (*files, *shown, self.state, self.models, self.rounds, self.trackers)
 
     @property
     def abandoned(self) -> bool:
         """Whether a run started here and ended before it kept anything: nothing is lost with it."""
         files = (self.program, self.graph, self.tools, self.metrics, self.timings)
-        kept = {path.name for path in (*files, self.rounds, self.record)}
+        kept = {path.name for path in (*files, self.rounds, self.record, self.trackers)}
         visible = {path.name for path in self.root.glob("[!.]*")}
         return self.program.is_file() and visible <= kept and not _hidden(self.state)
 
@@ -168,6 +174,7 @@ class RunFolder:
         for folder in (self.models, self.state, *several, _hidden(self.state)):
             if folder is not None and is_ours(folder):
                 remove(folder)
+        shutil.rmtree(self.trackers, ignore_errors=True)
         for folder in (self.rounds, self.record):
             with contextlib.suppress(OSError):  # none, or something else is in it
                 folder.rmdir()

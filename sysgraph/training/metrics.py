@@ -7,20 +7,30 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 
 class MetricsFile:
-    """Appends JSON lines; its size is part of a run's state, so a resumed run cuts it back."""
+    """Appends JSON lines; its size is part of a run's state, so a resumed run cuts it back.
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    Args:
+        path: None: of a process that writes nothing.
+        readers: get every line after it is written.
+    """
 
-    def truncate(self, size: int) -> None:
-        """Drops what was written after the state that a run resumes from."""
-        if self._path is not None and self._path.exists():
-            os.truncate(self._path, min(size, self._path.stat().st_size))
+    def __init__(self, path: Path | None, *readers: Callable[[Mapping[str, object]], None]) -> None:
+        self._path, self._readers = path, readers
+
+    def truncate(self, size: int) -> int:
+        """Drops what was written after the state that a run resumes from: the lines of it."""
+        if self._path is None or not self._path.exists():
+            return 0
+        with self._path.open("rb") as file:
+            file.seek(size)
+            dropped = file.read().count(b"\n")
+        os.truncate(self._path, min(size, self._path.stat().st_size))
+        return dropped
 
     def size(self) -> int:
         """Bytes written so far."""
@@ -43,6 +53,8 @@ class MetricsFile:
         written = {k: _number(v) if isinstance(v, float) else v for k, v in line.items()}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(written, allow_nan=False) + "\n")
+        for read in self._readers:
+            read(line)
 
 
 def _number(value: float) -> float | None:

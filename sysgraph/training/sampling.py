@@ -178,6 +178,7 @@ class Part:
                 ("logps/chosen", log_probs[0], kept),
                 ("logps/rejected", log_probs[1], kept),
                 ("nll/chosen", nll, kept),
+                ("scored_tokens", self._scored_tokens(), torch.ones_like(losses)),
                 *term_columns(self._table.terms, terms, fit.beta, self._apart()),
                 *self._quality(after, policy, kept),
                 *_credit(
@@ -196,6 +197,10 @@ class Part:
         joint = inside + outside.sum(-1, keepdim=True) - fixed.unsqueeze(-1)
         lengths = tokens - bounds
         return marginal_nll(joint, lengths, **self._drawn), lengths[0].clamp(min=1)
+
+    def _scored_tokens(self) -> Tensor:
+        """Of both sides and every trajectory: [b]."""
+        return self._sums.tokens.sum((0, 2)) + self._terms.tokens.sum((0, 2))
 
     def _apart(self) -> Tensor:
         """Whether each term stands outside the pair's sum: [b, T]."""

@@ -27,6 +27,9 @@ from .optimization import Optimization
 from .pairs import PairTable, split_pairs, tabulate
 from .record import Record
 from .snapshots import Snapshot, copy_of, put
+from .trackers import Trackers
+from .view import TrainingView
+from .watch import Watch
 from .workers import Workers
 
 _WARNINGS = 5
@@ -49,7 +52,17 @@ class Session:
         self._program: Program = system.program
         self._fit = system.program.fit
         self._workers, self._folder, self._reporter = workers, folder, reporter
-        self._metrics = MetricsFile(folder.metrics if workers.main else None)
+        watch = Watch(
+            steps=self._fit.steps,
+            rounds=self._fit.rounds,
+            batch_size=self._fit.batch_size,
+            nodes=tuple(t.variable for t in self._program.terms if t.status == "trained"),
+        )
+        self._view = TrainingView(self._program.name, watch, workers.device)
+        self._trackers = Trackers(self._program, workers, reporter)
+        self._metrics = MetricsFile(
+            folder.metrics if workers.main else None, watch.see, self._trackers.log
+        )
         self._record = Record(folder if workers.main else None, workers.device)
         self._collector = Collector(
             system, material, workers=workers, metrics=self._metrics, reporter=reporter
@@ -80,7 +93,8 @@ class Session:
             RunError: training failed.
         """
         try:
-            self._run()
+            with self._trackers.open(self._folder.trackers), self._reporter.watching(self._view):
+                self._run()
         except KeyboardInterrupt:  # while no steps are taken, or the second one
             raise self._interrupted() from None
 
@@ -88,7 +102,7 @@ class Session:
         state = load_state(self._folder.state)
         first = 0
         if state is None:
-            self._metrics.truncate(0)
+            self._trackers.had(self._metrics.truncate(0))
             self.before = self._evaluate("before")
         else:
             first = self._load(state)
@@ -146,10 +160,12 @@ class Session:
         if state is not None:
             loop.load(state)
         with stop_between_steps(enabled=self._workers.alone) as stop:
+            self._view.stopping = stop if self._workers.alone else None
             with self._record.phase("train", number):
                 finished = loop.run(self._save, stop)
             if not finished:
                 raise self._interrupted()
+            self._view.stopping = None
         if loop.kept is not None:
             self.kept.append(loop.kept)
 
@@ -305,7 +321,7 @@ class Session:
         self._evidence.load(info["evidence"])
         self._optimization.load(state.under("optimizer"), info["optimization"])
         self._set_reference()
-        self._metrics.truncate(info["metrics_size"])
+        self._trackers.had(self._metrics.truncate(info["metrics_size"]))
         self._pairs_digest = info["pairs"]
         self.kept = [Kept(**one) for one in info["kept"]]
         changed = changes(info["surroundings"], surroundings(self._workers))

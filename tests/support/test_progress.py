@@ -1,13 +1,12 @@
 """Progress: a log that stays readable, a bar on a terminal."""
 
 import contextlib
-import os
-import sys
 from collections.abc import Callable
 
 import pytest
 
 from sysgraph.support.progress import Reporter
+from tests.terminal import written
 
 
 class Clock:
@@ -34,8 +33,9 @@ def test_fast_steps_make_a_line_now_and_then(
             clock.now += 0.25
             task.advance(note=f"loss {step}" if step % 10 == 0 else None)
     assert capsys.readouterr().err.splitlines() == [
-        "fit: 40/100  loss 40",
-        "fit: 80/100  loss 80",
+        "fit: 10/100  loss 10",
+        "fit: 50/100  loss 50",
+        "fit: 90/100  loss 90",
         "fit: 100/100  loss 100",
     ]
 
@@ -102,24 +102,7 @@ def show(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], None]],
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "120")
 
-    def shown(kind: str, run: Callable[[], None]) -> str:
-        master, slave = os.openpty()
-        with os.fdopen(slave, "w") as stream, monkeypatch.context() as patch:
-            patch.setenv("TERM", kind)
-            patch.setattr(sys, "stderr", stream)
-            run()
-        return all_of(master).decode()
-
-    return shown
-
-
-def all_of(master: int) -> bytes:
-    """What a terminal got until its other side closed; it arrives in parts, some time later."""
-    parts = []
-    with contextlib.suppress(OSError), os.fdopen(master, "rb", buffering=0) as file:  # EIO: closed
-        while part := file.read(4096):
-            parts.append(part)
-    return b"".join(parts)
+    return lambda kind, run: written(run, monkeypatch, kind=kind)
 
 
 def some_steps() -> None:

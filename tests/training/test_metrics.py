@@ -80,6 +80,11 @@ def by_hand(
         out[f"rewards/margins{name}"] = margin.mean().item()
         out[f"rewards/accuracies{name}"] = (margin[judged] > 0).float().mean().item()
     tokens = torch.tensor([sum(len(pair.chosen[n]) + 1 for n in NODES) for pair in pairs])
+    rejected = [
+        sum(len(pair.rejected[n]) + 1 for n in NODES if (i, n) not in cancelled)
+        for i, pair in enumerate(pairs)
+    ]
+    out["scored_tokens"] = (tokens.sum().item() + sum(rejected)) / len(pairs)
     nll = -torch.stack([policy["chosen"][n] for n in NODES]).sum(0) / tokens
     margin = total["chosen"] - total["rejected"]
     out["nll/chosen"] = nll.mean().item()
@@ -160,5 +165,6 @@ def test_held_out_pairs_are_measured_under_their_own_names(
     trained = {name for name in lines[1] if name.startswith(("rewards", "logps", "nll"))}
     assert {"rewards/margins/answer", "logps/chosen/draft[ada]"} < trained
     found = {name for line in held for name in line} - {"round", "step", "eval_loss"}
+    found.remove("eval_scored_tokens")
     assert found == {f"eval_{name}" for name in trained}
     assert held[0]["eval_rewards/margins"] == pytest.approx(0, abs=1e-5)
