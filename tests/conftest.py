@@ -1,5 +1,6 @@
 """What all tests need."""
 
+import os
 import signal
 from dataclasses import replace
 
@@ -13,6 +14,10 @@ from sysgraph.toys.recipe import Recipe
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # Shells start what runs in the background so; tests of Ctrl-C would test nothing.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Tests compute what they look at: an earlier run of theirs may have been wrong.
+os.environ["SYSGRAPH_REFERENCES"] = "off"
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from sysgraph_schemas.kinds import package_of
 from ..support.errors import InputError
 from .base import (
     Draw,
+    Fingerprinted,
     Hosted,
     Pass,
     Prompted,
@@ -67,6 +68,7 @@ def engine_of(kind: str) -> Callable[..., object]:
 
 __all__ = [
     "Draw",
+    "Fingerprinted",
     "Hosted",
     "Pass",
     "Prompted",

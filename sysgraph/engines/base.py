@@ -167,6 +167,20 @@ class Scored(Protocol):
 
 
 @runtime_checkable
+class Fingerprinted(Protocol):
+    """An engine that scores, and whose values under the untouched weights can be kept on disk."""
+
+    def fingerprint(self, request: Request) -> str | None:
+        """Tells everything that log p_ref of `request` depends on, its last bits but for rounding.
+
+        So two requests with one fingerprint have equal values wherever they are scored alike: the
+        same weights before training, settings, tokens or pixels, and noise. None: the request's
+        value is not to be kept. Cheap: no model runs.
+        """
+        ...
+
+
+@runtime_checkable
 class Trained(Protocol):
     """An engine that holds what is trained; the one that scores these models."""
 

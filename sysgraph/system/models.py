@@ -15,6 +15,7 @@ from sysgraph_compiler.planning import call_of
 
 from ..engines import (
     Draw,
+    Fingerprinted,
     Hosted,
     Pass,
     Prompted,
@@ -110,18 +111,33 @@ class Models:
 
         The compiler says which of them are one call.
         """
-        calls = {
-            model: call_of(self.program, model, reference=reference, snapshot=model in self._moved)
-            for model in {request.model for request in flat}
-        }
         out = []
-        for indices in grouped(flat, lambda request: calls[request.model]):
+        for indices in self.calls(flat, reference=reference):
             engine = self._scored(flat[indices[0]])
             found = engine.passes(
                 [flat[i] for i in indices], reference=reference, gradients=gradients
             )
             out += [replace(one, rows=tuple(indices[r] for r in one.rows)) for one in found]
         return out
+
+    def calls(self, flat: Sequence[Request], *, reference: bool) -> list[list[int]]:
+        """The indices of those requests that are scored under the same weights, in their order."""
+        of_model = {
+            model: call_of(self.program, model, reference=reference, snapshot=model in self._moved)
+            for model in {request.model for request in flat}
+        }
+        return grouped(flat, lambda request: of_model[request.model])
+
+    def fingerprint(self, request: Request) -> str | None:
+        """Tells what log p_ref of a request depends on: see `Fingerprinted`.
+
+        None where its model's kind does not say, and where its reference is a snapshot, which no
+        other run has.
+        """
+        engine = self._scored(request)
+        if request.model in self._moved or not isinstance(engine, Fingerprinted):
+            return None
+        return engine.fingerprint(request)
 
     def _scored(self, asked: Request | Draw) -> Scored:
         """The engine that scores its model."""

@@ -11,8 +11,10 @@ from ..latent import Drawn, Job, Trajectory, TrajectorySampler
 from ..support.progress import Reporter
 from ..support.seeding import derive
 from ..system import System
+from ..system.references import References, shelf
 from .batches import chunks
 from .direct import Observed
+from .environment import surroundings
 from .not_finite import bad_gradient, bad_value, unexplained
 from .pairs import PairTable
 from .reference_cache import ReferenceCache
@@ -72,14 +74,22 @@ class Objective:
         """Works out the reference's values for `visits`, in place of all earlier ones."""
         self._reference = torch.zeros(len(self.table.requests) + 1, device=self._workers.device)
         mine = list(self._workers.share(self.table.referenced(visits)))
+        references = self._references()
         with torch.no_grad(), self._reporter.task(name, len(mine)) as task:
             for chunk in chunks(mine, _REQUESTS_PER_CALL):
                 with self._workers.accelerator.autocast():
-                    requests = [self.table.requests[r] for r in chunk]
-                    values = self._system.score(requests, reference=True)
+                    values = references.log_prob([self.table.requests[r] for r in chunk])
                 self._reference[torch.tensor(chunk, device=values.device)] = values
                 task.advance(len(chunk))
         self._reference = self._workers.sum(self._reference)
+        said = references.tidy()
+        if said is not None:
+            self._reporter.line(f"{name}: {said}")
+
+    def _references(self) -> References:
+        """The reference's values, read from disk where an equal pass left them there."""
+        around = surroundings(self._workers)
+        return References(self._system, shelf(self._reporter), around)
 
     def draw(self, visits: Iterable[int], *key: object) -> None:
         """Draws trajectories for those of `visits` that have gaps, in place of all earlier ones.

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 
@@ -100,6 +100,11 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
                 partial(_repeated, values, [len(c) for c in copies]),
                 tokens / max(budget, 1),
             )
+
+    def _content(self, request: Request) -> Hashable:
+        """The ids."""
+        row = self._encoded(request)
+        return row.prompt, row.completion
 
     def _probe(self, model: str) -> Values:
         blank = (0,) * _PROBE

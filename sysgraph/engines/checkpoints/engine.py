@@ -99,6 +99,15 @@ class CheckpointEngine(ABC, Generic[S, R]):
             gradients: their graphs fit into memory one at a time, see `_fitting`.
         """
 
+    def fingerprint(self, request: Request) -> str | None:
+        """Of the untouched base and of what is scored under it; see `Fingerprinted`."""
+        resident = self._weights[request.model].resident
+        return repr((resident.digest, resident.settings, self._content(request)))
+
+    @abstractmethod
+    def _content(self, request: Request) -> Hashable:
+        """What of a request its value depends on, beside the base; its `repr` tells it."""
+
     @abstractmethod
     def _probe(self, model: str) -> Values:
         """A little work of a model: always the same."""

@@ -1,5 +1,6 @@
 """One base checkpoint in memory, shared by every model that names it, and the adapters on it."""
 
+import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,6 +20,9 @@ from .offloaded import Offloaded
 from .peft_adapters import PeftAdapters
 from .sources import source
 from .window import window
+
+_NAMES = ("_name_or_path", "transformers_version")
+"""What a configuration has that nothing is computed by."""
 
 
 class Resident:
@@ -53,6 +57,20 @@ class Resident:
     def digest(self) -> str:
         """Of the base's weights as they were loaded, adapters aside."""
         return digest_of(self._weights)
+
+    @cached_property
+    def settings(self) -> str:
+        """Tells how the base computes: its class, its configuration, and what the head is run as.
+
+        A head that has an adapter in it is run another way, whatever is active: first to be asked
+        for when all models have their adapters.
+        """
+        config = self.base.config
+        told = {k: v for k, v in config.to_dict().items() if k not in _NAMES}
+        head = str(type(self.base.get_output_embeddings()))  # two libraries have a `Linear`
+        attention = config._attn_implementation
+        text = repr((type(self.base).__name__, sorted(told.items()), attention, head))
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def offloaded(self) -> Offloaded:
         """The base, once nothing but references will run on it."""

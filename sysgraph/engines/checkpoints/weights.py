@@ -34,6 +34,11 @@ class Trainable(Protocol):
         """Of the base's weights as they were loaded."""
         ...
 
+    @property
+    def settings(self) -> str:
+        """Tells how the base computes, its weights aside."""
+        ...
+
     def load(self) -> nn.Module:
         """Another copy of the base, frozen, in evaluation mode."""
         ...

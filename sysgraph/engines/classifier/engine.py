@@ -1,7 +1,7 @@
 """The engine of `classifier` models."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 
 import torch
@@ -92,6 +92,11 @@ class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
                 partial(_picked, rows=rows, pad=pad, at=[row for row, _ in picks], labels=labels),
                 len(rows) * max(map(len, rows)) / max(budget, 1),
             )
+
+    def _content(self, request: Request) -> Hashable:
+        """The text's ids and the label."""
+        habits = self._weights[request.model].resident.habits
+        return self._encoded(request.model, request.context), self._label(request), habits.pad
 
     def _probe(self, model: str) -> Values:
         habits = self._weights[model].resident.habits

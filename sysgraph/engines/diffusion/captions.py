@@ -10,7 +10,6 @@ from ...support.quiet_diffusers import quiet
 from .cache import TensorCache
 
 _CACHED_BYTES = 2**30
-_CAPTIONS_PER_PASS = 32
 
 
 class Condition(NamedTuple):
@@ -72,11 +71,16 @@ class TextEncoder:
 
     @torch.no_grad()
     def _embed(self, captions: list[str]) -> list[tuple[Tensor, ...]]:
+        """One caption at a time: in a batch its last bits would depend on what is beside it.
+
+        A run that is resumed, or that reads its reference from disk, meets captions in another
+        order.
+        """
         out: list[tuple[Tensor, ...]] = []
-        for start in range(0, len(captions), _CAPTIONS_PER_PASS):
+        for caption in captions:
             with quiet():
                 found = self._pipeline.encode_prompt(
-                    prompt=captions[start : start + _CAPTIONS_PER_PASS],
+                    prompt=[caption],
                     device=self._device,
                     num_images_per_prompt=1,
                     do_classifier_free_guidance=False,

@@ -127,6 +127,13 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
                 len(batch) / size,
             )
 
+    def _content(self, request: Request) -> Hashable:
+        """The caption, the image, the noise, and how errors are counted."""
+        assert isinstance(request.value, Picture)
+        objective = self._specs[request.model].objective
+        noise = self._noise(request)
+        return str(request.context), request.value.digest, noise, objective.model_dump_json()
+
     def _rows_per_pass(self, weights: Weights[Resident], model: str, gradients: bool) -> int:
         """Draws whose errors one forward pass finds."""
         height, width = self._sizes[model]

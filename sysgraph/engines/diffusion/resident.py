@@ -1,5 +1,6 @@
 """One pipeline in memory, shared by every model that names it, and the adapters on its UNet."""
 
+import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -60,6 +61,19 @@ class Resident:
     def digest(self) -> str:
         """Of the weights of the UNet, the VAE and the text encoders, as they were loaded."""
         return digest_of(self._weights)
+
+    @cached_property
+    def settings(self) -> str:
+        """Tells how the pipeline computes: what its parts are, their configurations, its schedule.
+
+        So too what its tokenizers make of a caption.
+        """
+        parts = self.pipeline.components.items()
+        config = {part: repr(getattr(module, "config", None)) for part, module in parts}
+        words = {part: repr(module.get_vocab()) for part, module in parts if _has_words(module)}
+        text = repr((config, words, self.checkpoint.settings, self.schedule.prediction))
+        whole = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        return whole + digest_of({"schedule": self.schedule.alpha_bars})
 
     def image_size(self) -> tuple[int, int] | None:
         """Height and width of the images that the UNet was trained on, in pixels, if it says so."""
@@ -122,3 +136,7 @@ class Resident:
             loaded = read_model(path, UNet2DConditionModel, dtype=None, local_files_only=True)
         unet: nn.Module = loaded.module
         return unet
+
+
+def _has_words(part: Any) -> bool:
+    return hasattr(part, "get_vocab")
