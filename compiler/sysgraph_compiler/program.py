@@ -266,6 +266,8 @@ class Resident(_Node):
     """Its branch, tag or commit."""
     dtype: str
     """The type of its weights."""
+    attn_implementation: str | None = None
+    """What computes its attention; null: what its library chooses."""
     models: tuple[str, ...]
     """The models that adapt it, copy it or use it as it is."""
 

@@ -1,5 +1,7 @@
 """Which models share a base in memory."""
 
+from sysgraph_schemas.models.base import Base
+
 from ..facts import Facts
 from ..program import Program, Resident
 
@@ -8,12 +10,18 @@ def run(facts: Facts, program: Program) -> Program:
     """The program with `residents`."""
     del facts
     used = {term.model for term in program.terms}
-    on_base: dict[tuple[str, str, str, str], list[str]] = {}
+    on_base: dict[tuple[str, ...], tuple[Base, list[str]]] = {}
     for name, spec in program.models.items():
         if spec.base is not None and name in used:
-            on_base.setdefault(spec.base.key, []).append(name)
+            on_base.setdefault(spec.base.key, (spec.base, []))[1].append(name)
     residents = tuple(
-        Resident(id=id, revision=revision, dtype=dtype, models=tuple(models))
-        for (_, id, revision, dtype), models in on_base.items()
+        Resident(
+            id=base.id,
+            revision=base.revision or "main",
+            dtype=base.dtype,
+            attn_implementation=base.attn_implementation,
+            models=tuple(models),
+        )
+        for base, models in on_base.values()
     )
     return program.model_copy(update={"residents": residents})

@@ -22,11 +22,18 @@ class Base:
     revision: str | None
     """As the graph says it."""
     dtype: str
+    attn_implementation: str | None = None
+    """What computes its attention; None: what its library chooses."""
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def checkpoint(self) -> tuple[str, str, str]:
+        """Equal for models that are loaded from the same files, in whatever way."""
+        return self.kind, self.id, self.revision or "main"
+
+    @property
+    def key(self) -> tuple[str, ...]:
         """Equal for models that share the base in memory."""
-        return self.kind, self.id, self.revision or "main", self.dtype
+        return *self.checkpoint, self.dtype, self.attn_implementation or ""
 
 
 @dataclass(frozen=True)

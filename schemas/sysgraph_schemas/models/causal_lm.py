@@ -5,10 +5,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from ..decoding import Decoding, MaxNewTokens, Stop, Temperature, TopP
-from .base import Checkpoint, Gives
+from .base import Gives
+from .transformer import Transformer
 
 
-class CausalLM(Checkpoint):
+class CausalLM(Transformer):
     """A causal language model, loaded by transformers."""
 
     noun: ClassVar[str] = "a causal_lm model"

@@ -4,10 +4,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from .base import Checkpoint, Gives
+from .base import Gives
+from .transformer import Transformer
 
 
-class Classifier(Checkpoint):
+class Classifier(Transformer):
     """A sequence classifier, loaded by transformers: the likelihood of each option of a choice."""
 
     noun: ClassVar[str] = "a classifier model"

@@ -45,7 +45,9 @@ class Loaded(NamedTuple):
     """Weights in the files that the architecture of its config has no use for."""
 
 
-def load_model(source: Source, kind: Any, *, dtype: Any = "auto", headless: bool = False) -> Loaded:
+def load_model(
+    source: Source, kind: Any, *, dtype: Any = "auto", headless: bool = False, **settings: Any
+) -> Loaded:
     """A module of `kind`, with every weight from its safetensors files, in evaluation mode.
 
     Args:
@@ -53,13 +55,15 @@ def load_model(source: Source, kind: Any, *, dtype: Any = "auto", headless: bool
         kind: a class of transformers, or one of its auto classes.
         dtype: what `from_pretrained` takes; `auto` is the files' own.
         headless: whether the weights outside of the base model may be lacking.
+        settings: more of what `from_pretrained` takes.
 
     Raises:
         InputError: it cannot be loaded; says why.
     """
+    revision = source.revision or "main"
     with explained(source):
         return read_model(
-            source.path, kind, dtype=dtype, headless=headless, revision=source.revision or "main"
+            source.path, kind, dtype=dtype, headless=headless, revision=revision, **settings
         )
 
 

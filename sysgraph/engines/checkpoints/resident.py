@@ -9,12 +9,13 @@ import torch
 from torch import nn
 from transformers import AutoTokenizer, PreTrainedModel
 
-from sysgraph_schemas import Checkpoint
+from sysgraph_schemas.models.transformer import Transformer
 
 from ...support.errors import InputError
 from ...support.quiet import quiet
 from ..digest import digest_of, weights_in
 from .adapters import Adapters
+from .attention import require_attention, require_half
 from .loading import Loaded, load_model, load_part, read_model, tell_unused
 from .offloaded import Offloaded
 from .peft_adapters import PeftAdapters
@@ -38,11 +39,13 @@ class Resident:
     _task: ClassVar[str]
     """What peft calls its task."""
 
-    def __init__(self, spec: Checkpoint, device: torch.device) -> None:
+    def __init__(self, spec: Transformer, device: torch.device) -> None:
         self._spec, self.device = spec, device
+        require_attention(spec.id, spec.attn_implementation, device)
         self._source = source(spec.id, revision=spec.revision)
         self.tokenizer = load_part(self._source, AutoTokenizer)
         loaded = self._fetch()
+        require_half(spec.id, spec.attn_implementation, loaded.module)
         self.fresh = loaded.fresh
         """Weights of the head that the checkpoint lacks."""
         tell_unused(self._source, loaded)
@@ -96,7 +99,13 @@ class Resident:
         return self._prepared(self._fetch())
 
     def _fetch(self) -> Loaded:
-        return load_model(self._source, self._auto, dtype=self._spec.dtype)
+        return load_model(self._source, self._auto, **self._asked())
+
+    def _asked(self) -> dict[str, Any]:
+        """How the graph wants it loaded, as `from_pretrained` takes it."""
+        spec = self._spec
+        chosen = {"attn_implementation": spec.attn_implementation}
+        return {"dtype": spec.dtype, **(chosen if spec.attn_implementation else {})}
 
     def _prepared(self, loaded: Loaded) -> PreTrainedModel:
         module: PreTrainedModel = loaded.module

@@ -56,7 +56,7 @@ class ClassifierResident(Resident):
         """The checkpoint; a head that it lacks is the same one whenever it is loaded."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return load_model(self._source, self._auto, dtype=self._spec.dtype, headless=True)
+            return load_model(self._source, self._auto, headless=True, **self._asked())
 
     def window(self) -> int | None:
         """Longest text, in tokens."""

@@ -12,7 +12,8 @@ CODE = Code(
     title="base loaded twice",
     severity="warning",
     meaning="Models with one `id` and `revision` share one base in memory, whatever their "
-    "adapters; with another `dtype` they cannot, so the checkpoint is loaded once for each.",
+    "adapters; with another `dtype` or `attn_implementation` they cannot, so the checkpoint is "
+    "loaded once for each.",
     wrong="""\
 models:
   ada: {kind: causal_lm, id: gpt2, dtype: bfloat16}
@@ -26,24 +27,30 @@ models:
 )
 
 
+_CHOICES = ("dtype", "attn_implementation")
+"""What one base has one of."""
+
+
 def check(facts: Facts) -> Iterator[Diagnostic]:
-    """Each model whose type differs from that of the first with its checkpoint."""
+    """Each model that chooses otherwise than the first with its checkpoint."""
     first: dict[tuple[str, ...], tuple[str, Base]] = {}
     for name, model in facts.graph.models.items():
         base = model.base
         if base is None:
             continue
-        other, of_other = first.setdefault(base.key[:-1], (name, base))
-        dtype = of_other.dtype
-        if dtype == base.dtype:
-            continue
+        other, of_other = first.setdefault(base.checkpoint, (name, base))
         place = facts.key(("models", other))
-        yield facts.diagnose(
-            CODE,
-            f"`{name}` has the checkpoint of `{other}` with another `dtype` "
-            f"({base.dtype}, not {dtype}): it is loaded twice",
-            ("models", name, "dtype"),
-            key=True,
-            help=f"give both one `dtype`: `dtype: {dtype if dtype != 'auto' else base.dtype}`",
-            notes=(Note("the other one", place),) if place else (),
-        )
+        for choice in _CHOICES:
+            own, others = getattr(base, choice), getattr(of_other, choice)
+            if own == others:
+                continue
+            one = others if others not in ("auto", None) else own
+            yield facts.diagnose(
+                CODE,
+                f"`{name}` has the checkpoint of `{other}` with another `{choice}` "
+                f"({own or 'the default'}, not {others or 'the default'}): it is loaded twice",
+                ("models", name, choice),
+                key=True,
+                help=f"give both one `{choice}`: `{choice}: {one}`",
+                notes=(Note("the other one", place),) if place else (),
+            )
