@@ -12,6 +12,7 @@ from sysgraph_schemas.kinds import package_of
 
 from ..support.errors import InputError
 from .base import (
+    Counting,
     Draw,
     Fingerprinted,
     Hosted,
@@ -25,6 +26,7 @@ from .base import (
     Search,
     Searched,
     Trained,
+    Work,
 )
 
 GROUP = "sysgraph.engines"
@@ -67,6 +69,7 @@ def engine_of(kind: str) -> Callable[..., object]:
 
 
 __all__ = [
+    "Counting",
     "Draw",
     "Fingerprinted",
     "Hosted",
@@ -80,5 +83,6 @@ __all__ = [
     "Search",
     "Searched",
     "Trained",
+    "Work",
     "engine_of",
 ]

@@ -16,7 +16,7 @@ from . import examples
 from .alarms import alarms
 from .credit import Credit
 from .curves import charts
-from .facts import Facts, read_facts
+from .facts import Facts, Line, read_facts
 from .moments import moments
 from .sheet import sheet
 from .texts import table
@@ -222,21 +222,29 @@ def _study(found: Mapping[str, Any]) -> str:
 
 
 def _timings(facts: Facts) -> str:
-    phases: dict[str, tuple[float, float, int]] = {}
+    phases: dict[str, list[Line]] = {}
     for line in facts.timings:
-        seconds, memory, count = phases.get(line["phase"], (0.0, 0.0, 0))
-        phases[line["phase"]] = (
-            seconds + line["seconds"],
-            max(memory, line["memory"]),
-            count + 1,
-        )
+        phases.setdefault(line["phase"], []).append(line)
     if not phases:
         return ""
     rows = [
-        [escape(name), str(count), _duration(seconds), f"{memory / 2**30:.2f} GiB"]
-        for name, (seconds, memory, count) in phases.items()
+        [
+            escape(name),
+            str(len(lines)),
+            _duration(sum(line["seconds"] for line in lines)),
+            f"{max(line['memory'] for line in lines) / 2**30:.2f} GiB",
+            *_tokens(lines),
+        ]
+        for name, lines in phases.items()
     ]
-    return table(["phase", "times", "time", "peak memory until then"], rows)
+    return table(["phase", "times", "time", "peak memory until then", "tokens", "padding"], rows)
+
+
+def _tokens(lines: Sequence[Line]) -> tuple[str, str]:
+    """The tokens that models ran on, and the share of the padding beside them."""
+    tokens, padding = (sum(line.get(key, 0) for line in lines) for key in ("tokens", "padding"))
+    share = f"{padding / (tokens + padding):.1%}" if tokens else "-"
+    return f"{tokens:,}" if tokens else "-", share
 
 
 def _settings(facts: Facts) -> str:

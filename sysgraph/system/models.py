@@ -14,6 +14,7 @@ from sysgraph_compiler import Program
 from sysgraph_compiler.planning import call_of
 
 from ..engines import (
+    Counting,
     Draw,
     Fingerprinted,
     Hosted,
@@ -25,6 +26,7 @@ from ..engines import (
     Scored,
     Search,
     Searched,
+    Work,
     choices,
     engine_of,
 )
@@ -291,6 +293,15 @@ class Models:
     def length(self, request: Request) -> int:
         """Number of tokens that `score` sums over; 1 for a choice."""
         return 1 if request.options else self._scored(request).length(request)
+
+    def work(self) -> Work:
+        """The tokens that this process's models were run on so far: scored, trained, drawn.
+
+        Differences of two such say what was run between. Kinds that do not count add nothing.
+        """
+        engines = {id(engine): engine for engine in self._engines.values()}
+        counted = (one.work() for one in engines.values() if isinstance(one, Counting))
+        return sum(counted, Work())
 
     # ---- weights
 

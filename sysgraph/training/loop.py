@@ -163,7 +163,7 @@ class Loop:
 
     def _take_step(self) -> dict[str, Tensor]:
         """One optimizer step; the gradients' norms."""
-        fit, workers = self._fit, self._workers
+        fit, workers, before = self._fit, self._workers, self._system.work()
         if self._step % fit.sampling.redraw_every == 0:
             last = min(self._step + fit.sampling.redraw_every, fit.steps)
             several = (self._share(step) for step in range(self._step, last))
@@ -192,6 +192,8 @@ class Loop:
                 f"step {self._step + 1} was not taken: {error}: {self._train.culprit(mine)}"
             ) from error
         self._evidence.add_step(norms)
+        did = self._system.work() - before
+        totals = totals.and_share("padding", did.padding, did.tokens + did.padding)
         self._window = totals if self._window is None else self._window + totals
         self._step += 1
         return norms

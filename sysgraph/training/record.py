@@ -5,7 +5,8 @@ import json
 import math
 import resource
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,6 +17,7 @@ from sysgraph_compiler import Program
 
 from ..data import pair_row
 from ..data.traces import trace_row
+from ..engines import Work
 from ..measuring.samples import Scored
 from ..reports.credit import Credit, credit
 from ..reports.ledger import Ledger, ledger
@@ -39,27 +41,36 @@ class Record:
 
     Args:
         folder: None: of a process that writes nothing.
+        work: what this process's models were run on so far.
     """
 
-    def __init__(self, folder: RunFolder | None, device: torch.device) -> None:
-        self._folder, self._device = folder, device
+    def __init__(
+        self, folder: RunFolder | None, device: torch.device, work: Callable[[], Work]
+    ) -> None:
+        self._folder, self._device, self._work = folder, device, work
         self._timings = MetricsFile(folder.timings if folder is not None else None)
 
     @contextlib.contextmanager
     def phase(self, name: str, number: int | None = None) -> Iterator[None]:
-        """Writes down the seconds and the peak memory of a phase, of round `number` if of one.
+        """Writes down what a phase took, of round `number` if of one.
+
+        That is seconds, the peak of memory in bytes, and the tokens that models were run on in this
+        process, with the padding beside them.
 
         A phase that a resumed run does again is written again.
         """
         on_gpu = self._device.type == "cuda"
         if on_gpu:
             torch.cuda.reset_peak_memory_stats(self._device)
-        start = perf_counter()
+        start, before = perf_counter(), self._work()
         yield
         where = {} if number is None else {"round": number}
         seconds = perf_counter() - start
         memory = torch.cuda.max_memory_allocated(self._device) if on_gpu else _peak_of_process()
-        self._timings.write({"phase": name, **where, "seconds": seconds, "memory": memory})
+        did = self._work() - before
+        self._timings.write(
+            {"phase": name, **where, "seconds": seconds, "memory": memory, **asdict(did)}
+        )
 
     def answers(self, name: str, program: Program, answers: Sequence[Scored]) -> None:
         """Keeps the first answers to held-out inputs, `before` or `after` training."""

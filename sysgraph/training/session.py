@@ -63,7 +63,7 @@ class Session:
         self._metrics = MetricsFile(
             folder.metrics if workers.main else None, watch.see, self._trackers.log
         )
-        self._record = Record(folder if workers.main else None, workers.device)
+        self._record = Record(folder if workers.main else None, workers.device, system.work)
         self._collector = Collector(
             system, material, workers=workers, metrics=self._metrics, reporter=reporter
         )
@@ -125,6 +125,10 @@ class Session:
             with self._record.phase("save"):
                 self._folder.save_models(self._system)
             self._record_credit()
+        work = self._system.work()
+        if work.padded is not None:
+            run = work.tokens + work.padding
+            self._reporter.line(f"padding: {work.padded:.1%} of {run:,} tokens that models ran on")
 
     def _round(self, number: int, state: State | None) -> None:
         """One round's steps, or the rest of them after `state`."""

@@ -31,6 +31,13 @@ class Totals:
         counted = torch.where(weights > 0, values * weights, torch.zeros_like(values))
         return cls(names, counted.sum(1), weights.sum(1))
 
+    def and_share(self, name: str, part: float, whole: float) -> Self:
+        """Beside these, a share of something that no pair has alone."""
+        sums, counts = (
+            torch.cat([t, t.new_tensor([v])]) for t, v in ((self.sums, part), (self.counts, whole))
+        )
+        return type(self)((*self.names, name), sums, counts)
+
     def means(self) -> dict[str, float]:
         """Mean of every metric that was seen at all."""
         pairs = zip(self.names, self.sums.tolist(), self.counts.tolist(), strict=True)

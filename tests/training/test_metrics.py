@@ -126,7 +126,7 @@ def test_values_are_those_made_by_hand(
     found = {name: line[name] for name in expected}
     assert found == pytest.approx(expected, rel=1e-4, abs=1e-5)
     assert line.keys() - expected.keys() == {
-        *("round", "step", "grad_norm", "grad_norm/ada", "grad_norm/bo"),
+        *("round", "step", "padding", "grad_norm", "grad_norm/ada", "grad_norm/bo"),
         *("learning_rate", "learning_rate/ada", "learning_rate/bo"),
     }
     assert line["grad_norm"] == pytest.approx(

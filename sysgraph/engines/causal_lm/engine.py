@@ -15,7 +15,7 @@ from ...support.errors import InputError, RunError
 from ...support.grouping import in_groups
 from ...traces.prompt import Context
 from ...traces.trace import Completion
-from ..base import Draw, Request, Search
+from ..base import Draw, Request, Search, Work
 from ..checkpoints.batching import TOKENS_PER_PASS, Ids, batches
 from ..checkpoints.engine import ENCODED, CheckpointEngine, Part, Values
 from ..checkpoints.prompt_check import changed_turns, prompt_oddities
@@ -99,6 +99,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
                 [index for several in copies for index in several],
                 partial(_repeated, values, [len(c) for c in copies]),
                 tokens / max(budget, 1),
+                Work.of([sizes[i] for i in batch]),
             )
 
     def _content(self, request: Request) -> Hashable:
@@ -142,6 +143,8 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
                     way=way,
                     moves=way == resident.habits.searches,
                 )
+            # Rows that have ended are written on until all have.
+            self._done += Work.of([len(prompts[i]) for i in batch]) + Work.of([*map(len, rows)])
             found = [Completion(stops.text(ids), ids) for ids in rows]
             out.update(zip(batch, found, strict=True))
         return [out[i] for i in range(len(draws))]

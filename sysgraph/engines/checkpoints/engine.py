@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sysgraph_schemas import Checkpoint
 
 from ...support.errors import InputError
-from ..base import Pass, Request, total
+from ..base import NOTHING, Pass, Request, Work, total
 from .memory import can_recompute, graph_bytes, pass_bytes, recomputed
 from .weights import Trainable, Weights, weights_of
 
@@ -37,6 +37,7 @@ class Part:
     rows: Sequence[int]
     values: Values
     share: float = 0.0
+    work: Work = NOTHING
 
 
 class CheckpointEngine(ABC, Generic[S, R]):
@@ -58,6 +59,7 @@ class CheckpointEngine(ABC, Generic[S, R]):
         self._specs = dict(models)
         self._device = device
         self._fits: dict[str, float] = {}
+        self._done = NOTHING
         by_base: dict[Hashable, dict[str, S]] = defaultdict(dict)
         for name, spec in models.items():
             by_base[spec.base.key][name] = spec
@@ -78,12 +80,20 @@ class CheckpointEngine(ABC, Generic[S, R]):
         recompute = gradients and self._specs[model].gradient_checkpointing
         out = []
         for part in self._parts(weights, requests, gradients):
-            run = partial(_run, weights, reference, part.values, recompute)
+            run = partial(self._counted, part, weights, reference, recompute)
             # Nothing may be switched on between a pass and its backward pass: not to be held.
             out.append(Pass(tuple(part.rows), run, math.inf if recompute else part.share))
         if reference:
             out[-1] = replace(out[-1], run=partial(_run_last, weights, out[-1].run))
         return out
+
+    def _counted(self, part: Part, weights: Weights[R], reference: bool, recompute: bool) -> Tensor:
+        self._done += part.work
+        return _run(weights, reference, part.values, recompute)
+
+    def work(self) -> Work:
+        """The tokens that models were run on; see `Counting`."""
+        return self._done
 
     def log_prob(self, requests: Sequence[Request], *, reference: bool) -> Tensor:
         """[len(requests)], nats, float32."""

@@ -12,7 +12,7 @@ from sysgraph_schemas import Classifier
 from ...support.errors import InputError
 from ...support.progress import Reporter
 from ...traces.prompt import Context
-from ..base import Request
+from ..base import Request, Work
 from ..checkpoints.batching import TOKENS_PER_PASS, Ids, batches
 from ..checkpoints.chat import encode_chat
 from ..checkpoints.completeness import listed
@@ -91,6 +91,7 @@ class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
                 [index for _, index in picks],
                 partial(_picked, rows=rows, pad=pad, at=[row for row, _ in picks], labels=labels),
                 len(rows) * max(map(len, rows)) / max(budget, 1),
+                Work.of([len(row) for row in rows]),
             )
 
     def _content(self, request: Request) -> Hashable:
