@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from sysgraph_schemas import Decoding
 
+from ..support.device import on_device
 from ..support.errors import InputError
 from ..traces.pictures import Picture
 from ..traces.prompt import Context
@@ -160,7 +161,7 @@ def total(passes: Sequence[Pass], count: int, device: torch.device) -> Tensor:
     """Log p of each of `count` requests, from the passes of all of them: [count], nats, float32."""
     out = torch.zeros(count, device=device)
     for one in passes:
-        out = out.index_add(0, torch.tensor(one.rows, device=device), one.run())
+        out = out.index_add(0, on_device(one.rows, device), one.run())
     return out
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from sysgraph_schemas import Decoding, ModelSpec
 from sysgraph_schemas.suggest import suggestion
 
+from ..support.device import on_device
 from ..support.errors import RunError
 from ..support.seeding import uniforms
 from ..traces.trace import Completion
@@ -50,9 +51,9 @@ def scored(requests: Sequence[Request], score: Score) -> Tensor:
     where = [i for i, request in enumerate(requests) if request.options]
     chosen = [r.options.index(r.completion.text) for r in requests if r.options]
     table = _padded(values, [rows[i] for i in where]).log_softmax(-1)  # (C, O)
-    picked = table.gather(1, torch.tensor(chosen, device=values.device)[:, None])[:, 0]
-    out = values[torch.tensor([row[0] for row in rows], device=values.device)]
-    return out.index_copy(0, torch.tensor(where, device=values.device), picked)
+    picked = table.gather(1, on_device(chosen, values.device)[:, None])[:, 0]
+    out = values[on_device([row[0] for row in rows], values.device)]
+    return out.index_copy(0, on_device(where, values.device), picked)
 
 
 def drawn(draws: Sequence[Draw], models: Mapping[str, ModelSpec], score: Score) -> list[Completion]:
@@ -152,4 +153,4 @@ def _padded(values: Tensor, rows: Sequence[Sequence[int]]) -> Tensor:
     width = max(map(len, rows), default=0)
     index = [[*row, *[len(values)] * (width - len(row))] for row in rows]
     padded = torch.cat([values, values.new_full((1,), -torch.inf)])
-    return padded[torch.tensor(index, dtype=torch.long, device=values.device)]
+    return padded[on_device(index, values.device, torch.long)]

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .device import on_device
+
 
 def derive(*parts: object) -> int:
     """A 63-bit seed from any printable parts, the same on every machine."""
@@ -27,7 +29,7 @@ def gumbels(seeds: Sequence[int], count: int, device: torch.device) -> Tensor:
     made on `device`: a row is as long as a vocabulary. The small u, whose Gumbel numbers are large
     and win, keep float32's whole precision down to 2**-33.
     """
-    start = torch.tensor(seeds, dtype=torch.int64, device=device)[:, None]
+    start = on_device(seeds, device, torch.int64)[:, None]
     x = start + _GOLDEN * torch.arange(1, count + 1, dtype=torch.int64, device=device)
     x.bitwise_xor_(_shifted(x, 30)).mul_(_MIX[0])  # [R, count], modulo 2**64
     x.bitwise_xor_(_shifted(x, 27)).mul_(_MIX[1])

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..engines import Request, choices
 from ..engines.base import total
+from ..support.device import moved, on_device
 from ..support.errors import InputError
 from ..support.progress import Reporter
 from ..support.shelf import Shelf
@@ -73,7 +74,7 @@ class References:
         out = torch.zeros(len(flat), device=self._models.device)
         for indices in self._models.calls(flat, reference=True):
             values = self._of_call([flat[i] for i in indices])
-            out[torch.tensor(indices, device=out.device)] = values
+            out[on_device(indices, out.device)] = values
         return out
 
     def _of_call(self, requests: Sequence[Request]) -> Tensor:
@@ -83,7 +84,7 @@ class References:
             found = self._kept.get(key, len(requests))
             if found is not None:
                 self.read += len(requests)
-                return found.to(device)
+                return moved(found, device)
         passes = self._models.passes(requests, reference=True)
         values = total(passes, len(requests), device)
         self.computed += len(requests)

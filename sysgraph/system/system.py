@@ -13,6 +13,7 @@ from sysgraph_compiler import Program, Variable
 
 from ..engines import Draw, Refused, Request
 from ..engines.requests import requests
+from ..support.device import on_device
 from ..support.errors import InputError, RunError, ServiceError
 from ..support.seeding import derive
 from ..tools import bind
@@ -104,7 +105,7 @@ class System(Models):
         rows = {term.variable: i for i, term in enumerate(self.program.terms)}
         flat = torch.zeros(len(rows) * count, device=self.device)
         if where:
-            index = torch.tensor([rows[v] * count + i for v, i in where], device=self.device)
+            index = on_device([rows[v] * count + i for v, i in where], self.device)
             flat = flat.index_copy(0, index, values)
         return dict(zip(rows, flat.view(len(rows), count), strict=True))
 

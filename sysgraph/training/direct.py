@@ -10,6 +10,7 @@ from sysgraph_schemas import Fit
 
 from ..engines import Request
 from ..objectives import chosen_nll, direct_loss, log_ratios, node_losses
+from ..support.device import moved
 from ..system import System
 from .pairs import PairTable
 from .totals import Column, Totals
@@ -69,12 +70,13 @@ class Batch:
         used, position = self._index.masked_fill(renewed, nothing).unique(return_inverse=True)
         self._kept = used[used < nothing]
         ids: dict[Request, int] = {}
-        for b, side, t in renewed.nonzero().tolist():
-            request = table.renewal(visits[b], t, int(self._index[b, side, t]))
+        where = renewed.nonzero().tolist()
+        for (b, side, t), number in zip(where, self._index[renewed].tolist(), strict=True):
+            request = table.renewal(visits[b], t, number)
             position[b, side, t] = len(self._kept) + 1 + ids.setdefault(request, len(ids))
         self._position = position
         self.renewed: list[Request] = list(ids)
-        self.requests = [*(table.requests[int(r)] for r in self._kept), *self.renewed]
+        self.requests = [*(table.requests[r] for r in self._kept.tolist()), *self.renewed]
 
     def terms(self, values: Tensor, reference: Tensor, renewed: Tensor) -> Terms:
         """The batch's terms.
@@ -85,8 +87,7 @@ class Batch:
             renewed: [len(renewed)] log p_ref.
         """
         device = reference.device
-        kept, position = self._kept.to(device), self._position.to(device)
-        index = self._index.to(device)
+        kept, position = moved(self._kept, device), moved(self._position, device)
         # The position between the two kinds of values stands for "nothing to score".
         zero = values.new_zeros(1)
         policy = torch.cat([values[: len(kept)], zero, values[len(kept) :]])
@@ -94,9 +95,9 @@ class Batch:
         return Terms(
             policy[position].transpose(0, 1),
             before[position].transpose(0, 1),
-            self._table.tokens.to(device)[index].transpose(0, 1),
-            self._table.compared[self._rows].to(device),
-            self._table.exact.to(device),
+            moved(self._table.tokens[self._index], device).transpose(0, 1),
+            moved(self._table.compared[self._rows], device),
+            moved(self._table.exact, device),
         )
 
 

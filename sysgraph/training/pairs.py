@@ -96,7 +96,7 @@ class PairTable:
         index = self.at(visits)
         compared = self.compared[[visit % len(self) for visit in visits]] & ~self.renewed
         used = index[compared[:, None].expand_as(index)].unique()
-        return [int(r) for r in used if r < len(self.requests)]
+        return used[used < len(self.requests)].tolist()  # type: ignore[no-any-return]
 
     def warnings(self, system: System) -> list[str]:
         """What is odd about pairs that can be scored, each pair once, with where it came from."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..engines import Request
+from ..support.device import on_device
 from ..support.seeding import derive
 from ..system import System
 
@@ -66,4 +67,4 @@ class ReferenceCache:
         self._values[self._at(slots)] = values
 
     def _at(self, positions: Sequence[int]) -> Tensor:
-        return torch.tensor(positions, dtype=torch.long, device=self._values.device)
+        return on_device(positions, self._values.device, torch.long)

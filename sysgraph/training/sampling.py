@@ -24,6 +24,7 @@ from ..objectives import (
     usable,
 )
 from ..objectives.credit import credit_weights
+from ..support.device import moved, on_device
 from ..system import System
 from .direct import (
     Batch,
@@ -88,7 +89,7 @@ class Marginal:
         observed = len(self._batch.requests)
         terms = self._batch.terms(values[:observed], self._reference, renewed)
         places = [*self._whole, *self._summed]
-        order = torch.tensor(places, dtype=torch.long, device=values.device)
+        order = on_device(places, values.device, torch.long)
         count = len(self._whole)
         losses, totals = _whole(system, table, terms.of(order[:count]), length)
         if self._summed:
@@ -114,7 +115,7 @@ def chosen_lengths(
     Where some are summed over, their mean under the reference (see `posterior_mean`).
     """
     rows = [visit % len(table) for visit in visits]
-    lengths = table.chosen_lengths(visits).sum(-1).to(system.device)
+    lengths = moved(table.chosen_lengths(visits).sum(-1), system.device)
     summed = [i for i, row in enumerate(rows) if table.gaps[row] is not None]
     if summed:
         sums = Summands(system, table, [rows[i] for i in summed], drawn)
@@ -205,7 +206,7 @@ class Part:
     def _apart(self) -> Tensor:
         """Whether each term stands outside the pair's sum: [b, T]."""
         apart = [[t not in gaps.plan.summed for t in self._table.terms] for gaps in self._sums.gaps]
-        return torch.tensor(apart, device=self._terms.compared.device)
+        return on_device(apart, self._terms.compared.device)
 
     def _shares(self, ratios: Tensor, policy: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
         """Each term's share of the sides' log-ratios, and of their sizes: [2, b, T] each.

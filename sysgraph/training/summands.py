@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..latent import Drawn, Gaps, Summand, inside
+from ..support.device import moved, on_device
 from ..support.errors import RunError
 from ..system import System
 from .pairs import PairTable
@@ -63,7 +64,7 @@ class Summands:
         # As in Direct, what is frozen has no length: no loss divides by it.
         lengths = [system.length(r) for r in self.trained] + [0] * len(self.frozen)
         self.tokens = self._sum(
-            self._terms, torch.tensor(lengths, dtype=torch.float32, device=system.device)
+            self._terms, on_device(lengths, system.device, torch.float32)
         )  # (2, B, A)
         self.draws, self.log_q = _weights(
             [drawn[row] for row in rows], size, system.device
@@ -85,7 +86,7 @@ class Summands:
         """
         nothing = len(values)
         index = [[cell.get(name, nothing) for name in names] for cell in self._places]
-        at = torch.tensor(index, dtype=torch.long, device=values.device)
+        at = on_device(index, values.device, torch.long)
         found = torch.cat([values, values.new_zeros(1)])[at.view(-1, len(names))]
         return found.view(*self._shape, len(names))
 
@@ -102,13 +103,13 @@ class Summands:
 
     def _log_prob(self, index: Sequence[list[int] | None], values: Tensor) -> Tensor:
         none = torch.tensor([positions is None for positions in index]).view(self._shape)
-        return self._sum(index, values).masked_fill(none.to(values.device), _NEVER)
+        return self._sum(index, values).masked_fill(moved(none, values.device), _NEVER)
 
     def _sum(self, index: Sequence[list[int] | None], values: Tensor) -> Tensor:
         """The sum of the values at each cell's positions: [2, B, A]; 0 where it has none."""
         width = max((len(positions or ()) for positions in index), default=0)
         padded = [(p or []) + [len(values)] * (width - len(p or ())) for p in index]
-        at = torch.tensor(padded, dtype=torch.long, device=values.device)
+        at = on_device(padded, values.device, torch.long)
         values = torch.cat([values, values.new_zeros(1)])
         return values[at.view(len(padded), width)].sum(-1).view(self._shape)
 
@@ -138,6 +139,6 @@ def _weights(
     """How often each was drawn, [B, A], and log q, [B, A]; None without `importance`."""
     draws = torch.tensor([[t.draws for t in d] + [0] * (size - len(d)) for d in drawn])
     if any(one.log_q is None for several in drawn for one in several):
-        return draws.to(device), None
+        return moved(draws, device), None
     log_q = [[t.log_q or 0.0 for t in d] + [0.0] * (size - len(d)) for d in drawn]
-    return draws.to(device), torch.tensor(log_q, dtype=torch.float32, device=device)
+    return moved(draws, device), on_device(log_q, device, torch.float32)

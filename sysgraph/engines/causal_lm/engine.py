@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sysgraph_schemas import CausalLM, Decoding
 
+from ...support.device import on_device
 from ...support.errors import InputError, RunError
 from ...support.grouping import in_groups
 from ...traces.prompt import Context
@@ -304,4 +305,4 @@ def _scorings(
 def _repeated(values: Values, counts: Sequence[int], module: nn.Module) -> Tensor:
     """The value of each row, as often as it counts: [sum of counts]."""
     found = values(module)
-    return found.repeat_interleave(torch.tensor(counts, device=found.device))
+    return found.repeat_interleave(on_device(counts, found.device), output_size=sum(counts))

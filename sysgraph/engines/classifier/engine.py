@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sysgraph_schemas import Classifier
 
+from ...support.device import on_device
 from ...support.errors import InputError
 from ...support.progress import Reporter
 from ...traces.prompt import Context
@@ -156,4 +157,4 @@ def _picked(
 ) -> Tensor:
     """Log p of `labels`, each of the text `at` its place: [len(labels)]."""
     table = label_log_probs(module, rows, pad=pad)  # (B, L)
-    return table[torch.tensor(at, device=table.device), torch.tensor(labels, device=table.device)]
+    return table[on_device(at, table.device), on_device(labels, table.device)]

@@ -12,6 +12,7 @@ from sysgraph_schemas import Diffusion
 from sysgraph_schemas.models.diffusion_objective import Reduction
 
 from ...objectives.diffusion import error_weights, log_likelihoods, noise_seeds
+from ...support.device import moved, on_device
 from ...support.errors import InputError
 from ...support.grouping import grouped, in_groups
 from ...traces.pictures import Picture
@@ -234,5 +235,5 @@ def _bounds_of(
 ) -> Tensor:
     """What each draw adds to its image's bound, as often as it counts: [sum of counts]."""
     found = errors(module, resident, rows, reduction)
-    values = log_likelihoods(found, weights.to(found.device), multiplier, draws=1)
-    return values.repeat_interleave(torch.tensor(counts, device=found.device))
+    values = log_likelihoods(found, moved(weights, found.device), multiplier, draws=1)
+    return values.repeat_interleave(on_device(counts, found.device), output_size=sum(counts))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from sysgraph_schemas.models.diffusion_objective import Reduction
 
 from ...objectives.diffusion import noised, squared_errors, target, timesteps_of
+from ...support.device import moved
 from ...traces.pictures import Picture
 from .noise import normals
 from .resident import Resident
@@ -51,7 +52,7 @@ def errors(
     wanted = target(latents, noise, alpha_bar, resident.schedule.prediction)
     captions = [row.caption for row in rows]
     predicted = _predicted(module, resident, noised(latents, noise, alpha_bar), steps, captions)
-    return squared_errors(predicted, wanted.to(resident.device), reduction)
+    return squared_errors(predicted, moved(wanted, resident.device), reduction)
 
 
 def blank_error(module: nn.Module, *, resident: Resident, height: int, width: int) -> Tensor:
@@ -69,8 +70,8 @@ def _predicted(
     factor = resident.autoencoder.factor
     height, width = latents.shape[2] * factor, latents.shape[3] * factor
     predicted: Tensor = module(
-        latents.to(condition.embeds),
-        steps.to(resident.device),
+        moved(latents, resident.device).to(condition.embeds),
+        moved(steps, resident.device),
         encoder_hidden_states=condition.embeds,
         added_cond_kwargs=condition.added(height, width),
     ).sample
