@@ -68,7 +68,7 @@ class References:
         if self._kept is None or not self.read:
             return None
         count = self.read + self.computed
-        return f"{self.read} of {count} values of the reference read from {self._kept.folder}"
+        return f"{self.read} of {count} values read from {self._kept.folder}"
 
     def _values(self, flat: Sequence[Request]) -> Tensor:
         out = torch.zeros(len(flat), device=self._models.device)

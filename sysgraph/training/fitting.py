@@ -30,6 +30,7 @@ from ..support.progress import Reporter
 from ..system import System
 from ..system.answerable import require_answerable
 from ..system.binding import Elsewhere
+from ..system.references import shelf
 from .claims import Place
 from .collecting import Material
 from .folder import RunFolder
@@ -126,6 +127,7 @@ def fit(
     workers = Workers(program.fit.mixed_precision)
     reporter = reporter or Reporter()
     reporter.only_if(workers.main)
+    shelf(reporter)  # a switch that says neither is told before anything is written
     system = System(program, device=workers.device, endpoints=endpoints, elsewhere=elsewhere)
     system.tell(reporter)
     _check(system, material)
