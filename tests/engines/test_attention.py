@@ -35,7 +35,8 @@ def test_each_implementation_is_the_one_that_runs(
     system = System(program, device="cpu")
     residents = {name: system._engines[name]._weights[name].resident for name in names}  # type: ignore[attr-defined]
     used = {name: one.base.config._attn_implementation for name, one in residents.items()}
-    assert used == {"eager": "eager", "sdpa": "sdpa", "plain": "sdpa"}
+    packed = "sysgraph_packed"  # sdpa, with rows end to end
+    assert used == {"eager": "eager", "sdpa": packed, "plain": packed}
     assert len({id(one) for one in residents.values()}) == 3
     asked = [resident.attn_implementation for resident in program.residents]
     assert asked == ["eager", "sdpa", None]

@@ -100,7 +100,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
                 [index for several in copies for index in several],
                 partial(_repeated, values, [len(c) for c in copies]),
                 tokens / max(budget, 1),
-                Work.of([sizes[i] for i in batch]),
+                _work(rows, tokens),
             )
 
     def _content(self, request: Request) -> Hashable:
@@ -300,6 +300,12 @@ def _scorings(
         several = [others[i] for i in batch]
         tokens = len(several) * max(sizes[i] for i in batch)
         yield several, tokens, partial(score, rows=several, finish=finish)
+
+
+def _work(rows: Sequence[Encoded], tokens: int) -> Work:
+    """Of a pass of so many tokens: fewer than its rows have where they share, else with padding."""
+    own = sum(len(row.prompt) + len(row.completion) for row in rows)
+    return Work(min(tokens, own), max(0, tokens - own))
 
 
 def _repeated(values: Values, counts: Sequence[int], module: nn.Module) -> Tensor:
