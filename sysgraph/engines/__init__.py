@@ -26,8 +26,8 @@ from .base import (
     Search,
     Searched,
     Trained,
-    Work,
 )
+from .work import Work
 
 GROUP = "sysgraph.engines"
 

@@ -21,6 +21,7 @@ from ..support.errors import InputError
 from ..traces.pictures import Picture
 from ..traces.prompt import Context
 from ..traces.trace import Completion
+from .work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,37 +108,6 @@ class Search:
             raise InputError(
                 f"the diversity penalty is {self.diversity_penalty}; it is 0 or more nats"
             )
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What models computed on: tokens, and beside them the padding that rows were filled up with.
-
-    Every run of a pass counts, whatever asked for it.
-    """
-
-    tokens: int = 0
-    padding: int = 0
-
-    @property
-    def padded(self) -> float | None:
-        """The padding's share of all that was run; None of nothing."""
-        run = self.tokens + self.padding
-        return self.padding / run if run else None
-
-    def __add__(self, other: "Work") -> "Work":
-        return Work(self.tokens + other.tokens, self.padding + other.padding)
-
-    def __sub__(self, other: "Work") -> "Work":
-        return Work(self.tokens - other.tokens, self.padding - other.padding)
-
-    @classmethod
-    def of(cls, sizes: Sequence[int]) -> "Work":
-        """Of rows of so many tokens, filled up to the longest."""
-        return cls(sum(sizes), max(sizes, default=0) * len(sizes) - sum(sizes))
-
-
-NOTHING = Work()
 
 
 @dataclass(frozen=True)

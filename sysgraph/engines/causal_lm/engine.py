@@ -16,13 +16,14 @@ from ...support.errors import InputError, RunError
 from ...support.grouping import in_groups
 from ...traces.prompt import Context
 from ...traces.trace import Completion
-from ..base import Draw, Request, Search, Work
+from ..base import Draw, Request, Search
 from ..checkpoints.batching import TOKENS_PER_PASS, Ids, batches
 from ..checkpoints.engine import ENCODED, CheckpointEngine, Part, Values
 from ..checkpoints.prompt_check import changed_turns, prompt_oddities
 from ..checkpoints.vocabulary import require_known
 from ..checkpoints.weights import Weights
 from ..picking import pick
+from ..work import Work
 from .beam import beam_search
 from .beam_settings import BeamSettings
 from .decoder import NotFinite, Way
@@ -144,8 +145,8 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
                     way=way,
                     moves=way == resident.habits.searches,
                 )
-            # Rows that have ended are written on until all have.
-            self._done += Work.of([len(prompts[i]) for i in batch]) + Work.of([*map(len, rows)])
+            once = dict.fromkeys(prompts[i] for i in batch)
+            self._done += Work(sum(map(len, once)) + sum(map(len, rows)))
             found = [Completion(stops.text(ids), ids) for ids in rows]
             out.update(zip(batch, found, strict=True))
         return [out[i] for i in range(len(draws))]

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from sysgraph_schemas import Checkpoint
 
 from ...support.errors import InputError
-from ..base import NOTHING, Pass, Request, Work, total
+from ..base import Pass, Request, total
+from ..work import NOTHING, Work
 from .memory import can_recompute, graph_bytes, pass_bytes, recomputed
 from .weights import Trainable, Weights, weights_of
 

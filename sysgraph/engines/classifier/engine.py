@@ -13,7 +13,7 @@ from ...support.device import on_device
 from ...support.errors import InputError
 from ...support.progress import Reporter
 from ...traces.prompt import Context
-from ..base import Request, Work
+from ..base import Request
 from ..checkpoints.batching import TOKENS_PER_PASS, Ids, batches
 from ..checkpoints.chat import encode_chat
 from ..checkpoints.completeness import listed
@@ -21,6 +21,7 @@ from ..checkpoints.engine import ENCODED, CheckpointEngine, Part, Values
 from ..checkpoints.prompt_check import prompt_oddities
 from ..checkpoints.vocabulary import require_known
 from ..checkpoints.weights import Weights
+from ..work import Work
 from .labels import label_of
 from .resident import ClassifierResident
 from .scoring import label_log_probs
