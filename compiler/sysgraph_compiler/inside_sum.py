@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import networkx as nx
-
 from sysgraph_schemas.suggest import listed
 
 from .facts import Facts
@@ -46,7 +44,7 @@ def misfits(facts: Facts) -> Iterator[Misfit]:
         likelihood = models[model].likelihood
         texts = sorted({gap for parent in facts.sees[name] for gap in unknown.get(parent, ())})
         if name in lacking:
-            summed = likelihood == "none" and bool([*facts.dag.successors(name)])
+            summed = likelihood == "none" and bool(facts.dag.children(name))
             needed = summed or _enters_an_output(facts, name)
             texts = [name] if needed else []  # SG803 speaks of an output itself
             lack = "data would not hold it"
@@ -69,9 +67,9 @@ def _named(texts: list[str]) -> str:
 def _unknown(facts: Facts, lacking: set[str]) -> dict[str, set[str]]:
     """For each node, what data lacks and its value follows from."""
     found = {name: {name} for name in lacking}
-    for name in nx.topological_sort(facts.dag):
+    for name in facts.dag.order():
         if facts.graph.nodes[name].is_deterministic:
-            gaps = {gap for parent in facts.dag.predecessors(name) for gap in found.get(parent, ())}
+            gaps = {gap for parent in facts.dag.parents(name) for gap in found.get(parent, ())}
             found[name] = gaps
     return found
 
@@ -82,7 +80,7 @@ def _enters_an_output(facts: Facts, name: str) -> bool:
     following = [name]
     seen = {name}
     for one in following:
-        after = {n for n in facts.dag.successors(one) if nodes[n].is_deterministic} - seen
+        after = {n for n in facts.dag.children(one) if nodes[n].is_deterministic} - seen
         seen |= after
         following += after
     return name not in facts.graph.outputs and not seen.isdisjoint(facts.graph.outputs)

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-import networkx as nx
-
+from .digraph import Digraph
 from .facts import Facts
 
 Pair = tuple[str, str]
@@ -47,10 +46,10 @@ def _home(facts: Facts, inside: Iterable[str]) -> str | None:
 
 def _closing(facts: Facts, inside: Sequence[str]) -> list[Pair] | None:
     """The edges back to where a turn begins: into prompts, which can do without a first value."""
-    tangle, nodes = facts.dag.subgraph(inside), facts.graph.nodes
+    tangle, nodes = facts.dag.part(inside), facts.graph.nodes
 
     def begins(name: str) -> bool:
-        return any(parent not in tangle for parent in facts.dag.predecessors(name))
+        return any(parent not in tangle for parent in facts.dag.parents(name))
 
     for start in sorted(inside, key=lambda name: not begins(name)):
         back = list(_back_edges(tangle, start))
@@ -59,13 +58,16 @@ def _closing(facts: Facts, inside: Sequence[str]) -> list[Pair] | None:
     return None
 
 
-def _back_edges(graph: "nx.DiGraph[str]", start: str) -> Iterator[Pair]:
+def _back_edges(graph: Digraph[str], start: str) -> Iterator[Pair]:
     """The edges that a depth-first search finds to lead back on its way: without them, a DAG."""
-    way: list[str] = []
-    for parent, child, step in nx.dfs_labeled_edges(graph, start):
-        if step == "forward":
-            way.append(child)
-        elif step == "reverse":
-            way.pop()
-        elif child in way:
-            yield parent, child
+    seen = {start}
+
+    def search(way: tuple[str, ...]) -> Iterator[Pair]:
+        for child in graph.children(way[-1]):
+            if child in way:
+                yield way[-1], child
+            elif child not in seen:
+                seen.add(child)
+                yield from search((*way, child))
+
+    return search((start,))

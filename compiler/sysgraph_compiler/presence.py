@@ -11,8 +11,6 @@ from math import prod
 from operator import mul
 from typing import TYPE_CHECKING
 
-import networkx as nx
-
 if TYPE_CHECKING:
     from .facts import Facts
 
@@ -108,7 +106,7 @@ class Presence:
 
     @cached_property
     def _order(self) -> list[str]:
-        return list(nx.topological_sort(self._facts.dag))
+        return self._facts.dag.order()
 
     @cached_property
     def _own(self) -> dict[str, int]:
@@ -117,7 +115,7 @@ class Presence:
 
     def _below(self, name: str, found: dict[str, int]) -> int:
         """The ways in which the parents run: all of them, or for a selection one that it reads."""
-        parents = [*self._facts.dag.predecessors(name)]
+        parents = [*self._facts.dag.parents(name)]
         both = self.everything
         if self._facts.graph.nodes[name].takes_any:
             reads = {*self._facts.reads(name)}

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from functools import cached_property
 
-import networkx as nx
-
 from sysgraph_schemas import NodeSpec
 from sysgraph_schemas.diagnostics import Path
 from sysgraph_schemas.limits import MAX_TEMPLATE, MAX_TEMPLATE_CODE
@@ -36,7 +34,7 @@ class Prompts(Wiring):
         found: dict[str, str] = {}
         if self.has_cycle:
             return {name: self._own_type(node) for name, node in self.graph.nodes.items()}
-        for name in nx.topological_sort(self.dag):
+        for name in self.dag.order():
             node = self.graph.nodes[name]
             branches = {found[parent] for parent in self.reads(name)} if node.takes_any else set()
             common = branches.pop() if len(branches) == 1 else ANY

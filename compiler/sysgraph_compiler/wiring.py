@@ -3,14 +3,13 @@
 import re
 from functools import cached_property
 
-import networkx as nx
-
 from sysgraph_schemas import Graph
 from sysgraph_schemas.diagnostics import Path
 from sysgraph_schemas.limits import MAX_EDGES, MAX_REPORTED
 from sysgraph_schemas.located import Places
 from sysgraph_schemas.suggest import closest
 
+from .digraph import Digraph
 from .edges import Edge, End, pair_count, parse_edges
 from .expansion import Expansion, carry_edges
 from .records import called, meant, record_of, with_fields
@@ -141,18 +140,16 @@ class Wiring:
         return list(dict.fromkeys(p.name for p, _ in pairs if self.knows(p.name)))
 
     @cached_property
-    def dag(self) -> "nx.DiGraph[str]":
+    def dag(self) -> Digraph[str]:
         """The nodes and edges, without edges into inputs (SG204); with no cycle, a DAG."""
         nodes = self.graph.nodes
-        dag: nx.DiGraph[str] = nx.DiGraph()
-        dag.add_nodes_from(nodes)
-        dag.add_edges_from(link for link in self.links if not nodes[link[1]].is_input)
+        dag = Digraph(nodes, (link for link in self.links if not nodes[link[1]].is_input))
         for loop in self.graph.loops.values():
             into = [name for name in loop.nodes if name in nodes and not nodes[name].is_input]
             # What the loop itself leads to is no list for it (SG620).
             over = loop.over
-            if over in nodes and not any(nx.has_path(dag, name, over) for name in into):
-                dag.add_edges_from((str(over), name) for name in into)
+            if over is not None and over in nodes and {over, *dag.above(over)}.isdisjoint(into):
+                dag.add((over, name) for name in into)
         return dag
 
     def loop_said(self, node: str, loop: str) -> str:
@@ -186,11 +183,11 @@ class Wiring:
     @cached_property
     def has_cycle(self) -> bool:
         """Whether some node is its own ancestor."""
-        return not nx.is_directed_acyclic_graph(self.dag)
+        return self.dag.has_circle
 
     def depends(self, name: str, *, on: str) -> bool:
         """Whether a path of edges leads from `on` to the node."""
-        return nx.has_path(self.dag, on, name)
+        return name == on or name in self.dag.below(on)
 
     @cached_property
     def is_wired(self) -> bool:

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import networkx as nx
-
 from sysgraph_schemas import NodeSpec
 
 from ..copies import LAST, Scalar, copy_name, copy_names
@@ -17,7 +15,7 @@ from ..templates.types import ANY
 def run(facts: Facts, program: Program) -> Program:
     """Variables by node in topological order (ties: the order of the file), without parents yet."""
     rank = {name: index for index, name in enumerate(facts.graph.nodes)}
-    order = nx.lexicographical_topological_sort(facts.dag, key=rank.__getitem__)
+    order = facts.dag.order_by(rank.__getitem__)
     variables: list[Variable] = []
     groups: dict[str, tuple[str, ...]] = {}
     for name in order:

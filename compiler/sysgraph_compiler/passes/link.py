@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
-import networkx as nx
-
 from sysgraph_schemas import NodeSpec
 
 from .. import turns
 from ..copies import Scalar
+from ..digraph import Digraph
 from ..expansion import Seen
 from ..facts import Facts
 from ..labels import labels, number
@@ -127,8 +126,5 @@ def _gates(node: NodeSpec, variable: Variable, there: dict[str, Seen]) -> tuple[
 def _in_order(variables: tuple[Variable, ...]) -> tuple[Variable, ...]:
     """In topological order; ties as they were."""
     rank = {variable.name: index for index, variable in enumerate(variables)}
-    dag: nx.DiGraph[str] = nx.DiGraph()
-    dag.add_nodes_from(rank)
-    dag.add_edges_from((parent, v.name) for v in variables for parent in v.parents)
-    order = nx.lexicographical_topological_sort(dag, key=rank.__getitem__)
-    return tuple(variables[rank[name]] for name in order)
+    dag = Digraph(rank, ((parent, v.name) for v in variables for parent in v.parents))
+    return tuple(variables[rank[name]] for name in dag.order_by(rank.__getitem__))

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-import networkx as nx
-
 from sysgraph_schemas import Code, Diagnostic
 from sysgraph_schemas.suggest import listed
 
+from ...digraph import Digraph
 from ...facts import Facts
 
 CODE = Code(
@@ -56,23 +55,26 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
     whole: dict[str, Whole] = {
         name: ("loop", loop_of[name]) if name in loop_of else ("node", name) for name in facts.dag
     }
-    contracted: nx.DiGraph[Whole] = nx.DiGraph()
-    for parent, child in facts.links:
-        if whole[parent] != whole[child] and facts.dag.has_edge(parent, child):
-            contracted.add_edge(whole[parent], whole[child])
-    for tangle in nx.strongly_connected_components(contracted):
+    contracted = Digraph(
+        edges=(
+            (whole[parent], whole[child])
+            for parent, child in facts.links
+            if whole[parent] != whole[child] and facts.dag.has_edge(parent, child)
+        )
+    )
+    for tangle in contracted.tangles():
         if len(tangle) > 1:
-            yield _way_back(facts, contracted.subgraph(tangle), whole)
+            yield _way_back(facts, contracted.part(tangle), whole)
 
 
-def _way_back(facts: Facts, tangle: "nx.DiGraph[Whole]", whole: dict[str, Whole]) -> Diagnostic:
+def _way_back(facts: Facts, tangle: Digraph[Whole], whole: dict[str, Whole]) -> Diagnostic:
     leaves = next(
         (parent, child)
         for parent, child in facts.links
         if whole[parent][0] == "loop" and tangle.has_edge(whole[parent], whole[child])
     )
     parent, child = leaves
-    way = [whole[parent], *nx.bidirectional_shortest_path(tangle, whole[child], whole[parent])]
+    way = [whole[parent], *tangle.way(whole[child], whole[parent])]
     steps = list(pairwise(way))
     written = {(whole[one], whole[other]): f"`{one} -> {other}`" for one, other in facts.links}
     loop = whole[parent][1]

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import networkx as nx
-
 from sysgraph_schemas import Code, Diagnostic
 
 from ...facts import Facts
@@ -40,15 +38,14 @@ _SHOWN = 12
 
 def check(facts: Facts) -> Iterator[Diagnostic]:
     """One cycle for each tangle of nodes, told from its first edge in the file."""
-    tangles = [frozenset(nodes) for nodes in nx.strongly_connected_components(facts.dag)]
+    tangles = [frozenset(nodes) for nodes in facts.dag.tangles()]
     tangle_of = {name: tangle for tangle in tangles for name in tangle}
     told = {tangle for tangle in tangles if _is_carried(facts, tangle)}
     for (parent, child), (edge, start, end) in facts.links.items():
         if tangle_of[parent] is not tangle_of[child] or tangle_of[parent] in told:
             continue
         told.add(tangle_of[parent])
-        back = nx.bidirectional_shortest_path(facts.dag, child, parent)
-        path = [parent, *back]
+        path = [parent, *facts.dag.way(child, parent)]
         yield facts.diagnose(
             CODE,
             f"a cycle: {' -> '.join(_short(path))}" if child != parent else _itself(parent),
@@ -63,9 +60,7 @@ def _is_carried(facts: Facts, tangle: frozenset[str]) -> bool:
     carried = [pair for pair in facts.expansion.carried if pair in facts.links]
     if not carried or tangle.isdisjoint(facts.expansion.loop_of):
         return False
-    rest = facts.dag.subgraph(tangle).copy()
-    rest.remove_edges_from(carried)
-    return nx.is_directed_acyclic_graph(rest)
+    return not facts.dag.part(tangle, without=carried).has_circle
 
 
 def _short(path: list[str]) -> list[str]:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import networkx as nx
-
 from sysgraph_schemas import Code, Diagnostic
 
 from ...facts import Facts
@@ -55,17 +53,17 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
             f"add an edge from it, or remove it{'' if node.is_input else ', or make it an output'}"
         )
         said = f"nothing reads the {what} `{name}`, and it is no output"
-        if name in facts.expansion.loop_of and facts.dag.out_degree(name):
+        if name in facts.expansion.loop_of and facts.dag.children(name):
             said = f"nothing outside of its loop reads `{name}`, and it is no output"
         yield facts.diagnose(CODE, said, ("nodes", name), key=True, help=help)
 
 
 def _last(facts: Facts, useful: set[str]) -> Iterator[str]:
     """Of each sink without anything useful in it, the last node in the order of the file."""
-    reading = facts.dag.copy()
-    reading.add_edges_from(facts.expansion.carried)
+    reading = facts.dag.part(facts.dag)
+    reading.add(facts.expansion.carried)
     rank = {name: index for index, name in enumerate(facts.graph.nodes)}
-    for some in nx.strongly_connected_components(reading):
-        leads_on = any(other not in some for name in some for other in reading.successors(name))
+    for some in reading.tangles():
+        leads_on = any(other not in some for name in some for other in reading.children(name))
         if not leads_on and not some & useful:
             yield max(some, key=rank.__getitem__)

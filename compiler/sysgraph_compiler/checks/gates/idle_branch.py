@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import networkx as nx
-
 from sysgraph_schemas import Code, Diagnostic
 
 from ...facts import Facts
@@ -67,8 +65,8 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
 def _fallible(facts: Facts) -> set[str]:
     """Nodes that a failing parser or tool can take away."""
     found: set[str] = set()
-    for name in nx.topological_sort(facts.dag):
+    for name in facts.dag.order():
         node = facts.graph.nodes[name]
-        if node.can_end or any(parent in found for parent in facts.dag.predecessors(name)):
+        if node.can_end or any(parent in found for parent in facts.dag.parents(name)):
             found.add(name)
     return found

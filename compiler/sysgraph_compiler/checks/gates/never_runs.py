@@ -44,7 +44,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
         return
     of = facts.presence.first
     for name, node in facts.graph.nodes.items():
-        parents = list(facts.dag.predecessors(name))
+        parents = list(facts.dag.parents(name))
         if of[name] or not all(of[parent] for parent in parents) or not parents:
             continue
         if node.takes_any and not node.gates:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import networkx as nx
-
 from sysgraph_schemas import Code, Diagnostic
 
 from ...facts import Facts
@@ -47,7 +45,7 @@ def _help(facts: Facts, parent: str, child: str, missing: list[str]) -> str:
     later = [name for name in missing if name == child or facts.depends(name, on=child)]
     between = {child, *later}
     for name in later:
-        between |= {*nx.descendants(facts.dag, child)} & {*nx.ancestors(facts.dag, name)}
+        between |= facts.dag.below(child).keys() & facts.dag.above(name).keys()
     inside = [name for name in facts.graph.nodes if name in between]
     as_loop = f"that of the turn before, {entry(facts, inside, [(name, child) for name in later])}"
     if parent == child:
