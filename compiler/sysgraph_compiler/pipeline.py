@@ -288,7 +288,7 @@ def attempt(
     diagnostics = _check(facts)
     if not facts.is_sound or has_errors(diagnostics):
         return None, diagnostics
-    program = Program(
+    program = Program.model_construct(  # of what is valid already: no reader of it is made
         name=graph.name,
         description=graph.description,
         models=graph.models,

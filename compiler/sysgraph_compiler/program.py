@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sysgraph_schemas import Decoding, Fit, Messages, ModelSpec, ParserSpec, RecordField
+from sysgraph_schemas.described import Described
 from sysgraph_schemas.failure import OnFailure
 from sysgraph_schemas.nodes.tool import Setting
 
@@ -37,8 +38,8 @@ def named(part: str | tuple[str, ...]) -> tuple[str, ...]:
     return (part,) if isinstance(part, str) else part
 
 
-class _Node(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+class _Node(Described, BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Gate(_Node):

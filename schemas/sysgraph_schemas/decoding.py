@@ -7,6 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field
 
+from .described import Described
+
 MaxNewTokens = Annotated[int, Field(ge=1, le=1_000_000)]
 Temperature = Annotated[float, Field(ge=0)]
 TopP = Annotated[float, Field(gt=0, le=1)]
@@ -14,10 +16,10 @@ Stop = list[Annotated[str, Field(min_length=1)]]
 
 
 @dataclass(frozen=True)
-class Decoding:
+class Decoding(Described):
     """Settings of drawing; what is null is left to the model, or to its library."""
 
-    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     max_new_tokens: int | None = None
     """Longest text, in tokens."""

@@ -4,15 +4,17 @@ A package registers the class of its kind as an entry point of the kind's name. 
 a graph names the kind, so that a broken package is told of where it is wanted, and nowhere else.
 """
 
-from collections.abc import Callable
 from functools import cache, cached_property
-from importlib.metadata import EntryPoint
-from typing import Annotated, Any, Generic, TypeVar, Union
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, Union
 
-from pydantic import Field, SerializeAsAny, TypeAdapter, WrapValidator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import PydanticCustomError, core_schema, to_json
 
 from .spec import Spec, refuse
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 _GROUPS = ("sysgraph.models", "sysgraph.nodes", "sysgraph.parsers")
 S = TypeVar("S", bound=Spec)
@@ -36,13 +38,20 @@ class Kinds(Generic[S]):
     @property
     def annotation(self) -> Any:
         """What pydantic reads one of the section as, by its `kind`."""
-        union: Any = Union[tuple(self.built_in.values())]  # noqa: UP007 - made of a table
-        as_it_is: Any = SerializeAsAny  # a package's own keys are written as well
-        reads = Field(discriminator="kind"), WrapValidator(self._read)
-        return Annotated[union, *reads, as_it_is()]
+        return Annotated[self._union, _ByKind(self)]
+
+    @property
+    def _union(self) -> Any:
+        return Union[tuple(self.built_in.values())]  # noqa: UP007 - made of a table
 
     @cached_property
-    def registered(self) -> dict[str, tuple[EntryPoint, ...]]:
+    def whole(self) -> TypeAdapter[Any]:
+        """Reads one of any built-in kind."""
+        reads: Any = Annotated[self._union, Field(discriminator="kind")]
+        return TypeAdapter(reads)
+
+    @cached_property
+    def registered(self) -> "dict[str, tuple[EntryPoint, ...]]":
         """What installed packages register, by kind; several where they clash."""
         found: dict[str, tuple[EntryPoint, ...]] = {}
         for point in _installed():
@@ -82,13 +91,57 @@ class Kinds(Generic[S]):
             raise _broken(f"{said} calls itself {kind_of(found)!r}")
         return found
 
-    def _read(self, value: Any, handler: Callable[[Any], Any]) -> Any:
+
+class _ByKind:
+    """Reads one of a section as its kind says, and makes no reader of a kind that none is of.
+
+    pydantic would make all of them at once, which takes longer than anything else in a command.
+    """
+
+    def __init__(self, kinds: Kinds[Any]) -> None:
+        self._kinds = kinds
+        self._readers: dict[str, TypeAdapter[Any]] = {}
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.with_info_plain_validator_function(
+            self._read,
+            serialization=core_schema.simple_ser_schema("any"),  # a package's own keys as well
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(self._kinds.whole.core_schema)
+
+    def _read(self, value: Any, info: core_schema.ValidationInfo) -> Any:
         kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
-        if isinstance(kind, str) and kind not in self.built_in:
-            found = self.find(kind)
-            if found is not None:
-                return _adapter(found, *self.built_in.values()).validate_python(value)
-        return handler(value)
+        reader = self._reader(kind) if isinstance(kind, str) else self._kinds.whole
+        if info.mode == "json":  # where a tuple is written as a list
+            return reader.validate_json(to_json(value))
+        return reader.validate_python(value)
+
+    def _reader(self, kind: str) -> TypeAdapter[Any]:
+        if kind not in self._readers:
+            found = self._kinds.find(kind)
+            if found is None:
+                return self._kinds.whole  # which says what the kinds are
+            reads: Any = Annotated[found, _Labelled(kind)]
+            self._readers[kind] = TypeAdapter(reads)
+        return self._readers[kind]
+
+
+class _Labelled:
+    """Reads a kind as the only member of a union: its errors say the kind."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.tagged_union_schema({self._kind: handler(source)}, "kind")
 
 
 def _broken(said: str, help: str = "mend or uninstall the package") -> PydanticCustomError:
@@ -96,18 +149,11 @@ def _broken(said: str, help: str = "mend or uninstall the package") -> PydanticC
 
 
 @cache
-def _installed() -> tuple[EntryPoint, ...]:
+def _installed() -> "tuple[EntryPoint, ...]":
     """What packages register for any section; finding out takes some 30 ms."""
     from importlib.metadata import entry_points
 
     return tuple(point for group in _GROUPS for point in entry_points(group=group))
-
-
-@cache
-def _adapter(*members: type[Spec]) -> TypeAdapter[Any]:
-    """Reads one of several by `kind`; its errors say the kind, as a file's other parts do."""
-    union: Any = Union[members]  # noqa: UP007 - made of a table
-    return TypeAdapter(Annotated[union, Field(discriminator="kind")])
 
 
 def kind_of(member: type[Spec]) -> str:
@@ -116,7 +162,7 @@ def kind_of(member: type[Spec]) -> str:
     return str(field.default) if field else ""
 
 
-def package_of(point: EntryPoint) -> str:
+def package_of(point: "EntryPoint") -> str:
     """Who registers an entry point."""
     return f"the package {point.dist.name!r}" if point.dist else f"{point.value}"
 

@@ -6,6 +6,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
+from .described import Described
+
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]*$"
 DOTTED = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
 """A name, or one of a part's, after the part's own: `solve.draft`."""
@@ -33,7 +35,7 @@ class _Checked(_Metaclass):
             raise in_python(cast("type[Spec]", cls), error) from None
 
 
-class Spec(BaseModel, metaclass=_Checked):
+class Spec(Described, BaseModel, metaclass=_Checked):
     """One section of a graph file: immutable data, no unknown keys, nothing converted silently.
 
     Written in Python with something wrong, it raises GraphError, as reading a file does.
@@ -44,7 +46,7 @@ class Spec(BaseModel, metaclass=_Checked):
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
-        use_attribute_docstrings=True,
+        defer_build=True,
         validate_default=True,
     )
 
