@@ -4,68 +4,64 @@
     program = sysgraph.compile(graph)
     system = sysgraph.System(program)
 
-What reads, checks and compiles graphs is cheap to import; what needs torch comes on first use.
+Importing this is cheap: every name is imported on first use.
 """
 
-import gc
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-# What follows makes 100,000s of objects that all stay: the collector would look through them again
-# and again, and find nothing, for a fifth of a command's time.
-_is_collecting = gc.isenabled()
-gc.disable()
-
-from sysgraph_compiler import (
-    IRVersionError,
-    Program,
-    TemplateError,
-    Term,
-    Variable,
-    check,
-    compile,
-    load,
-)
-from sysgraph_schemas import (
-    CausalLM,
-    ChoiceNode,
-    Classifier,
-    Diagnostic,
-    Diffusion,
-    DiffusionLoRA,
-    DiffusionNode,
-    DiffusionObjective,
-    Endpoint,
-    Fit,
-    Graph,
-    GraphError,
-    InputNode,
-    InsertedMessages,
-    Json,
-    Lines,
-    LMNode,
-    Loop,
-    LoRA,
-    Message,
-    MessagesForEach,
-    ParseNode,
-    PartNode,
-    RecordField,
-    Reference,
-    Regex,
-    Sampling,
-    SelectNode,
-    Span,
-    Split,
-    Table,
-    Tagged,
-    ToolNode,
-    Word,
-    dump,
-    render,
-)
+import sysgraph_compiler  # noqa: F401 - a notebook shows graphs by it
+from sysgraph_schemas.lazily import lazily
 
 if TYPE_CHECKING:
+    from sysgraph_compiler import (
+        IRVersionError,
+        Program,
+        TemplateError,
+        Term,
+        Variable,
+        check,
+        compile,
+        load,
+    )
+    from sysgraph_schemas import (
+        CausalLM,
+        ChoiceNode,
+        Classifier,
+        Diagnostic,
+        Diffusion,
+        DiffusionLoRA,
+        DiffusionNode,
+        DiffusionObjective,
+        Endpoint,
+        Fit,
+        Graph,
+        GraphError,
+        InputNode,
+        InsertedMessages,
+        Json,
+        Lines,
+        LMNode,
+        Loop,
+        LoRA,
+        Message,
+        MessagesForEach,
+        ParseNode,
+        PartNode,
+        RecordField,
+        Reference,
+        Regex,
+        Sampling,
+        SelectNode,
+        Span,
+        Split,
+        Table,
+        Tagged,
+        ToolNode,
+        Word,
+        dump,
+        render,
+    )
+
     from .data import load_inputs, load_pairs
     from .measuring.evaluation import evaluate
     from .measuring.judges import find_judge
@@ -80,33 +76,7 @@ if TYPE_CHECKING:
     from .training.collection import collect
     from .training.fitting import Run, fit
 
-if _is_collecting:
-    gc.enable()
-
 __version__ = "0.1.0"
-
-_LAZY = {  # name: (module, attribute); these import torch
-    "Completion": ("sysgraph.traces.trace", "Completion"),
-    "DataError": ("sysgraph.support.errors", "DataError"),
-    "InputError": ("sysgraph.support.errors", "InputError"),
-    "Picture": ("sysgraph.traces.pictures", "Picture"),
-    "Run": ("sysgraph.training.fitting", "Run"),
-    "RunError": ("sysgraph.support.errors", "RunError"),
-    "Scorer": ("sysgraph.measuring.scorers", "Scorer"),
-    "System": ("sysgraph.system", "System"),
-    "Tool": ("sysgraph.tools", "Tool"),
-    "ToolError": ("sysgraph.tools", "ToolError"),
-    "Trace": ("sysgraph.traces.trace", "Trace"),
-    "collect": ("sysgraph.training.collection", "collect"),
-    "evaluate": ("sysgraph.measuring.evaluation", "evaluate"),
-    "find_judge": ("sysgraph.measuring.judges", "find_judge"),
-    "find_scorer": ("sysgraph.measuring.scorers", "find_scorer"),
-    "fit": ("sysgraph.training.fitting", "fit"),
-    "load_inputs": ("sysgraph.data", "load_inputs"),
-    "load_pairs": ("sysgraph.data", "load_pairs"),
-    "study": ("sysgraph.studies", "study"),
-    "win_rate": ("sysgraph.measuring.winrate", "win_rate"),
-}
 
 __all__ = [
     "CausalLM",
@@ -176,14 +146,38 @@ __all__ = [
     "win_rate",
 ]
 
+_MODULES = {  # where the names are that are no part of the language
+    "Completion": ".traces.trace",
+    "DataError": ".support.errors",
+    "IRVersionError": "sysgraph_compiler",
+    "InputError": ".support.errors",
+    "Picture": ".traces.pictures",
+    "Program": "sysgraph_compiler",
+    "Run": ".training.fitting",
+    "RunError": ".support.errors",
+    "Scorer": ".measuring.scorers",
+    "System": ".system",
+    "TemplateError": "sysgraph_compiler",
+    "Term": "sysgraph_compiler",
+    "Tool": ".tools",
+    "ToolError": ".tools",
+    "Trace": ".traces.trace",
+    "Variable": "sysgraph_compiler",
+    "check": "sysgraph_compiler",
+    "collect": ".training.collection",
+    "compile": "sysgraph_compiler",
+    "evaluate": ".measuring.evaluation",
+    "find_judge": ".measuring.judges",
+    "find_scorer": ".measuring.scorers",
+    "fit": ".training.fitting",
+    "load": "sysgraph_compiler",
+    "load_inputs": ".data",
+    "load_pairs": ".data",
+    "study": ".studies",
+    "win_rate": ".measuring.winrate",
+}
 
-def __getattr__(name: str) -> object:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, attribute = _LAZY[name]
-    value: object = getattr(import_module(module), attribute)
-    globals()[name] = value
-    return value
+__getattr__ = lazily(__name__, {**dict.fromkeys(__all__, "sysgraph_schemas"), **_MODULES})
 
 
 def __dir__() -> list[str]:

@@ -1,13 +1,18 @@
 """Graph to program: checks, passes, emitters. Never imports torch."""
 
-from .emit.latex import emit_latex
-from .emit.text import emit_text
-from .observation import Observation
-from .opening import Opened, diagnose, load, open_graph
-from .pipeline import check, compile
-from .program import IR_VERSION, IRVersionError, Program, Term, Variable
-from .templates.flaw import TemplateError
-from .templates.render import render_template
+from typing import TYPE_CHECKING
+
+from sysgraph_schemas.lazily import lazily
+
+if TYPE_CHECKING:
+    from .emit.latex import emit_latex
+    from .emit.text import emit_text
+    from .observation import Observation
+    from .opening import Opened, diagnose, load, open_graph
+    from .pipeline import check, compile
+    from .program import IR_VERSION, IRVersionError, Program, Term, Variable
+    from .templates.flaw import TemplateError
+    from .templates.render import render_template
 
 __all__ = [
     "IR_VERSION",
@@ -27,3 +32,28 @@ __all__ = [
     "open_graph",
     "render_template",
 ]
+
+_MODULES = {
+    "IRVersionError": ".program",
+    "IR_VERSION": ".program",
+    "Observation": ".observation",
+    "Opened": ".opening",
+    "Program": ".program",
+    "TemplateError": ".templates.flaw",
+    "Term": ".program",
+    "Variable": ".program",
+    "check": ".pipeline",
+    "compile": ".pipeline",
+    "diagnose": ".opening",
+    "emit_latex": ".emit.latex",
+    "emit_text": ".emit.text",
+    "load": ".opening",
+    "open_graph": ".opening",
+    "render_template": ".templates.render",
+}
+
+__getattr__ = lazily(__name__, _MODULES)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sysgraph_schemas import Diagnostic, Graph, GraphError, Reading, read
+from sysgraph_schemas.collector import no_collection
 from sysgraph_schemas.diagnostics import has_errors, in_order
 
 from .observation import EVERYTHING, Observation
@@ -25,6 +26,7 @@ class Opened:
     warnings: tuple[Diagnostic, ...]
 
 
+@no_collection()
 def diagnose(
     source: str | Path, overrides: Sequence[str] = (), *, tools: Tools = NO_TOOLS
 ) -> tuple[Diagnostic, ...]:
@@ -32,6 +34,7 @@ def diagnose(
     return _with_checks(read(source, overrides), tools)
 
 
+@no_collection()
 def open_graph(
     source: str | Path,
     overrides: Sequence[str] = (),
@@ -62,6 +65,7 @@ def open_graph(
     return Opened(reading.graph, program, found)
 
 
+@no_collection()
 def load(source: str | Path, overrides: Sequence[str] = ()) -> Graph:
     """The graph in a file, or in YAML text, as far as its shape is right: `compile` checks more.
 

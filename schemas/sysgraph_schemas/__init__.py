@@ -1,56 +1,61 @@
 """The graph file: its sections as pydantic models, read with places and written back."""
 
-from .decoding import Decoding
-from .diagnostics import Code, Diagnostic, GraphError, Note, Span
-from .dump import dump
-from .fit import Fit, Reference, Sampling
-from .graph import Graph
-from .loops import Loop
-from .models import (
-    CausalLM,
-    Checkpoint,
-    Classifier,
-    Diffusion,
-    DiffusionLoRA,
-    DiffusionObjective,
-    Endpoint,
-    LoRA,
-    Model,
-    ModelSpec,
-    Table,
-)
-from .nodes import (
-    ChoiceNode,
-    Computed,
-    DiffusionNode,
-    InputNode,
-    InsertedMessages,
-    LMNode,
-    Message,
-    Messages,
-    MessagesForEach,
-    Node,
-    NodeSpec,
-    ParseNode,
-    Part,
-    Prompted,
-    SelectNode,
-    ToolNode,
-)
-from .parsers import (
-    Json,
-    Lines,
-    Parser,
-    ParserSpec,
-    RecordField,
-    Regex,
-    Split,
-    Tagged,
-    Word,
-)
-from .part import PartNode
-from .read import Reading, load, read
-from .render import render
+from typing import TYPE_CHECKING
+
+from .lazily import lazily
+
+if TYPE_CHECKING:
+    from .decoding import Decoding
+    from .diagnostics import Code, Diagnostic, GraphError, Note, Span
+    from .fit import Fit, Reference, Sampling
+    from .graph import Graph
+    from .loops import Loop
+    from .models import (
+        CausalLM,
+        Checkpoint,
+        Classifier,
+        Diffusion,
+        DiffusionLoRA,
+        DiffusionObjective,
+        Endpoint,
+        LoRA,
+        Model,
+        ModelSpec,
+        Table,
+    )
+    from .nodes import (
+        ChoiceNode,
+        Computed,
+        DiffusionNode,
+        InputNode,
+        InsertedMessages,
+        LMNode,
+        Message,
+        Messages,
+        MessagesForEach,
+        Node,
+        NodeSpec,
+        ParseNode,
+        Part,
+        Prompted,
+        SelectNode,
+        ToolNode,
+    )
+    from .parsers import (
+        Json,
+        Lines,
+        Parser,
+        ParserSpec,
+        RecordField,
+        Regex,
+        Split,
+        Tagged,
+        Word,
+    )
+    from .part import PartNode
+    from .reader import Reading, load, read
+    from .renderer import render
+    from .writer import dump
 
 __all__ = [
     "CausalLM",
@@ -107,3 +112,65 @@ __all__ = [
     "read",
     "render",
 ]
+
+_MODULES = {
+    "CausalLM": ".models",
+    "Checkpoint": ".models",
+    "ChoiceNode": ".nodes",
+    "Classifier": ".models",
+    "Code": ".diagnostics",
+    "Computed": ".nodes",
+    "Decoding": ".decoding",
+    "Diagnostic": ".diagnostics",
+    "Diffusion": ".models",
+    "DiffusionLoRA": ".models",
+    "DiffusionNode": ".nodes",
+    "DiffusionObjective": ".models",
+    "Endpoint": ".models",
+    "Fit": ".fit",
+    "Graph": ".graph",
+    "GraphError": ".diagnostics",
+    "InputNode": ".nodes",
+    "InsertedMessages": ".nodes",
+    "Json": ".parsers",
+    "LMNode": ".nodes",
+    "Lines": ".parsers",
+    "LoRA": ".models",
+    "Loop": ".loops",
+    "Message": ".nodes",
+    "Messages": ".nodes",
+    "MessagesForEach": ".nodes",
+    "Model": ".models",
+    "ModelSpec": ".models",
+    "Node": ".nodes",
+    "NodeSpec": ".nodes",
+    "Note": ".diagnostics",
+    "ParseNode": ".nodes",
+    "Parser": ".parsers",
+    "ParserSpec": ".parsers",
+    "Part": ".nodes",
+    "PartNode": ".part",
+    "Prompted": ".nodes",
+    "Reading": ".reader",
+    "RecordField": ".parsers",
+    "Reference": ".fit",
+    "Regex": ".parsers",
+    "Sampling": ".fit",
+    "SelectNode": ".nodes",
+    "Span": ".diagnostics",
+    "Split": ".parsers",
+    "Table": ".models",
+    "Tagged": ".parsers",
+    "ToolNode": ".nodes",
+    "Word": ".parsers",
+    "dump": ".writer",
+    "load": ".reader",
+    "read": ".reader",
+    "render": ".renderer",
+}
+
+__getattr__ = lazily(__name__, _MODULES)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -107,7 +107,7 @@ class GraphError(ValueError):
         super().__init__(self.diagnostics)
 
     def __str__(self) -> str:
-        from .render import render
+        from .renderer import render
 
         return render(self.diagnostics)
 

@@ -14,7 +14,7 @@ from .loops import Loop
 from .models import ModelSpec
 from .nodes import NodeSpec
 from .parsers import ParserSpec
-from .render import render
+from .renderer import render
 from .spec import DOTTED, NotBlank, Spec, refuse
 from .suggest import quoted
 

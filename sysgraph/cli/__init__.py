@@ -2,48 +2,65 @@
 
 import os
 import sys
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 import typer
+from typer.core import TyperGroup
 
 import sysgraph
+from sysgraph_schemas.lazily import imported
 
 from ..training.interrupts import signals_interrupt
-from .check import check
-from .collect import collect
-from .compare import compare
-from .compile import compile
-from .credit import credit
-from .draw import draw
-from .evaluate import evaluate
-from .explain import explain
-from .fit import fit
 from .last_words import last_words
-from .report import report
-from .run import run
-from .study import study
 from .terminal import Lasting, say, tame
+
+COMMANDS = {
+    "check": "check",
+    "compile": "compile",
+    "draw": "draw",
+    "explain": "explain",
+    "run": "run",
+    "collect": "collect",
+    "fit": "fit",
+    "eval": "evaluate",
+    "study": "study",
+    "report": "report",
+    "credit": "credit",
+    "compare": "compare",
+}
+"""The module of each command, which has a function of the same name."""
+
+
+class Commands(TyperGroup):
+    """The commands, each imported when it is called, or told of."""
+
+    def list_commands(self, ctx: object) -> list[str]:
+        """Their names."""
+        return [*COMMANDS]
+
+    def get_command(self, ctx: object, name: str) -> Any:
+        """A command; None where there is none of this name, and all of them are then known."""
+        for one in [name] if name in COMMANDS else COMMANDS:
+            self.commands[one] = self.commands.get(one) or _command(one)
+        return self.commands.get(name)
+
+
+def _command(name: str) -> Any:
+    module = COMMANDS[name]
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.command(name)(getattr(imported(f".{module}", __name__), module))
+    return typer.main.get_command(alone)
+
 
 app = typer.Typer(
     name="sysgraph",
+    cls=Commands,
     help="Compile compound AI systems to their log-likelihood, and train them from preferences.",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command()(check)
-app.command()(compile)
-app.command()(draw)
-app.command()(explain)
-app.command()(run)
-app.command()(collect)
-app.command()(fit)
-app.command("eval")(evaluate)
-app.command()(study)
-app.command()(report)
-app.command()(credit)
-app.command()(compare)
 
 
 def _version(wanted: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from sysgraph_compiler import Program, emit_latex, emit_text
+from sysgraph_compiler import Program
 from sysgraph_compiler.observation import Observation
 from sysgraph_compiler.pipeline import PASSES
 from sysgraph_schemas.suggest import quoted, suggestion
@@ -19,10 +19,18 @@ from .plugins import Plugins, given_tools
 from .terminal import say, say_json
 
 _PASSES = [name for name, _ in PASSES]
+
+
+def _latex(program: Program) -> str:
+    from sysgraph_compiler import emit_latex
+
+    return emit_latex(program)
+
+
 _EMITTERS: dict[str, Callable[[Program], str]] = {
-    "text": emit_text,
+    "text": str,
     "json": lambda program: program.to_json() + "\n",
-    "latex": emit_latex,
+    "latex": _latex,
 }
 
 

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from sysgraph_compiler.pipeline import CODES
 from sysgraph_schemas import Code
 from sysgraph_schemas.suggest import closest, quoted
 
@@ -34,6 +33,8 @@ def explain(
 
         say("\n\n".join(told(given_tools(plugin))))
         return
+    from sysgraph_compiler.pipeline import CODES
+
     codes = {known.id: known for known in CODES}
     if code is None:
         say("\n".join(_line(known) for known in CODES))

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from .errors import InputError, RunError
 
 _LONGEST = 200
@@ -105,6 +103,8 @@ def claimed(path: Path, *, wait: float = 0) -> Iterator[None]:
     Raises:
         InputError: another process has it, or nothing can be written there.
     """
+    from filelock import FileLock, Timeout
+
     file = path / ".lock" if path.is_dir() else path.with_name(f".{path.name}.lock")
     lock = FileLock(file)
     try:

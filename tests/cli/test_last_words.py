@@ -2,7 +2,6 @@
 
 import errno
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ def raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def read(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(sys.modules["sysgraph.cli.check"], "diagnose", read)
+    monkeypatch.setattr("sysgraph.cli.check.diagnose", read)
 
 
 def test_a_mistake_of_sysgraph(
