@@ -110,22 +110,13 @@ class Loop:
                 first one.
         """
         fit = self._fit
-        table = self._train.table
-        epochs = max(table.sets.tolist())  # later ones repeat their requests
-        drawn = visits_drawn(len(table), fit.batch_size, fit.steps, self._order, epochs=epochs)
-        self._held_out.prepare(range(len(self._held_out.table)), "held-out reference")
-        if self._moving is None:
-            self._train.prepare(drawn, "reference")
-        else:
-            self._train.draw_frozen(drawn)
-            self._moving.install()
-            self._refer(self._moving)
+        self.prepare()
         name = f"round {self._number + 1}/{fit.rounds}" if fit.rounds else "fit"
         with self._reporter.task(name, fit.steps, self._step) as task:
             if self._step == 0:
                 self._evaluate()
             while self._step < fit.steps:
-                norms = self._take_step()
+                norms = self.take_step()
                 self._follow()
                 last = self._step == fit.steps
                 logging = self._step % fit.log_every == 0 or last
@@ -140,6 +131,19 @@ class Loop:
         self._evidence.add_round()
         self._restore_best()
         return True
+
+    def prepare(self) -> None:
+        """Works out what the steps share: reference values, and draws of frozen models."""
+        fit, table = self._fit, self._train.table
+        epochs = max(table.sets.tolist())  # later ones repeat their requests
+        drawn = visits_drawn(len(table), fit.batch_size, fit.steps, self._order, epochs=epochs)
+        self._held_out.prepare(range(len(self._held_out.table)), "held-out reference")
+        if self._moving is None:
+            self._train.prepare(drawn, "reference")
+        else:
+            self._train.draw_frozen(drawn)
+            self._moving.install()
+            self._refer(self._moving)
 
     def _follow(self) -> None:
         """Lets the reference follow, if it does and it is time, for the steps that are left."""
@@ -161,8 +165,8 @@ class Loop:
         ]
         self._train.refer(visits, "reference")
 
-    def _take_step(self) -> dict[str, Tensor]:
-        """One optimizer step; the gradients' norms."""
+    def take_step(self) -> dict[str, Tensor]:
+        """One optimizer step, once all is prepared; the gradients' norms."""
         fit, workers, before = self._fit, self._workers, self._system.work()
         if self._step % fit.sampling.redraw_every == 0:
             last = min(self._step + fit.sampling.redraw_every, fit.steps)
