@@ -3,12 +3,14 @@
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: what others compute moves less
+os.environ.setdefault("TQDM_DISABLE", "1")  # of loading weights and rows
 
 import argparse
 import importlib
 import sys
 import time
 import traceback
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ _RESULTS = Path(__file__).parent / "results.json"
 def main() -> None:
     """Measures what is asked for; exit code 1: some row failed."""
     options = _parser().parse_args()
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     output = options.output or (cache() / "quick.json" if options.quick else _RESULTS)
     results = Results(output)
     if options.table:

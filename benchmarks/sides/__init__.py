@@ -1,0 +1,1 @@
+"""Who takes the steps: sysgraph as `fit` does, TRL, and plain code."""
