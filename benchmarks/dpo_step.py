@@ -91,7 +91,7 @@ class Sides:
             "TRL, precomputed reference": (lambda row: known.step([row]), known.parameters()),
             "plain code": (lambda row: eager.step(row), eager.parameters()),
         }
-        self._last = {
+        self._last: dict[str, Callable[[], Tensor]] = {
             "TRL": trl.log_probs,
             "TRL, precomputed reference": known.log_probs,
             "plain code": lambda: eager.last,

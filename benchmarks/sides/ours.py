@@ -75,8 +75,9 @@ class Ours:
         """The rows of each step."""
 
     def prepare(self) -> None:
-        """Computes the reference's values, which steps then remember."""
+        """Does what comes once a run: the reference's values, how much memory a pass takes."""
         self.loop.prepare()
+        self.system.passes(self._table.requests, gradients=True)
 
     def step(self) -> Tensor:
         """Takes the next step; the mean loss of its pairs."""

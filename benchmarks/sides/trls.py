@@ -12,6 +12,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
+from sysgraph.engines.causal_lm.tokens import Encoded
+
 from .ours import BETA, LEARNING_RATE
 
 RANK, ALPHA = 16, 32
@@ -33,6 +35,7 @@ class Trl:
         out: Path,
         *,
         precompute: bool = False,
+        max_norm: float = 1.0,
         device: str = "cpu",
     ) -> None:
         self._args = DPOConfig(
@@ -44,17 +47,19 @@ class Trl:
             max_length=None,
             learning_rate=LEARNING_RATE,
             beta=BETA,
+            max_grad_norm=max_norm,
             per_device_train_batch_size=1,
             precompute_ref_log_probs=precompute,
             disable_tqdm=True,
         )
-        self.trainer: Any = DPOTrainer(
+        trainer: Any = DPOTrainer(
             AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32),
             args=self._args,
             train_dataset=Dataset.from_list([dict(row) for row in rows]),
             processing_class=AutoTokenizer.from_pretrained(model),
             peft_config=LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear"),
         )
+        self.trainer = trainer
         self.trainer.get_train_dataloader()
         self.trainer.current_gradient_accumulation_steps = 1  # which `train` sets
         self.trainer.model.train()
@@ -82,6 +87,23 @@ class Trl:
     def parameters(self) -> dict[str, nn.Parameter]:
         """What is trained, by the names that sysgraph gives it."""
         return trained(self.trainer.model)
+
+
+def collated(rows: Sequence[Encoded], device: str) -> dict[str, Tensor]:
+    """Token ids of chosen, then rejected, as the collator lays them out; prompts may differ."""
+    ids = [row.prompt + row.completion for row in rows]
+    width = max(map(len, ids))
+    scored = [(0,) * len(row.prompt) + (1,) * len(row.completion) for row in rows]
+
+    def filled(several: Sequence[tuple[int, ...]]) -> Tensor:
+        padded = [one + (0,) * (width - len(one)) for one in several]
+        return torch.tensor(padded, device=device)
+
+    return {
+        "input_ids": filled(ids),
+        "attention_mask": filled([(1,) * len(one) for one in ids]),
+        "completion_mask": filled(scored),
+    }
 
 
 def trained(module: nn.Module) -> dict[str, nn.Parameter]:
