@@ -33,14 +33,13 @@ ROWS = {
     "I": "make_fit",
 }
 """The module of each row: its `rows(options)` gives the lines."""
-_RESULTS = Path(__file__).parent / "results.json"
 
 
 def main() -> None:
     """Measures what is asked for; exit code 1: some row failed."""
     options = _parser().parse_args()
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
-    output = options.output or (cache() / "quick.json" if options.quick else _RESULTS)
+    output = options.output or (cache() / "quick.json" if options.quick else table.KEPT)
     results = Results(output)
     if options.table:
         table.write(results)
@@ -62,7 +61,7 @@ def main() -> None:
             failed.append(name)
     if not options.rows:
         results.plan([], asked)
-    if output == _RESULTS:
+    if output == table.KEPT:
         table.write(results)
     sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
+import torch.nn.modules.linear_cross_entropy  # which makes the operation that `_formulas` names
 from torch.utils.flop_counter import (
     FlopCounterMode,
     sdpa_backward_flop_count,

@@ -28,7 +28,7 @@ from .sides.ours import Ours
 from .sides.trls import Trl
 from .timing import interleaved
 
-SPREAD = 0.002
+SPREAD = 0.02
 """How far the policy's adapter is from none: both sides of DPO's sigmoid count."""
 
 
@@ -96,8 +96,8 @@ class Sides:
             "TRL, precomputed reference": known.log_probs,
             "plain code": lambda: eager.last,
         }
-        self._parameters = {name: parameters for name, (_, parameters) in takes.items()}
-        ours = self._parameters["sysgraph"]
+        self.parameters = {name: parameters for name, (_, parameters) in takes.items()}
+        ours = self.parameters["sysgraph"]
         self._start = {name: weight.detach().clone() for name, weight in ours.items()}
         self._put_back()
         self._gradients: dict[str, Gradients] = {}
@@ -123,7 +123,7 @@ class Sides:
         self._put_back()
 
     def _put_back(self) -> None:
-        for parameters in self._parameters.values():
+        for parameters in self.parameters.values():
             copy(self._start, parameters)
 
     def _noted(self, name: str, take: Callable[[int], Tensor]) -> Callable[[int], Tensor]:
@@ -131,7 +131,7 @@ class Sides:
 
         def step(number: int) -> Tensor:
             row = self._order[number]
-            with gradients_of(self._parameters[name]) as self._gradients[name]:
+            with gradients_of(self.parameters[name]) as self._gradients[name]:
                 if number:
                     return take(row)
                 self.flops[name], loss = flops(lambda: take(row))

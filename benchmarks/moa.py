@@ -108,7 +108,7 @@ class Sides:
         self._batches = [_batches(options, row) for row in rows]
         parameters = self._ours.parameters()
         self._parameters = {f"{m} {n}": p for m, of in parameters.items() for n, p in of.items()}
-        self._start = {n: p.detach().clone() for n, p in self._parameters.items()}
+        self.start = {n: p.detach().clone() for n, p in self._parameters.items()}
         self._gradients: Gradients = {}
         self._loss = torch.zeros(0)
         self._theirs: dict[str, tuple[Gradients, Tensor, Tensor]] = {}
@@ -128,7 +128,7 @@ class Sides:
         batches = self._batches[self._order[number]]
         total = 0
         for name, batch in batches.items():
-            copy(self._of(name, self._start), self._trl.parameters())
+            copy(self._of(name, self.start), self._trl.parameters())
             with gradients_of(self._trl.parameters()) as gradients:
                 if number:
                     loss = self._trl.step_on(batch)
@@ -157,7 +157,7 @@ class Sides:
             scaled = {n: scale * gradient for n, gradient in gradients.items()}
             found = self._of(name, self._gradients)
             require_close_gradients(f"step {number}, {name}", found, scaled)
-        copy(self._start, self._parameters)
+        copy(self.start, self._parameters)
 
     def _of(self, model: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Those of one model, by name."""

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import platformdirs
+from sysgraph.toys.cache import cache_root
 
 _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -39,7 +39,7 @@ def tiny() -> Path:
 
 def cache() -> Path:
     """Where what is made once is kept."""
-    return platformdirs.user_cache_path("sysgraph") / "bench"
+    return cache_root() / "bench"
 
 
 def make(folder: Path) -> None:

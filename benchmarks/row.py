@@ -33,7 +33,7 @@ class Options:
     @property
     def repetitions(self) -> int:
         """How often each side is timed."""
-        return 2 if self.quick else 5
+        return 1 if self.quick else 5
 
     def tell(self, text: str) -> None:
         """Shows progress."""

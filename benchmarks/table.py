@@ -6,6 +6,7 @@ from .results import Results
 from .row import Row
 
 PAGE = Path(__file__).parents[1] / "docs" / "speed.md"
+KEPT = Path(__file__).parent / "results.json"
 MARKS = ("<!-- table -->", "<!-- end of table -->")
 _HEAD = (
     "| row | work | against | ratio | goal | FLOPs | peak memory | note |",

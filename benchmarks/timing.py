@@ -13,7 +13,10 @@ def interleaved(
     check: Callable[[int, Mapping[str, object]], None] | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> dict[str, list[float]]:
-    """Seconds of each side, one a repetition: a busy machine slows all of them alike.
+    """Seconds of each side, one a repetition.
+
+    On a CPU these are of the process's own processor time, which what else the machine computes
+    moves little; with a GPU they are of the clock.
 
     Repetition 0 warms up and is not timed. Each repetition starts with another side.
 
@@ -41,4 +44,5 @@ def interleaved(
 def _now() -> float:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return time.perf_counter()
+        return time.perf_counter()
+    return time.process_time()

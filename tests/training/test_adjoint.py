@@ -1,7 +1,5 @@
 """Gradients that are taken pass by pass, against the one graph that autograd would build."""
 
-import importlib.util
-import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +13,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, CTRLConfig, CTRLLMHeadModel
 
 import sysgraph
+from benchmarks.real_model import save_tiny
 from sysgraph import InputError, System
 from sysgraph.data import load_inputs, load_pairs
 from sysgraph.engines.checkpoints import engine as checkpoints
@@ -169,16 +168,17 @@ def test_what_cannot_be_checkpointed_is_refused(two_stage: Build, tmp_path: Path
 
 def test_memory_does_not_grow_with_the_step(tmp_path: Path) -> None:
     """Of a vocabulary of 50,000: one graph would hold the logits of nine pairs more, 500 MiB."""
-    script = ROOT / "benchmarks" / "step_memory.py"
-    spec = importlib.util.spec_from_file_location("step_memory", script)
-    assert spec is not None
-    assert spec.loader is not None
-    bench = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(bench)
-    bench.save_random(tmp_path, hidden_size=32, layers=1)
-    peaks = []
-    for row in ([3, 2, 2], [12, 2, 2]):
-        command = [sys.executable, str(script), str(tmp_path), json.dumps(row), "16"]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        peaks.append(float(done.stdout))
-    assert peaks[1] - peaks[0] < 60, peaks
+    save_tiny(tmp_path, hidden_size=32, layers=1, vocabulary=50_000)
+    code = (
+        "import sys; from pathlib import Path; from benchmarks import memory, peaks, row; "
+        "from sysgraph.engines.checkpoints import engine; engine.pass_bytes = lambda _: 16 * 2**20; "
+        "options = row.Options(model=Path(sys.argv[1])); "
+        "step = memory.step(options, 'sampling', int(sys.argv[2])); "
+        "print(peaks.of(step, 'cpu').above)"
+    )
+    above = []
+    for pairs in ("3", "12"):
+        command = [sys.executable, "-c", code, str(tmp_path), pairs]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+        above.append(float(done.stdout.splitlines()[-1]))
+    assert above[1] - above[0] < 60, above
