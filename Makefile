@@ -16,7 +16,7 @@ PIP_INSTALL = $(PY) -m pip install $(if $(MAKE_TERMOUT),,--quiet --quiet) --cons
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help fit test coverage format clean FORCE
+.PHONY: help fit test bench coverage format clean FORCE
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -36,6 +36,9 @@ coverage: $(READY)  ## how much of the three packages the tests run (PART=tests/
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(PY) -m coverage run -m pytest --numprocesses auto $(PART)
 	$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
+
+bench: $(READY)  ## measure sysgraph beside other software, for docs/speed.md (an hour or so)
+	$(PY) -m benchmarks
 
 format: $(READY)  ## rewrite the sources the way `make test` wants them
 	$(PY) -m ruff check --fix-only

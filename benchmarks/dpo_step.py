@@ -26,7 +26,7 @@ from .sides.equality import (
 )
 from .sides.ours import Ours
 from .sides.trls import Trl
-from .timing import interleaved
+from .timing import interleaved, own
 
 SPREAD = 0.02
 """How far the policy's adapter is from none: both sides of DPO's sigmoid count."""
@@ -58,7 +58,9 @@ def compared(
     with tempfile.TemporaryDirectory() as folder:
         sides = Sides(options, rows, Path(folder))
         repetitions = len(rows) - 1
-        seconds = interleaved(sides.steps, repetitions, check=sides.check, tell=options.tell)
+        seconds = interleaved(
+            sides.steps, repetitions, clock=own, check=sides.check, tell=options.tell
+        )
     ours = seconds.pop("sysgraph")
     for name, theirs in seconds.items():
         yield Row(

@@ -39,7 +39,7 @@ from .sides.equality import (
 )
 from .sides.ours import Ours
 from .sides.trls import Trl, collated
-from .timing import interleaved
+from .timing import interleaved, own
 
 Batch = dict[str, Tensor]
 
@@ -48,7 +48,9 @@ def rows(options: Options) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         sides = Sides(options, Path(folder))
         steps = {"sysgraph": sides.ours, "TRL": sides.theirs}
-        seconds = interleaved(steps, options.repetitions, check=sides.check, tell=options.tell)
+        seconds = interleaved(
+            steps, options.repetitions, clock=own, check=sides.check, tell=options.tell
+        )
     peaks = {
         "sysgraph": alone("moa", options, "sysgraph"),
         "TRL, one model": alone("moa", options, "TRL"),
@@ -148,12 +150,10 @@ class Sides:
         losses = torch.stack([loss.double().cpu() for _, loss, _ in self._theirs.values()])
         margins = -torch.log(torch.expm1(losses))  # of a loss -log sigmoid(margin)
         require_close(f"step {number}, loss", self._loss, -F.logsigmoid(margins.sum()))
-        for (name, (gradients, _, log_probs)), own in zip(
-            self._theirs.items(), margins, strict=True
-        ):
+        for i, (name, (gradients, _, log_probs)) in enumerate(self._theirs.items()):
             wanted = self._log_probs[name][self._order[number]]
             require_close(f"step {number}, log p of {name}", wanted, log_probs)
-            scale = float(torch.sigmoid(-margins.sum()) / torch.sigmoid(-own))
+            scale = float(torch.sigmoid(-margins.sum()) / torch.sigmoid(-margins[i]))
             scaled = {n: scale * gradient for n, gradient in gradients.items()}
             found = self._of(name, self._gradients)
             require_close_gradients(f"step {number}, {name}", found, scaled)
