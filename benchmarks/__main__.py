@@ -17,7 +17,7 @@ from typing import Any
 from . import table
 from .real_model import cache
 from .results import Results, machine
-from .row import Options, Row
+from .row import MismatchError, Options, Row
 
 ROWS = {
     "A1": "dpo_short",
@@ -47,6 +47,8 @@ def main() -> None:
     unknown = [name for name in options.rows if name not in ROWS]
     if unknown:
         sys.exit(f"no row {', '.join(unknown)}; there are {', '.join(ROWS)}")
+    if options.model and not (options.model / "config.json").exists():
+        sys.exit(f"no language model in {options.model}: give a folder that transformers saved")
     told = Options(model=options.model, quick=options.quick, device=options.device)
     asked = {"device": told.device, "quick": told.quick, "machine": machine(told.device)}
     left = results.left(asked)
@@ -75,7 +77,10 @@ def _measure(name: str, told: Options, results: Results, asked: dict[str, Any]) 
         for row in importlib.import_module(f".{ROWS[name]}", __package__).rows(told):
             print(f"  {table.line(row)}", flush=True)
             rows.append(row)
-    except Exception:
+    except (MismatchError, RuntimeError) as error:
+        print(f"  no ratio: {error}", file=sys.stderr, flush=True)
+        return False
+    except Exception:  # the other rows can still be measured
         traceback.print_exc()
         return False
     results.put(name, rows, asked)

@@ -14,26 +14,33 @@ from .dpo_long import LENGTHS
 from .dpo_step import SPREAD, one_lm
 from .pairs import Pair
 from .row import Options, Row
+from .shares import shares
 from .sides.ours import Ours
 from .sides.trls import RANK
 
 
 def rows(options: Options) -> Iterator[Row]:
-    yield _row(options, f"DPO step, one LM, one pair ({pairs.source()})", pairs.real(5))
+    yield _row(options, f"DPO step, one LM, one pair ({pairs.source()})", pairs.real(6))
     for prompt, answer in LENGTHS:
-        made = pairs.cut(options.language_model, 1, prompt, answer)
+        made = pairs.cut(options.language_model, 2, prompt, answer)
         yield _row(
             options, f"DPO step, one LM, one pair, prompt {prompt} and answer {answer}", made
         )
 
 
 def _row(options: Options, work: str, made: list[Pair]) -> Row:
-    """The share of what is counted over a step a pair that the limit takes."""
+    """The share of what is counted over a step a pair that the limit takes.
+
+    Args:
+        made: one more than the pairs that are counted: the last step is profiled.
+    """
     model = options.language_model
     ours = Ours(one_lm(model), made, device=options.device, spread=SPREAD)
     ours.prepare()
-    counted = sum(flops(ours.step)[0] for _ in made)
-    limit = [bound(model, RANK, trie(encoded(options, pair))) for pair in made]
+    *steps, _ = [row for (row,) in ours.order]
+    counted = sum(flops(ours.step)[0] for _ in steps)
+    limit = [bound(model, RANK, trie(encoded(options, made[row]))) for row in steps]
+    took = sorted(shares(ours.step).items(), key=lambda share: -share[1])
     least = sum(one.total for one in limit)
     head = sum(one.head for one in limit)
     return Row(
@@ -44,7 +51,8 @@ def _row(options: Options, work: str, made: list[Pair]) -> Row:
         0.85,
         measure="share of the FLOPs that are needed",
         note=f"{counted / 1e9:.1f} GFLOP counted, {least / 1e9:.1f} needed, of these "
-        f"{head / least:.0%} in the head",
+        f"{head / least:.0%} in the head; a step's time: "
+        + ", ".join(f"{kind} {share:.0%}" for kind, share in took),
     )
 
 
