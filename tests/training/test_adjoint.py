@@ -171,7 +171,8 @@ def test_memory_does_not_grow_with_the_step(tmp_path: Path) -> None:
     save_tiny(tmp_path, hidden_size=32, layers=1, vocabulary=50_000)
     code = (
         "import sys; from pathlib import Path; from benchmarks import memory, peaks, row; "
-        "from sysgraph.engines.checkpoints import engine; engine.pass_bytes = lambda _: 16 * 2**20; "
+        "from sysgraph.engines.checkpoints import engine; "
+        "engine.pass_bytes = lambda device: 16 * 2**20; "
         "options = row.Options(model=Path(sys.argv[1])); "
         "step = memory.step(options, 'sampling', int(sys.argv[2])); "
         "print(peaks.of(step, 'cpu').above)"
