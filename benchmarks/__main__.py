@@ -14,6 +14,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from . import table
 from .real_model import cache
 from .results import Results, machine
@@ -36,8 +38,9 @@ ROWS = {
 
 
 def main() -> None:
-    """Measures what is asked for; exit code 1: some row failed."""
-    options = _parser().parse_args()
+    """Measures what is asked for; exit code 1: some row failed, 2: there is no such thing."""
+    parser = _parser()
+    options = parser.parse_args()
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     output = options.output or (cache() / "quick.json" if options.quick else table.KEPT)
     results = Results(output)
@@ -46,9 +49,11 @@ def main() -> None:
         return
     unknown = [name for name in options.rows if name not in ROWS]
     if unknown:
-        sys.exit(f"no row {', '.join(unknown)}; there are {', '.join(ROWS)}")
+        parser.error(f"no row {', '.join(unknown)}; there are {', '.join(ROWS)}")
     if options.model and not (options.model / "config.json").exists():
-        sys.exit(f"no language model in {options.model}: give a folder that transformers saved")
+        parser.error(f"no language model in {options.model}: give a folder that transformers saved")
+    if options.device == "cuda" and not torch.cuda.is_available():
+        parser.error("no GPU that torch can use")
     told = Options(model=options.model, quick=options.quick, device=options.device)
     asked = {"device": told.device, "quick": told.quick, "machine": machine(told.device)}
     left = results.left(asked)
