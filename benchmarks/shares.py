@@ -11,8 +11,8 @@ _PRODUCTS = {"aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm"}
 
 def shares(run: Callable[[], object]) -> dict[str, float]:
     """Shares of `run()`'s time on a CPU, which add up to 1; the profiler's own time is "Python"."""
-    start = time.process_time()
     with profile(activities=[ProfilerActivity.CPU]) as found:
+        start = time.process_time()
         run()
         seconds = time.process_time() - start
     took: dict[str, float] = defaultdict(float)
