@@ -37,7 +37,7 @@ coverage: $(READY)  ## how much of the three packages the tests run (PART=tests/
 	$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 
-bench: $(READY)  ## measure sysgraph beside other software, for docs/speed.md (an hour or so)
+bench: $(READY)  ## measure sysgraph beside other software, for docs/benchmarks.md (an hour or so)
 	$(PY) -m benchmarks
 
 format: $(READY)  ## rewrite the sources the way `make test` wants them

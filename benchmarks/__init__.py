@@ -1,1 +1,1 @@
-"""sysgraph beside what one would use instead: `python -m benchmarks --help`, and docs/speed.md."""
+"""sysgraph beside what one would use instead; `python -m benchmarks --help`, docs/benchmarks.md."""

@@ -1,4 +1,4 @@
-"""The table of docs/speed.md: `python -m benchmarks [ROW ...]`, or `make bench`."""
+"""The table of docs/benchmarks.md: `python -m benchmarks [ROW ...]`, or `make bench`."""
 
 import os
 
@@ -31,7 +31,7 @@ ROWS = {
     "E": "moa",
     "F": "collecting",
     "G": "memory",
-    "H": "startup",
+    "H": "commands",
     "I": "make_fit",
 }
 """The module of each row: its `rows(options)` gives the lines."""
@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", type=Path, help="a causal LM's folder, in place of the real one")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("-o", "--output", type=Path, help="JSON; benchmarks/results.json")
-    parser.add_argument("--table", action="store_true", help="write docs/speed.md, measure nothing")
+    parser.add_argument("--table", action="store_true", help="write the page, measure nothing")
     return parser
 
 

@@ -1,11 +1,11 @@
-"""The table of docs/speed.md, from results.json."""
+"""The table of docs/benchmarks.md, from results.json."""
 
 from pathlib import Path
 
 from .results import Results
 from .row import Row
 
-PAGE = Path(__file__).parents[1] / "docs" / "speed.md"
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 KEPT = Path(__file__).parent / "results.json"
 MARKS = ("<!-- table -->", "<!-- end of table -->")
 _HEAD = (
