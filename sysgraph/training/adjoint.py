@@ -16,6 +16,10 @@ from ..engines import Pass, Request, choices
 from ..system import System
 
 
+_ENOUGH_ON_CPU = 1 / 12
+"""Of the memory that one pass may take: 256 MiB where the machine has 24 GiB."""
+
+
 @dataclass(frozen=True)
 class _Asked:
     """Requests, their log p as leaves of the loss's graph, and their passes if these are held."""
@@ -40,10 +44,15 @@ class Adjoint:
         self._trained = set(system.trained())
         self._asked: list[_Asked] = []
 
-    def holds(self, requests: Sequence[Request]) -> bool:
-        """Whether `score` runs the passes of `requests` once, and keeps their graphs till (c)."""
+    def fits(self, requests: Sequence[Request]) -> bool:
+        """Whether the graphs of `requests` are few enough to be kept beside each other till (c).
+
+        One pass may take more. But on a CPU a larger pass is no faster, and what would be saved of
+        the prompts that several pairs share is not worth the memory.
+        """
         flat = dict.fromkeys(part for request in requests for part in choices.parts(request))
-        return _fit(self._system.passes(list(flat), gradients=True))
+        share = _ENOUGH_ON_CPU if self._system.device.type == "cpu" else 1
+        return _shares(self._system.passes(list(flat), gradients=True)) <= share
 
     def score(self, requests: Sequence[Request]) -> Tensor:
         """As `System.score`: [N], nats, float32; its graph ends at the engines' values."""
@@ -51,7 +60,7 @@ class Adjoint:
 
     def _leaf(self, requests: Sequence[Request]) -> Tensor:
         passes = self._system.passes(requests, gradients=True)
-        hold = torch.is_grad_enabled() and _fit(passes)
+        hold = torch.is_grad_enabled() and _shares(passes) <= 1
         values = torch.zeros(len(requests), device=self._system.device)
         held = []
         for one in passes:
@@ -91,6 +100,6 @@ class Adjoint:
                 values.backward(weights[torch.tensor(one.rows, device=weights.device)])
 
 
-def _fit(passes: Sequence[Pass]) -> bool:
-    """Whether all of them together fit into the memory of one."""
-    return sum(one.share for one in passes) <= 1
+def _shares(passes: Sequence[Pass]) -> float:
+    """Of the memory that one pass may take, what the graphs of all of them do."""
+    return sum(one.share for one in passes)

@@ -180,7 +180,7 @@ class Loop:
         adjoint = Adjoint(self._system)
         parts = []
         for micro in share:
-            for asked in self._train.portions(micro, adjoint.holds):
+            for asked in self._train.portions(micro, adjoint.fits):
                 with workers.accelerator.autocast():
                     losses, totals = asked.losses(adjoint.score(asked.requests), length)
                 if losses.requires_grad:  # not if every trained term of these pairs cancels
