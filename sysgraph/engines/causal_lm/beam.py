@@ -18,6 +18,7 @@ from .beam_candidates import best_of
 from .beam_group import Candidate, Found, Group
 from .beam_settings import BeamSettings
 from .decoder import FASTEST, Decoder, NotFinite, Way
+from .few_rows import few_rows
 from .hamming import Hamming
 
 
@@ -39,6 +40,13 @@ def beam_search(
     Raises:
         NotFinite: the model gives logits that are no distribution, behind prompt `row`.
     """
+    with few_rows(module, settings.max_new_tokens):
+        return _search(module, prompts, settings, way)
+
+
+def _search(
+    module: nn.Module, prompts: Sequence[Ids], settings: BeamSettings, way: Way
+) -> list[list[Found]]:
     everyone = [Group(b, g, settings) for g in range(settings.groups) for b in range(len(prompts))]
     live = everyone  # by number, so that groups of one number have rows side by side
     decoder = Decoder(module, way)

@@ -1,0 +1,34 @@
+"""The Python environment of the other transformers, made on first use."""
+
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+
+from ..real_model import cache
+
+VERSION = "4.55.4"
+_PEFT = "0.17.1"
+"""Of the same month."""
+
+
+def python() -> Path:
+    """The interpreter, with the torch of this one, transformers 4.55.4 and a peft that goes with it.
+
+    Raises:
+        RuntimeError: the packages cannot be installed.
+    """
+    folder = cache() / f"transformers-{VERSION}"
+    ready, found = folder / "ready", folder / "bin" / "python"
+    torch = importlib.metadata.version("torch").partition("+")[0]
+    wanted = [f"torch=={torch}", f"transformers=={VERSION}", f"peft=={_PEFT}"]
+    if ready.exists() and ready.read_text("utf-8").split() == wanted:
+        return found
+    print(f"making an environment with transformers {VERSION} in {folder}", flush=True)
+    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+    command = [found, "-m", "pip", "install", "--quiet", *wanted]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"cannot install {', '.join(wanted)}:\n{done.stderr.strip()}")
+    ready.write_text("\n".join(wanted), "utf-8")
+    return found
