@@ -115,9 +115,7 @@ class _Sides:
             assert isinstance(loss, Tensor)
             assert isinstance(plain, dict)
             require_close(f"step {number}, loss", loss, plain["loss"])
-            require_close_gradients(
-                f"step {number}", _flat(gradients), _flat(plain["gradients"])
-            )
+            require_close_gradients(f"step {number}", _flat(gradients), _flat(plain["gradients"]))
             self._put_back()
 
         self._put_back()
