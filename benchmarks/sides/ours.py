@@ -73,6 +73,8 @@ class Ours:
         size, seed = fit["batch_size"], derive(program.fit.seed, 0)
         self.order = [batch_visits(len(table), size, i, seed) for i in range(len(rows) // pairs)]
         """The rows of each step."""
+        self.noises = table.noises
+        """Under which images are scored."""
 
     def prepare(self) -> None:
         """Does what comes once a run: the reference's values, how much memory a pass takes."""

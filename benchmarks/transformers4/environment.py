@@ -13,7 +13,7 @@ _PEFT = "0.17.1"
 
 
 def python() -> Path:
-    """The interpreter, with the torch of this one, transformers 4.55.4 and a peft that goes with it.
+    """The interpreter, with the torch of this one and transformers 4.55.4.
 
     Raises:
         RuntimeError: the packages cannot be installed.

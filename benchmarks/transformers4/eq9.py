@@ -1,6 +1,6 @@
 """SysDPO-Sampling (arXiv 2502.17721, appendix B, eq. 9) as one writes it in plain code.
 
-    L = -log sigmoid( beta * [ log p(z_w | x) / p_ref(z_w | x)  -  log p(z_l | x) / p_ref(z_l | x) ] )
+    L = -log sigmoid( beta * [ log p/p_ref (z_w | x)  -  log p/p_ref (z_l | x) ] )
     p(z | x) = sum_a p(y_a | x) p(z | x, y_a),  y_a from diverse beam search under the policy
 
 Two adapters on one base, a drafter's and an answerer's. One forward pass a pair and adapter over
