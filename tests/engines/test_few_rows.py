@@ -1,0 +1,113 @@
+"""Linear layers by oneDNN give what they give without, and are themselves again afterwards."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from torch import Tensor, nn
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from sysgraph.engines.causal_lm import few_rows as module
+from sysgraph.engines.causal_lm.beam import beam_search
+from sysgraph.engines.causal_lm.beam_settings import BeamSettings
+from sysgraph.engines.causal_lm.few_rows import few_rows
+
+LAYERS = 8  # of a block and the head
+
+
+@pytest.fixture
+def model() -> LlamaForCausalLM:
+    """A Llama of one layer, every weight of which is worth it, with an adapter that does much."""
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=300,
+        hidden_size=256,
+        intermediate_size=260,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        initializer_range=0.1,
+    )
+    lora = LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)
+    return get_peft_model(LlamaForCausalLM(config), lora).eval()
+
+
+def changed(model: nn.Module) -> int:
+    return sum("forward" in layer.__dict__ for layer in model.modules())
+
+
+@torch.no_grad()
+def logits(model: nn.Module, rows: int = 3) -> Tensor:
+    ids = torch.arange(rows * 20).view(rows, 20) % 300
+    return model(input_ids=ids, use_cache=False).logits
+
+
+@torch.no_grad()
+def test_logits_are_the_same_to_rounding(model: nn.Module) -> None:
+    wanted = {rows: logits(model, rows) for rows in (1, 3, 10)}  # the last are too many
+    with few_rows(model, steps=64):
+        assert changed(model) == LAYERS
+        for rows, found in wanted.items():
+            torch.testing.assert_close(logits(model, rows), found, rtol=1e-4, atol=1e-4)
+    assert changed(model) == 0
+    assert torch.equal(logits(model), wanted[3])
+
+
+@torch.no_grad()
+def test_weights_are_those_of_now(model: nn.Module) -> None:
+    with few_rows(model, steps=64):
+        before = logits(model)
+    for parameter in model.parameters():
+        parameter.mul_(1.1)
+    wanted = logits(model)
+    with few_rows(model, steps=64):
+        torch.testing.assert_close(logits(model), wanted, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(before, wanted, atol=1e-2)
+
+
+@torch.no_grad()
+def test_copies_are_bounded(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BYTES", 4 * 256 * 310)
+    with few_rows(model, steps=64):
+        assert changed(model) == 1
+        assert "forward" in model.get_output_embeddings().__dict__  # the largest
+
+
+def test_layers_stay_as_they_are_where_it_would_not_help(model: nn.Module) -> None:
+    cases: Sequence[Callable[[], None]] = [
+        lambda: _stays(model, steps=2),
+        lambda: _stays(model.double(), steps=64),
+    ]
+    with few_rows(model, steps=64):  # gradients could be asked for
+        assert changed(model) == 0
+    for case in cases:
+        case()
+
+
+@torch.no_grad()
+def _stays(model: nn.Module, steps: int) -> None:
+    with few_rows(model, steps):
+        assert changed(model) == 0
+
+
+@torch.no_grad()
+def test_layers_come_back_after_an_error(model: nn.Module) -> None:
+    with pytest.raises(RuntimeError, match="by hand"), few_rows(model, steps=64):
+        raise RuntimeError("by hand")
+    assert changed(model) == 0
+
+
+def test_beam_search_runs_so(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = BeamSettings(
+        beams=4, groups=2, diversity_penalty=0.5, max_new_tokens=16, pad=None, ends=[0]
+    )
+    seen: list[int] = []
+    model.register_forward_pre_hook(lambda *_: seen.append(changed(model)))
+    found = beam_search(model, [(1, 2, 3), (4, 5)], settings)
+    assert set(seen) == {LAYERS}
+    monkeypatch.setattr(module, "_BYTES", 0)
+    wanted = beam_search(model, [(1, 2, 3), (4, 5)], settings)
+    assert set(seen) == {LAYERS, 0}
+    assert [[one.ids for one in texts] for texts in found] == [
+        [one.ids for one in texts] for texts in wanted
+    ]
