@@ -14,7 +14,7 @@ from sysgraph.engines import Search
 
 from . import pairs
 from .row import MismatchError, Options, Row, ratio
-from .timing import interleaved
+from .timing import interleaved, own
 from .transformers4.group_beams import Settings
 from .transformers4.process import Process
 
@@ -77,7 +77,7 @@ def _row(options: Options, asked: _Asked, other: Process, k: int) -> Row:
             raise MismatchError(f"k = {k}: the texts are not those of transformers")
 
     sides = {"sysgraph": lambda number: asked.ours(k), "transformers": theirs}
-    times = interleaved(sides, options.repetitions, check=check, tell=options.tell)
+    times = interleaved(sides, options.repetitions, clock=own, check=check, tell=options.tell)
     times["transformers"] = seconds[1:]  # as its process measured
     written = sum(len(text) for texts in asked.ours(k) for text in texts)
     return Row(

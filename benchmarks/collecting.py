@@ -7,7 +7,6 @@ that, the plain models give every text that sysgraph drew the log-probability th
 
 import itertools
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +19,7 @@ from . import pairs
 from .row import Options, Row, ratio
 from .sides.equality import require_close
 from .sides.generating import AGGREGATE, LAST, PROPOSE, Generating
+from .timing import own
 
 GOAL = 2.0
 SAMPLES = 4
@@ -34,9 +34,9 @@ def rows(options: Options) -> Iterator[Row]:
     times: dict[str, list[float]] = {"sysgraph": [], "plain loop": []}
     for number in range(options.repetitions):
         for name, one in (("sysgraph", sides.ours), ("plain loop", sides.theirs)):
-            start = time.perf_counter()
+            start = own()
             tokens = one(number)
-            times[name].append((time.perf_counter() - start) / tokens)
+            times[name].append((own() - start) / tokens)
         options.tell(f"repetition {number + 1} of {options.repetitions}")
     yield Row(
         "F",

@@ -21,12 +21,15 @@ from .row import Options, Row, ratio
 from .sides.equality import Gradients, copy, gradients_of, require_close, require_close_gradients
 from .sides.ours import Ours
 from .sides.published_diffusion import PublishedDiffusion
-from .timing import interleaved
+from .timing import interleaved, own
 
 GOALS = {"latents kept": 1.35, "latents kept, reference bank": 1.9}
 BETA_DPO = 60.0
 """Of the published code, whose 5000 would leave no gradient on random weights."""
 _LORA = {"r": 16, "lora_alpha": 32, "target_modules": ["to_q", "to_k", "to_v", "to_out.0"]}
+_TOLERANCE = 1e-3
+"""Of the largest gradient: at late timesteps both images are little but the noise that they share,
+and what the loss differentiates is the difference of two nearly equal errors."""
 _SPREADS = {"lora": 0.02, "full": 0.002}
 """How far the policy is from the reference: see `dpo_step.SPREAD`."""
 
@@ -45,7 +48,9 @@ def _compared(
 ) -> Iterator[Row]:
     """The lines of one way of training."""
     sides = _Sides(painter, data, train)
-    times = interleaved(sides.steps, options.repetitions, check=sides.check, tell=options.tell)
+    times = interleaved(
+        sides.steps, options.repetitions, clock=own, check=sides.check, tell=options.tell
+    )
     theirs = times[sides.PUBLISHED]
     for what, goal in GOALS.items():
         yield Row(
@@ -56,7 +61,7 @@ def _compared(
             goal,
             flops=sides.flops[sides.PUBLISHED] / sides.flops[what],
             times={sides.PUBLISHED: theirs, "sysgraph": times[what]},
-            note="a small Stable Diffusion whose parts have the shares of the real one's work",
+            note="a small random Stable Diffusion; from the second visit of a pair on",
         )
 
 
@@ -104,7 +109,10 @@ class _Sides:
             assert isinstance(ours, Tensor)
             require_close(f"step {number}, {what}, loss", ours, theirs)
             require_close_gradients(
-                f"step {number}, {what}", self._gradients[what], self._gradients[self.PUBLISHED]
+                f"step {number}, {what}",
+                self._gradients[what],
+                self._gradients[self.PUBLISHED],
+                _TOLERANCE,
             )
         self._put_back()
 

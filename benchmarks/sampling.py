@@ -21,7 +21,7 @@ from .row import Options, Row, ratio
 from .sides.equality import Gradients, copy, gradients_of, require_close, require_close_gradients
 from .sides.ours import BETA, LEARNING_RATE, Ours
 from .sides.trls import ALPHA, RANK
-from .timing import interleaved
+from .timing import interleaved, own
 from .transformers4.group_beams import Settings
 from .transformers4.process import Process
 
@@ -120,7 +120,7 @@ class _Sides:
 
         self._put_back()
         sides: dict[str, Callable[[int], object]] = {"sysgraph": ours, "plain code": theirs}
-        times = interleaved(sides, repetitions, check=check, tell=self._options.tell)
+        times = interleaved(sides, repetitions, clock=own, check=check, tell=self._options.tell)
         return {**times, "plain code": seconds[1:]}  # as its process measured
 
     def _batch(self, step: int) -> list[dict[str, str]]:

@@ -46,7 +46,9 @@ def require_close(what: str, ours: Tensor, theirs: Tensor) -> None:
         raise MismatchError(f"{what}: they differ by {far:.3g} where the largest is {size:.3g}")
 
 
-def require_close_gradients(what: str, ours: Gradients, theirs: Gradients) -> None:
+def require_close_gradients(
+    what: str, ours: Gradients, theirs: Gradients, tolerance: float = _TOLERANCE
+) -> None:
     """The gradients of all weights are equal to rounding, as one vector and weight by weight.
 
     Raises:
@@ -60,7 +62,7 @@ def require_close_gradients(what: str, ours: Gradients, theirs: Gradients) -> No
         raise MismatchError(f"{what}: the gradient is 0, which shows nothing")
     for name, gradient in theirs.items():
         far = float((ours[name].cpu() - gradient.cpu()).abs().max())
-        if not far <= _TOLERANCE * size:
+        if not far <= tolerance * size:
             raise MismatchError(f"{what}, gradient of {name}: off by {far:.3g} of {size:.3g}")
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import pickle
 import sys
-import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,12 +16,13 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from ..timing import own
 from .eq9 import Eq9
 from .group_beams import Ids, Settings, group_beams
 
 
 class Worker:
-    """A model, searched and trained by plain code, and how long that takes."""
+    """A model, searched and trained by plain code, and how much of its processor's time that takes."""
 
     def load(self, model: str) -> None:
         """Reads the model in a folder that a later transformers wrote."""
@@ -39,9 +39,9 @@ class Worker:
         self, prompts: Sequence[Ids], settings: Settings
     ) -> tuple[float, list[list[list[int]]]]:
         """Seconds, and each prompt's texts."""
-        start = time.perf_counter()
+        start = own()
         found = group_beams(self._model, prompts, settings)
-        return time.perf_counter() - start, found
+        return own() - start, found
 
     def train(self, **given: Any) -> None:
         """Gets ready for steps: adapters on the model."""
@@ -53,9 +53,9 @@ class Worker:
 
     def step(self, rows: Sequence[dict[str, str]]) -> tuple[float, dict[str, Any]]:
         """Seconds, and what the step was: see `Eq9.step`."""
-        start = time.perf_counter()
+        start = own()
         found = self._eq9.step(rows)
-        return time.perf_counter() - start, found
+        return own() - start, found
 
 
 def main() -> None:
