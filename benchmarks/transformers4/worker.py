@@ -22,7 +22,7 @@ from .group_beams import Ids, Settings, group_beams
 
 
 class Worker:
-    """A model, searched and trained by plain code, and how much of its processor's time that takes."""
+    """A model, searched and trained by plain code, and the processor time that it takes."""
 
     def load(self, model: str) -> None:
         """Reads the model in a folder that a later transformers wrote."""
@@ -38,7 +38,7 @@ class Worker:
     def search(
         self, prompts: Sequence[Ids], settings: Settings
     ) -> tuple[float, list[list[list[int]]]]:
-        """Seconds, and each prompt's texts."""
+        """Seconds of the processor, and each prompt's texts."""
         start = own()
         found = group_beams(self._model, prompts, settings)
         return own() - start, found

@@ -28,6 +28,7 @@ from .beam import beam_search
 from .beam_settings import BeamSettings
 from .decoder import NotFinite, Way
 from .detokenizer import decode
+from .few_rows import few_rows
 from .generation import generate
 from .packing import pack, packs
 from .resident import CausalLMResident
@@ -133,7 +134,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         out: dict[int, Completion] = {}
         way, room = resident.habits.samples, self._room(draws[0])
         for batch in _batches(prompts, room, way, most=batch_size):
-            with self._explained(model, [prompts[i] for i in batch]):
+            with few_rows(module, room), self._explained(model, [prompts[i] for i in batch]):
                 rows = generate(
                     module,
                     [prompts[i] for i in batch],

@@ -17,6 +17,8 @@ _BYTES = 2**30
 """Of all copies of a model; layers beyond it stay as they are."""
 _LEAST = 2**16
 """Numbers of a weight that is worth it."""
+_STEPS = 16
+"""Fewer do not earn what laying the weights out takes: about as much as five."""
 _ROWS = 128
 """More rows, as those of prompts, are no faster."""
 
@@ -27,9 +29,9 @@ def few_rows(module: nn.Module, steps: int) -> Iterator[None]:
 
     Args:
         module: its weights stay as they are inside.
-        steps: how often it will run; laying a weight out takes about as long as a few steps.
+        steps: how often it will run.
     """
-    layers = _layers(module) if steps >= 16 and not torch.is_grad_enabled() else []
+    layers = _layers(module) if steps >= _STEPS else []
     for layer in layers:
         layer.forward = _forward(layer)
     try:
@@ -62,12 +64,11 @@ def _layers(module: nn.Module) -> list[Any]:
 
 def _forward(layer: nn.Linear) -> Any:
     """The layer as a function of its input."""
-    weight, bias = layer.weight.detach(), layer.bias
-    packed = torch.ops.mkldnn._reorder_linear_weight(weight)
+    packed, bias = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach()), layer.bias
 
     def run(x: Tensor) -> Tensor:
-        if x.numel() > _ROWS * x.shape[-1]:
-            return F.linear(x, weight, bias)
+        if torch.is_grad_enabled() or x.numel() > _ROWS * x.shape[-1]:
+            return F.linear(x, layer.weight, bias)
         out: Tensor = torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
         return out
 
