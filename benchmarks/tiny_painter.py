@@ -1,8 +1,8 @@
 """A small Stable Diffusion 1.5 of random weights, and pairs of pictures for it.
 
 Its parts take about the shares of the time that they take in the real one at 512 x 512 pixels, on
-one core of a CPU: encoding an image takes 1.38 forward passes of the UNet there and 1.28 here
-(FLOPs, counted with FlopCounterMode: 1.39 and 1.76), encoding a caption 0.02 and 0.03.
+one core of a CPU: encoding an image takes 1.38 forward passes of the UNet there and 1.3 to 1.55
+here (FLOPs, counted with FlopCounterMode: 1.39 and 1.76), encoding a caption 0.02 and 0.03.
 """
 
 from pathlib import Path
