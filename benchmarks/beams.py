@@ -61,7 +61,7 @@ class _Asked:
     def ours(self, k: int) -> Texts:
         """Each prompt's texts by sysgraph."""
         searches = [Search("lm", text, k, k, k, PENALTY) for text in self.contexts]
-        return [[one.ids for one in found] for found in self.system.search(searches)]
+        return [[one.ids or () for one in found] for found in self.system.search(searches)]
 
 
 def _row(options: Options, asked: _Asked, other: Process, k: int) -> Row:

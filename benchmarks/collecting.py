@@ -91,7 +91,7 @@ class _Sides:
             prompts = dict.fromkeys(_PROPOSERS, PROPOSE.format(question=question))
             prompts[LAST] = AGGREGATE.format(question=question, drafts=drafts)
             for name, prompt in prompts.items():
-                plain = self._plain.log_prob(name, prompt, _completion(trace, name).ids)
+                plain = self._plain.log_prob(name, prompt, _ids(trace, name))
                 require_close(f"log p of {name}, sample {i}", found[name][i], plain)
         for question in questions:
             self._plain.sample(question, SAMPLES)
@@ -100,7 +100,7 @@ class _Sides:
         """Samples of a repetition's inputs; the tokens that were written."""
         traces = self._sampled(self._questions[number])
         several = itertools.product(traces, (*_PROPOSERS, LAST))
-        return sum(len(_completion(trace, name).ids) for trace, name in several)
+        return sum(len(_ids(trace, name)) for trace, name in several)
 
     def theirs(self, number: int) -> int:
         """The same by the plain loop."""
@@ -112,10 +112,11 @@ class _Sides:
         return [trace for chunk in chunks for trace in chunk]
 
 
-def _completion(trace: Trace, name: str) -> Completion:
+def _ids(trace: Trace, name: str) -> tuple[int, ...]:
     value = trace.values[name]
     assert isinstance(value, Completion)
-    return value
+    assert value.ids is not None
+    return value.ids
 
 
 def mixture(model: str, new: int) -> dict[str, Any]:
