@@ -15,7 +15,6 @@ from torch import Tensor
 from ..engines import Pass, Request, choices
 from ..system import System
 
-
 _ENOUGH_ON_CPU = 1 / 12
 """Of the memory that one pass may take: 256 MiB where the machine has 24 GiB."""
 

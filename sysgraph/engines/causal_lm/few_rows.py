@@ -43,7 +43,8 @@ def few_rows(module: nn.Module, steps: int) -> Iterator[None]:
 
 def _layers(module: nn.Module) -> list[Any]:
     """The layers that are worth it, the largest first, as far as their copies fit."""
-    if not torch.backends.mkldnn.is_available() or torch.is_autocast_enabled("cpu"):
+    has_it = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    if not has_it or torch.is_autocast_enabled("cpu"):
         return []
     found = [
         layer
