@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: what others compute moves less
 os.environ.setdefault("TQDM_DISABLE", "1")  # of loading weights and rows
+os.environ["SYSGRAPH_REFERENCES"] = "off"  # nothing is read that another run computed
 
 import argparse
 import importlib
