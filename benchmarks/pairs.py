@@ -22,16 +22,25 @@ def source() -> str:
 
 def real(count: int) -> list[Pair]:
     """Pairs as they are: about 60 tokens of prompt and 110 of answer."""
-    return random.Random(0).sample(_all(), count)
+    return [_parted(pair) for pair in random.Random(0).sample(_all(), count)]
 
 
 def cut(model: Path, count: int, prompt: int, answer: int) -> list[Pair]:
     """Pairs whose prompts and answers have so many tokens, their end of sequence included."""
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
     texts = {side: "\n".join(pair[side] for pair in _all()) for side in _all()[0]}
-    lengths = {"prompt": prompt, "chosen": answer - 1, "rejected": answer - 1}
+    lengths = {"prompt": prompt - 1, "chosen": answer - 1, "rejected": answer - 1}
     pieces = {side: _pieces(tokenizer, texts[side], lengths[side]) for side in texts}
-    return [{side: next(of) for side, of in pieces.items()} for _ in range(count)]
+    return [_parted({side: next(of) for side, of in pieces.items()}) for _ in range(count)]
+
+
+def _parted(pair: Pair) -> Pair:
+    """With a line's end between prompt and answer, which no token reaches over.
+
+    Where one does, on one side of a pair alone, TRL scores a token more of the other side.
+    """
+    answers = {side: text.lstrip() for side, text in pair.items() if side != "prompt"}
+    return {"prompt": pair["prompt"].rstrip() + "\n", **answers}
 
 
 def _pieces(tokenizer: Tokenizer, text: str, length: int) -> Iterator[str]:
