@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 from torch.nn import LinearCrossEntropyOptions
 from torch.utils.checkpoint import checkpoint
 
@@ -43,19 +45,12 @@ def head_log_probs(head: nn.Module, finish: Finish, hidden: Tensor, targets: Ten
         targets: [N] token ids.
     """
     size = max(1, _CHUNK_BYTES // (4 * _vocabulary(head)))
-    if type(head) is nn.Linear and finish is as_is and hidden.dtype == torch.float32:
-        options = LinearCrossEntropyOptions(
-            batch_chunk_size=size, chunking_method=None, acc_policy="accurate"
-        )
-        losses: Tensor = F.linear_cross_entropy(
-            hidden,
-            head.weight,
-            targets,
-            linear_bias=head.bias,
-            reduction="none",
-            options=options,
-        )
-        return -losses
+    if type(head) is nn.Linear and finish is as_is:
+        if not any(parameter.requires_grad for parameter in head.parameters()):
+            found: Tensor = _FrozenHead.apply(hidden, targets, head.weight, head.bias, size)  # type: ignore[no-untyped-call]
+            return found
+        if hidden.dtype == torch.float32:
+            return _trained_head(head, hidden, targets, size)
 
     def chunk(hidden: Tensor, targets: Tensor) -> Tensor:
         return token_log_probs(finish(head(hidden)), targets)
@@ -64,6 +59,55 @@ def head_log_probs(head: nn.Module, finish: Finish, hidden: Tensor, targets: Ten
     if not torch.is_grad_enabled():
         return torch.cat([chunk(h, t) for h, t in parts])
     return torch.cat([checkpoint(chunk, h, t, use_reentrant=False) for h, t in parts])
+
+
+class _FrozenHead(Function):
+    """Log p of tokens, and in the same pass what a change of each hidden state does to it.
+
+    A token's log p depends on its own hidden state alone, so its slope is known before it is known
+    what it will be weighted with: a graph has to keep neither logits nor the work of making them
+    again.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Tensor, targets: Tensor, weight: Tensor, bias: Tensor | None, size: int
+    ) -> Tensor:
+        """[N], of `hidden` [N, H] and `targets` [N], `size` of them at once."""
+        log_probs, slopes = [], []
+        for states, tokens in zip(hidden.split(size), targets[:, None].split(size), strict=True):
+            logits = F.linear(states, weight, bias).float()
+            total = logits.logsumexp(-1, keepdim=True)
+            log_probs.append((logits.gather(1, tokens) - total)[:, 0])
+            if ctx.needs_input_grad[0]:
+                slope = logits.sub_(total).exp_().neg_()  # of log p by the logits
+                slope.scatter_add_(1, tokens, torch.ones_like(total))
+                slopes.append(slope.to(weight.dtype) @ weight)
+        if slopes:
+            ctx.save_for_backward(torch.cat(slopes))
+        return torch.cat(log_probs)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
+        (slopes,) = ctx.saved_tensors
+        return (weights[:, None] * slopes).to(slopes.dtype), None, None, None, None
+
+
+def _trained_head(head: nn.Linear, hidden: Tensor, targets: Tensor, size: int) -> Tensor:
+    """As `head_log_probs`, in float32, of a layer that is trained."""
+    options = LinearCrossEntropyOptions(
+        batch_chunk_size=size, chunking_method=None, acc_policy="accurate"
+    )
+    losses: Tensor = F.linear_cross_entropy(
+        hidden,
+        head.weight,
+        targets,
+        linear_bias=head.bias,
+        reduction="none",
+        options=options,
+    )
+    return -losses
 
 
 def as_is(raw: Tensor) -> Tensor:
