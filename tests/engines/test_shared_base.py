@@ -68,7 +68,7 @@ def test_full_trains_its_own_copy(several_nodes: MakeProgram, plain_folder: Path
         for parameter in system.parameters("ada").values():
             parameter.mul_(1.1)
     assert not torch.isclose(scores(system, "ada"), before).any()
-    assert torch.equal(scores(system, "ada", reference=True), before)
+    torch.testing.assert_close(scores(system, "ada", reference=True), before)  # another head's path
     assert torch.equal(scores(system, "bo"), before)
 
 
