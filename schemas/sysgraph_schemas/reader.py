@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .beside import beside
 from .bounded import TooBigError, read_bounded
 from .composing.compose import Composer
 from .composing.files import Files
@@ -53,6 +54,7 @@ def read(source: str | Path, overrides: Sequence[str] = ()) -> Reading:
         graph._places.broken |= flat.broken
     if graph is not None:
         graph._folder = files.top.parent if files.top else None
+        graph = beside(graph, graph.folder) if files.top else graph
     return Reading(graph, in_order(found))
 
 

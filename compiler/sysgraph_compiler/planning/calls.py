@@ -1,7 +1,7 @@
 """Which requests go together: those that are scored under the same weights.
 
-An adapter or a trained copy scores alone. The bare base scores for every model on it: for its
-frozen ones, and as the reference of the others, until they have a snapshot as theirs.
+An adapter, trained or not, or a trained copy scores alone. The bare base scores for every model on
+it: for its frozen ones, and as the reference of the others, until they have a snapshot as theirs.
 """
 
 from collections.abc import Hashable, Iterable
@@ -17,7 +17,7 @@ def call_of(program: Program, model: str, *, reference: bool, snapshot: bool = F
         snapshot: the model's reference is no longer what it was before training.
     """
     spec = program.models[model]
-    on_base = not spec.is_trained or (reference and not snapshot)
+    on_base = spec.adapted is None and (not spec.is_trained or (reference and not snapshot))
     return spec.base.key if on_base and spec.base is not None else model
 
 

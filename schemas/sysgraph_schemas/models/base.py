@@ -70,6 +70,10 @@ class Model(Spec):
     decodes: ClassVar[bool] = False
     """Whether it writes texts token by token, under settings that a node may have its own of."""
 
+    folders: ClassVar[tuple[str, ...]] = ()
+    """Its keys that can name a folder."""
+    for_training: ClassVar[tuple[str, ...]] = ()
+    """Its keys that say something of training alone."""
     is_hosted: ClassVar[bool] = False
     """Whether a server elsewhere runs it, whose address is given outside the graph."""
 
@@ -100,6 +104,11 @@ class Model(Spec):
     @property
     def base(self) -> Base | None:
         """The checkpoint that it is loaded from; None: the graph itself declares it."""
+        return None
+
+    @property
+    def adapted(self) -> str | None:
+        """The folder of an adapter that is on its base before any training, if there is one."""
         return None
 
     @property
@@ -136,11 +145,18 @@ class Model(Spec):
 class Checkpoint(Model):
     """A model that is loaded from a checkpoint, and trained as an adapter on it or as a copy."""
 
+    folders: ClassVar[tuple[str, ...]] = ("id", "adapter")
+    for_training: ClassVar[tuple[str, ...]] = ("lora", "learning_rate", "gradient_checkpointing")
+
     id: Annotated[NotBlank, Field(examples=["Qwen/Qwen2.5-0.5B-Instruct", "./my-model"])]
-    """A Hub id, a local folder (relative to the working directory), or `toy:NAME`. Weights are read
-    from safetensors files, and no code that a checkpoint brings along is run."""
+    """A Hub id, a local folder (relative to the working directory; with `./` before it, to the
+    graph file if it is there), or `toy:NAME`. Weights are read from safetensors files, and no code
+    that a checkpoint brings along is run."""
     revision: Annotated[str | None, Field(examples=["main"])] = None
     """Branch, tag or commit of a Hub id."""
+    adapter: Annotated[NotBlank | None, Field(examples=["./adapters/ada"])] = None
+    """A local folder, as for `id`, with a LoRA adapter that is put on the checkpoint: peft's, or
+    for a diffusion model what diffusers saved. Only with `train: frozen`."""
     train: Annotated[Literal["lora", "full", "frozen"], Field(examples=["lora"])] = "lora"
     """`lora` trains an adapter, `full` every weight, `frozen` nothing. What is trained is kept and
     saved in float32, whatever `dtype` it runs in."""
@@ -171,6 +187,11 @@ class Checkpoint(Model):
     def base(self) -> Base:
         """Its checkpoint."""
         return Base(self.kind, self.id, self.revision, self.dtype)
+
+    @property
+    def adapted(self) -> str | None:
+        """`adapter`."""
+        return self.adapter
 
     @property
     def summary(self) -> str:

@@ -13,6 +13,7 @@ class Table(Model):
 
     noun: ClassVar[str] = "a table model"
     gives: ClassVar[tuple[Gives, ...]] = ("text", "choice")
+    for_training: ClassVar[tuple[str, ...]] = ("learning_rate",)
 
     kind: Annotated[Literal["table"], Field(examples=["table"])] = "table"
     """A table of probabilities."""
