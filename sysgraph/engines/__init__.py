@@ -14,6 +14,7 @@ from ..support.errors import InputError
 from .base import (
     Counting,
     Draw,
+    Exported,
     Fingerprinted,
     Hosted,
     Pass,
@@ -71,6 +72,7 @@ def engine_of(kind: str) -> Callable[..., object]:
 __all__ = [
     "Counting",
     "Draw",
+    "Exported",
     "Fingerprinted",
     "Hosted",
     "Pass",

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -296,5 +296,23 @@ class Receiving(Protocol):
         """Takes over the weights that `model` has now, as `trained` holds or `save`s them.
 
         Called before it is asked, whenever they may have changed.
+        """
+        ...
+
+
+@runtime_checkable
+class Exported(Protocol):
+    """An engine whose trained models can stand in a graph of their own, trained no further."""
+
+    def export(self, model: str, adapter: Path, whole: Path, *, merge: bool) -> Mapping[str, Any]:
+        """Writes what a trained model's base does not have.
+
+        Args:
+            adapter: the folder for what goes on its base.
+            whole: the folder for a model that needs no base.
+            merge: what would go on the base is merged into a copy of it.
+
+        Returns:
+            What changes in its section of the graph; a folder that was written as its path.
         """
         ...

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -137,6 +138,10 @@ class TableEngine:
             )
         with torch.no_grad():
             self._logits[model].copy_(saved)
+
+    def export(self, model: str, adapter: Path, whole: Path, *, merge: bool) -> Mapping[str, Any]:
+        """The probabilities, which the graph itself says; see `Exported`."""
+        return {"probs": self._logits[model].detach().softmax(-1).tolist()}
 
     def _log_probs(self, model: str, context: Context, reference: bool) -> Tensor:
         """[V] over the values, in the row of `context`."""

@@ -16,6 +16,7 @@ from sysgraph_compiler.planning import call_of
 from ..engines import (
     Counting,
     Draw,
+    Exported,
     Fingerprinted,
     Hosted,
     Pass,
@@ -355,6 +356,18 @@ class Models:
         )
         if changed:
             Reporter().line(f"warning: the system in {folder} was another when trained: {changed}")
+
+    def export(self, model: str, adapter: Path, whole: Path, *, merge: bool) -> Mapping[str, Any]:
+        """Writes what a trained model's base does not have: see `Exported.export`.
+
+        Raises:
+            InputError: its kind cannot be exported, or not merged.
+        """
+        engine = self._engines[model]
+        if not isinstance(engine, Exported):
+            kind = self.program.models[model].kind
+            raise InputError(f"model {model!r}: models of kind {kind!r} cannot be exported")
+        return engine.export(model, adapter, whole, merge=merge)
 
     def _identity(self, model: str) -> Identity:
         return identity_of(self.program, model, self.digest(model))

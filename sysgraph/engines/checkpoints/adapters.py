@@ -12,7 +12,17 @@ from sysgraph_schemas import LoRA
 
 from ...support.errors import InputError
 from ...support.quiet import quiet
+from .copying import copy_weights
+from .loading import UNREADABLE
 from .targets import beside, targets
+
+_MEANING = (
+    *("r", "lora_alpha", "rank_pattern", "alpha_pattern", "use_rslora", "use_dora"),
+    *("target_modules", "exclude_modules", "layers_to_transform", "layers_pattern"),
+    *("target_parameters", "modules_to_save", "fan_in_fan_out", "lora_bias"),
+)
+"""The settings of peft's that say what saved weights mean. Others say how they once began or where
+they are from, change the base, or name modules to import: they are not for a file to decide."""
 
 
 class SavedAdapter(NamedTuple):
@@ -69,14 +79,36 @@ class Adapters(ABC):
             exclude_modules=excluded or None,
             **self._settings,
         )
-        with torch.random.fork_rng(devices=[]), quiet():
-            torch.manual_seed(seed)
-            try:
-                self._add(adapter, config)
-            except ValueError as error:
-                raise InputError(f"`lora.target_modules`: {error}") from error
+        try:
+            self._begin(adapter, config, seed)
+        except ValueError as error:
+            raise InputError(f"`lora.target_modules`: {error}") from error
         self._trained += self.parameters(adapter).values() if trained else ()
         self._activate(adapter)
+
+    def attach(self, adapter: str, folder: Path) -> None:
+        """Adds the adapter in a folder, as it is and frozen.
+
+        Raises:
+            InputError: there is none, or it does not fit the base.
+        """
+        if not folder.is_dir():
+            raise InputError(f"no such folder: {folder.absolute()}")
+        try:
+            weights, settings = self.read(folder)
+            if settings.get("peft_type", "LORA") != "LORA" or "r" not in settings:
+                raise ValueError("it does not say that it is LoRA, and of which rank")
+            said = {k: settings[k] for k in _MEANING if settings.get(k) is not None}
+            self._begin(adapter, LoraConfig(**{**said, **self._settings}), seed=0)
+            copy_weights(self.state(adapter), weights)
+        except UNREADABLE as error:
+            raise InputError(f"{folder} is no adapter on this base: {error}") from error
+        self._activate(adapter)
+
+    def _begin(self, adapter: str, config: LoraConfig, seed: int) -> None:
+        with torch.random.fork_rng(devices=[]), quiet():
+            torch.manual_seed(seed)
+            self._add(adapter, config)
 
     def parameters(self, adapter: str) -> dict[str, nn.Parameter]:
         """The adapter's parameters by module name, without the adapter's own name in it."""
@@ -109,6 +141,10 @@ class Adapters(ABC):
     @abstractmethod
     def _switch(self, adapter: str | None) -> None:
         """Makes one adapter active, or none; only called when there are some."""
+
+    @abstractmethod
+    def merge(self, adapter: str) -> nn.Module:
+        """Makes one adapter a part of the base's weights, which have none then: these are done."""
 
     @abstractmethod
     def state(self, adapter: str) -> dict[str, Tensor]:

@@ -112,8 +112,8 @@ class CheckpointEngine(ABC, Generic[S, R]):
 
     def fingerprint(self, request: Request) -> str | None:
         """Of the untouched base and of what is scored under it; see `Fingerprinted`."""
-        resident = self._weights[request.model].resident
-        return repr((resident.digest, resident.settings, self._content(request)))
+        weights = self._weights[request.model]
+        return repr((weights.digest, weights.resident.settings, self._content(request)))
 
     @abstractmethod
     def _content(self, request: Request) -> Hashable:
@@ -159,7 +159,7 @@ class CheckpointEngine(ABC, Generic[S, R]):
 
     def digest(self, model: str) -> str:
         """The digest of the checkpoint's own weights."""
-        return self._weights[model].resident.digest
+        return self._weights[model].digest
 
     def save(self, model: str, folder: Path) -> None:
         """Writes the adapter, or for `train: full` the whole copy, into `folder`."""
@@ -168,6 +168,10 @@ class CheckpointEngine(ABC, Generic[S, R]):
     def load(self, model: str, folder: Path) -> None:
         """Reads what `save` wrote, or raises InputError and changes nothing."""
         self._weights[model].load(folder)
+
+    def export(self, model: str, adapter: Path, whole: Path, *, merge: bool) -> Mapping[str, Path]:
+        """Writes the adapter, or what is trained or merged whole; see `Exported`."""
+        return self._weights[model].export(adapter, whole, merge=merge)
 
 
 def _run_last(weights: Weights[R], run: Callable[[], Tensor]) -> Tensor:

@@ -12,9 +12,10 @@ from peft.utils.transformers_weight_conversion import (  # type: ignore[attr-def
     _MOE_TARGET_MODULE_MAPPING,
 )
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from ...support.quiet import quiet
 from .adapters import Adapters, SavedAdapter
 from .reach import unreached
 from .targets import ALL_LINEAR, LAYERS, Modules, beside, targets
@@ -79,6 +80,12 @@ class PeftAdapters(Adapters):
         else:
             tuner.enable_adapter_layers()
             self._host.set_adapter(adapter)
+
+    def merge(self, adapter: str) -> nn.Module:
+        """The base, with the adapter merged into it."""
+        with quiet():
+            merged: nn.Module = self._host.merge_and_unload(adapter_names=[adapter])
+        return merged
 
     def state(self, adapter: str) -> dict[str, Tensor]:
         """The adapter's weights, sharing memory, by the names peft saves them under."""

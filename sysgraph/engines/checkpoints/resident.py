@@ -52,9 +52,10 @@ class Resident:
         self.base = self._prepared(loaded)
         # Taken before adapters are put into the base, which rename what is in it.
         self._weights = weights_in(self.base)
-        self.adapters: Adapters = PeftAdapters(
-            self.base, task_type=self._task, exclude_modules=self._unadapted()
-        )
+        self.adapters: Adapters = self._adapters(self.base)
+
+    def _adapters(self, base: PreTrainedModel) -> Adapters:
+        return PeftAdapters(base, task_type=self._task, exclude_modules=self._unadapted())
 
     @cached_property
     def digest(self) -> str:
@@ -130,6 +131,25 @@ class Resident:
         with quiet():
             module.save_pretrained(str(folder))
             self.tokenizer.save_pretrained(str(folder))
+
+    def write(self, module: Any, folder: Path) -> None:
+        """As `save`: a checkpoint is all there is."""
+        self.save(module, folder)
+
+    def merged(self, folder: Path) -> nn.Module:
+        """A copy of the base with the adapter in a folder merged into it.
+
+        Raises:
+            InputError: the base has quantized weights.
+        """
+        if getattr(self.base, "hf_quantizer", None) is not None:
+            raise InputError(
+                f"model id {self._spec.id!r} has quantized weights, into which no adapter is "
+                "merged: leave the adapter beside it"
+            )
+        adapters = self._adapters(self.load())
+        adapters.attach("merged", folder)
+        return adapters.merge("merged")
 
     def window(self) -> int | None:
         """Longest sequence the model was made for, in tokens."""

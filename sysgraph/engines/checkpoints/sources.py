@@ -80,8 +80,9 @@ def _adapter(config: Path) -> str:
         base = None
     on = f" on {base!r}" if base else ""
     return (
-        f"it is an adapter{on}, no whole model: name its base instead, or merge the two once "
-        "(peft: `merge_and_unload()`, then `save_pretrained`) and name what that gives"
+        f"it is an adapter{on}, no whole model: name its base instead (a graph's model can have it "
+        "as its `adapter`), or merge the two once (peft: `merge_and_unload()`, then "
+        "`save_pretrained`) and name what that gives"
     )
 
 

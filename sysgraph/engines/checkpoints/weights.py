@@ -3,7 +3,10 @@
 Each gives the module to run as policy and as reference.
 """
 
+import hashlib
+import tempfile
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -14,6 +17,7 @@ from sysgraph_schemas import Checkpoint
 
 from ...support.errors import InputError
 from ...support.seeding import derive
+from ..digest import digest_of
 from .adapters import Adapters
 from .copying import copy_weights
 from .loading import UNREADABLE
@@ -51,6 +55,18 @@ class Trainable(Protocol):
         """Writes a trained copy into `folder`, as its library's own loader reads it."""
         ...
 
+    def write(self, module: Any, folder: Path) -> None:
+        """Writes a copy into `folder` with all that it takes to run it."""
+        ...
+
+    def merged(self, folder: Path) -> nn.Module:
+        """Another copy of the base, with the adapter in `folder` merged into it.
+
+        Raises:
+            InputError: the base takes none.
+        """
+        ...
+
     def read(self, folder: Path) -> nn.Module:
         """What `save` wrote.
 
@@ -67,6 +83,11 @@ class Weights(Protocol[R]):
     """A model's policy and reference weights."""
 
     resident: R
+
+    @property
+    def digest(self) -> str:
+        """Of what it was before training."""
+        ...
 
     def module(self, *, reference: bool) -> nn.Module:
         """The module with the policy's or the reference's weights, until the next such call."""
@@ -96,12 +117,21 @@ class Weights(Protocol[R]):
         """
         ...
 
+    def export(self, adapter: Path, whole: Path, *, merge: bool) -> dict[str, Path]:
+        """Writes what its base does not have; see `Exported`."""
+        ...
+
 
 class Frozen(Generic[R]):
     """The base as it is; policy and reference are one."""
 
     def __init__(self, resident: R) -> None:
         self.resident = resident
+
+    @property
+    def digest(self) -> str:
+        """The base's."""
+        return self.resident.digest
 
     def module(self, *, reference: bool) -> nn.Module:
         """The base."""
@@ -123,6 +153,34 @@ class Frozen(Generic[R]):
     def load(self, folder: Path) -> None:
         """Nothing to read."""
 
+    def export(self, adapter: Path, whole: Path, *, merge: bool) -> dict[str, Path]:
+        """Nothing to write."""
+        return {}
+
+
+class Adapted(Frozen[R]):
+    """The base with an adapter from a folder, as it is; policy and reference are one."""
+
+    def __init__(self, resident: R, name: str, folder: Path) -> None:
+        super().__init__(resident)
+        self._name = f"{name.replace('.', '-')}__adapter"
+        try:
+            resident.adapters.attach(self._name, folder)
+        except InputError as error:
+            raise InputError(f"cannot load the adapter of model {name!r}: {error}") from error
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the base and the adapter."""
+        adapters = self.resident.adapters
+        scale = repr(sorted(map(repr, adapters.config(self._name).to_dict().items())))
+        parts = (self.resident.digest, digest_of(adapters.state(self._name)), scale)
+        return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+    def module(self, *, reference: bool) -> nn.Module:
+        """The base with the adapter."""
+        return self.resident.adapters.module(self._name)
+
 
 class Adapter(Generic[R]):
     """A LoRA adapter on the shared base. Reference: adapters off, or a second, frozen adapter."""
@@ -142,6 +200,11 @@ class Adapter(Generic[R]):
             self._adapters.add(self._policy, spec.lora, self._seed, trained=True)
         except InputError as error:
             raise InputError(f"model {name!r} on {spec.id!r}: {error}") from error
+
+    @property
+    def digest(self) -> str:
+        """The base's."""
+        return self.resident.digest
 
     def module(self, *, reference: bool) -> nn.Module:
         """The base with the policy's adapter, the reference's, or none."""
@@ -168,6 +231,17 @@ class Adapter(Generic[R]):
     def save(self, folder: Path) -> None:
         """Writes the adapter as its library's own loader reads it."""
         self._adapters.save(self._policy, folder)
+
+    def export(self, adapter: Path, whole: Path, *, merge: bool) -> dict[str, Path]:
+        """Writes the adapter, or a copy of the base with it merged in."""
+        if not merge:
+            self.save(adapter)
+            return {"adapter": adapter}
+        with tempfile.TemporaryDirectory() as place:
+            self.save(Path(place) / "adapters" / "merged")
+            module = self.resident.merged(Path(place) / "adapters" / "merged")
+        self.resident.write(module, whole)
+        return {"id": whole}
 
     def load(self, folder: Path) -> None:
         """Reads an adapter of the same shape and scale."""
@@ -204,6 +278,11 @@ class Full(Generic[R]):
         self._masters = Masters(self._policy)
         self._reference: Offloaded | None = None
 
+    @property
+    def digest(self) -> str:
+        """The base's."""
+        return self.resident.digest
+
     def module(self, *, reference: bool) -> nn.Module:
         """The trained copy, or the base or snapshot it is compared with."""
         if not reference:
@@ -236,6 +315,11 @@ class Full(Generic[R]):
         with self._masters.in_place():
             self.resident.save(self._policy, folder)
 
+    def export(self, adapter: Path, whole: Path, *, merge: bool) -> dict[str, Path]:
+        """Writes the copy, in the type that it runs in."""
+        self.resident.write(self.module(reference=False), whole)
+        return {"id": whole}
+
     def load(self, folder: Path) -> None:
         """Reads a copy of the same architecture."""
         try:
@@ -256,8 +340,17 @@ def weights_of(
     for name, spec in specs.items():
         if spec.train == "lora":
             yield name, Adapter(resident, name, spec, seed)
+        elif spec.train == "full":
+            yield name, Full(resident, name, base)
         else:
-            yield name, Full(resident, name, base) if spec.train == "full" else Frozen(resident)
+            yield name, _still(resident, name, spec)
+
+
+def _still(resident: R, name: str, spec: Checkpoint) -> Weights[R]:
+    """Of a frozen model."""
+    if spec.adapter is None:
+        return Frozen(resident)
+    return Adapted(resident, name, Path(spec.adapter).expanduser())
 
 
 def _fill(

@@ -41,7 +41,8 @@ class ClassifierEngine(CheckpointEngine[Classifier, ClassifierResident]):
     ) -> None:
         super().__init__(models, ClassifierResident, device=device, seed=seed)
         for name, spec in models.items():
-            _check_head(name, spec, self._weights[name].resident.fresh)
+            if spec.adapter is None:  # which has a head of its own
+                _check_head(name, spec, self._weights[name].resident.fresh)
         self._encoded = lru_cache(maxsize=ENCODED)(self._encode)
         self._require_recomputing()
 

@@ -22,7 +22,7 @@ from ..digest import digest_of, weights_in
 from .autoencoder import Autoencoder
 from .cache import TensorCache
 from .captions import TextEncoder
-from .pipelines import find, load_pipeline, load_unet
+from .pipelines import bare, find, load_pipeline, load_unet
 from .schedule import noise_schedule
 from .unet_adapters import UNetAdapters
 
@@ -124,6 +124,17 @@ class Resident:
         """Writes a UNet into `folder/unet`, as `from_pretrained` of its class reads it."""
         with quiet():
             module.save_pretrained(folder / "unet")
+
+    def write(self, module: Any, folder: Path) -> None:
+        """Writes the pipeline with a UNet in place of its own."""
+        with quiet():
+            bare(self.pipeline, unet=module).save_pretrained(folder)
+
+    def merged(self, folder: Path) -> nn.Module:
+        """A copy of the UNet with the adapter in a folder merged into it."""
+        adapters = UNetAdapters(self.load(), self.checkpoint.kind)
+        adapters.attach("merged", folder)
+        return adapters.merge("merged")
 
     def read(self, folder: Path) -> nn.Module:
         """The UNet in `folder/unet`.

@@ -45,6 +45,14 @@ class UNetAdapters(Adapters):
             self._host.enable_adapters()
             self._host.set_adapter(adapter)
 
+    def merge(self, adapter: str) -> nn.Module:
+        """The UNet, with the adapter merged into it."""
+        with quiet():
+            self._host.fuse_lora(adapter_names=[adapter])
+            self._host.unload_lora()
+        unet: nn.Module = self._host
+        return unet
+
     def state(self, adapter: str) -> dict[str, Tensor]:
         """The adapter's weights, sharing memory, by the names diffusers saves them under."""
         return {f"{_PART}{name}": weight for name, weight in self._plain_state(adapter).items()}
