@@ -27,6 +27,7 @@ COMMANDS = {
     "report": "report",
     "credit": "credit",
     "compare": "compare",
+    "export": "export",
 }
 """The module of each command, which has a function of the same name."""
 

@@ -1,0 +1,1 @@
+"""From a finished run to a folder that runs, loads and is served without it."""
