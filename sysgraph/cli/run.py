@@ -16,6 +16,7 @@ from ..support.files import component
 from ..traces.messages import inputs_by_name, messages_text
 from ..traces.presence import why_skipped
 from ..traces.trace import Trace, by_node, input_names, is_broken
+from .many import Manner, answer_file, file_for
 from .opening import opened
 from .options import Endpoints, Format, GraphFile, ModelDir, Settings, addresses
 from .plugins import AllowNetwork, Plugins, given_tools
@@ -48,7 +49,26 @@ def run(
             "-o",
             metavar="DIR|FILE",
             help="The folder for the images that are drawn (default runs/NAME-images); with "
-            "--inputs, the JSONL file of every node's values.",
+            "--inputs, the file of the answers, .jsonl or .parquet.",
+        ),
+    ] = None,
+    all_values: Annotated[
+        bool,
+        typer.Option("--all-values", help="With --inputs, every node's value, not outputs alone."),
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="With --inputs, go on where a stopped run was.")
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="With --inputs, replace the file and start anew."),
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1024,
+            help="With --inputs, requests to hosted models at a time; default 8.",
         ),
     ] = None,
     show_prompts: Annotated[
@@ -61,15 +81,18 @@ def run(
 ) -> None:
     """Runs the system once on the given inputs; prints every node's value, of an image its file.
 
-    With --inputs, on every row of a file, into a file.
+    With --inputs, on every row of a file, into a file: each row with the outputs beside it, and
+    why it failed under `error`. Exit code 1: rows failed, and all others are answered.
     """
     program = opened(graph, settings, tools=given_tools(plugin, allow_network)).program
     build = _Build(program, model_dir, addresses(endpoint, program, drawn=True))
-    if inputs is not None:
-        given = ["--input"] * bool(input) + ["--show-prompts"] * show_prompts
-        _run_all(build, inputs, output, seed=seed, given=given)
-    else:
+    manner = Manner(seed, all_values, resume, overwrite, workers)
+    if inputs is None:
+        manner.require_default()
         _run_one(build, input or [], output, seed=seed, format=format, show_prompts=show_prompts)
+        return
+    single = {"--input": input, "--show-prompts": show_prompts, "--format json": format == "json"}
+    answer_file(program, build, inputs, file_for(output, single), manner)
 
 
 @dataclass(frozen=True)
@@ -84,29 +107,6 @@ class _Build:
         from ..system import System
 
         return System(self.program, model_dir=self.model_dir, endpoints=self.endpoints)
-
-
-def _run_all(
-    build: _Build, source: str, output: str | None, *, seed: int, given: list[str]
-) -> None:
-    problems = [f"{option} and --inputs: expected one of them" for option in given]
-    problems += [] if output else ["--inputs: needs an --output FILE for the values"]
-    if problems:
-        raise InputError("\n".join(f"error: {problem}" for problem in problems))
-    file = Path(str(output))
-    if file.is_dir() or not file.absolute().parent.is_dir():
-        why = "it is a folder" if file.is_dir() else f"there is no folder {file.parent}"
-        raise InputError(f"cannot write {file}: {why}")
-
-    from ..data import load_inputs
-    from ..support.progress import Reporter
-    from .answers import write_answers
-
-    rows = load_inputs(build.program, source)
-    system = build()
-    found = write_answers(system, rows, file, seed=seed, reporter=Reporter())
-    failed = f"; {found.failed} without an output" if found.failed else ""
-    say(f"{found.file}: {found.rows} rows{failed}" + (f" ({found.why})" if found.why else ""))
 
 
 def _run_one(

@@ -22,26 +22,37 @@ def read_parquet(path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         InputError: the file is none, or its rows take more than `MAX_BYTES`.
     """
+    rows: list[dict[str, Any]] = []
+    size = 0
+    for batch in _batches(path):
+        size += batch.nbytes
+        if size > MAX_BYTES:
+            raise InputError(
+                f"{path} holds more than {MAX_BYTES:,} bytes by its row {len(rows) + 1:,}; "
+                "expected fewer: split it into several files"
+            )
+        rows += batch.to_pylist()
+    return iter(rows)
+
+
+def stream_parquet(path: Path) -> Iterator[dict[str, Any]]:
+    """`read_parquet` of a file of any size, with few of its rows in memory at a time."""
+    for batch in _batches(path):
+        yield from batch.to_pylist()
+
+
+def _batches(path: Path) -> Iterator[Any]:
+    """A few rows at a time, as Arrow has them."""
     import pyarrow
     import pyarrow.parquet
 
-    rows: list[dict[str, Any]] = []
-    size = 0
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             # Few rows at a time: compressed, and each value stored once, a file says nothing of
             # how much it holds.
-            for batch in file.iter_batches(batch_size=64):
-                size += batch.nbytes
-                if size > MAX_BYTES:
-                    raise InputError(
-                        f"{path} holds more than {MAX_BYTES:,} bytes by its row {len(rows) + 1:,}; "
-                        "expected fewer: split it into several files"
-                    )
-                rows += batch.to_pylist()
+            yield from file.iter_batches(batch_size=64)
     except (pyarrow.ArrowException, OSError) as error:
         raise InputError(f"{path} cannot be read as a Parquet file: {error}") from error
-    return iter(rows)
 
 
 def read_dataset(name: DatasetName, source: str) -> Iterator[dict[str, Any]]:
@@ -115,9 +126,14 @@ def rows_of(dataset: Any) -> Iterator[dict[str, Any]]:
 
 
 def as_json(value: Any) -> Any:
-    """The value as a JSON file would give it: rows are written on, as JSON, by `collect`."""
+    """The value as a JSON file would give it: rows are written on, as JSON, by `collect`.
+
+    Of bytes, as of images beside the inputs, nothing.
+    """
     if value is None or isinstance(value, str | bool | int):
         return value
+    if isinstance(value, bytes):
+        return None
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

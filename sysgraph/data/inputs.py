@@ -9,7 +9,7 @@ from sysgraph_compiler import Program
 from sysgraph_schemas.suggest import closest, suggestion
 
 from .. import toys
-from ..support.errors import InputError
+from ..support.errors import InputError, RunError
 from ..traces.messages import messages_text
 from ..traces.trace import input_names, is_broken
 from .columns import as_json
@@ -21,11 +21,14 @@ from .trl import prompt_input
 
 
 class InputRow(dict[str, Any]):
-    """The fields of a row, and where it stands (`questions.jsonl:3`), for messages."""
+    """The fields of a row, and where it stands (`questions.jsonl:3`), for messages.
 
-    def __init__(self, fields: Mapping[str, Any], place: str) -> None:
+    `problem` says why no system can be run on it.
+    """
+
+    def __init__(self, fields: Mapping[str, Any], place: str, problem: str = "") -> None:
         super().__init__(fields)
-        self.place = place
+        self.place, self.problem = place, problem
 
 
 def load_inputs(program: Program, source: Source) -> list[dict[str, Any]]:
@@ -40,9 +43,36 @@ def load_inputs(program: Program, source: Source) -> list[dict[str, Any]]:
         DataError: rows without a text for every input, all of them.
         InputError: nothing can be read there.
     """
-    is_toy = isinstance(source, str | Path) and toys.is_toy(str(source))
-    rows = _toy_rows(str(source)) if is_toy else read_rows(source)
+    rows = toy_rows(source) or read_rows(source)
     return convert(rows, lambda row, problems: _fields(program, row, problems))
+
+
+def input_row(program: Program, row: Row) -> InputRow:
+    """What `load_inputs` makes of a row; of one that is wrong what it has, and what is wrong."""
+    problems: list[str] = []
+    try:
+        found = _fields(program, row, problems)
+    except (InputError, RunError) as error:  # a template, on the row's values
+        problems.append(str(error))
+        found = None
+    if found is not None and not problems:
+        return found
+    fields = _lifted(program, row)
+    inputs = fields.pop("inputs", None)
+    fields = {**fields, **(inputs if isinstance(inputs, dict) else {})}
+    wrong = {name for name in input_names(program) if not isinstance(fields.get(name), str)}
+    kept = {key: value for key, value in fields.items() if key not in wrong}
+    return InputRow(kept, row.place, "; ".join(problems))
+
+
+def toy_rows(source: Source) -> list[Row] | None:
+    """The rows of `toy:WORLD/SPLIT`; None for any other source.
+
+    Raises:
+        InputError: there is no such toy.
+    """
+    is_toy = isinstance(source, str | Path) and toys.is_toy(str(source))
+    return _toy_rows(str(source)) if is_toy else None
 
 
 def read_inputs(
@@ -109,13 +139,19 @@ def _nested(program: Program, inputs: Any, problems: list[str]) -> dict[str, str
     return read_inputs(program, inputs, "inputs.", problems)
 
 
-def _fields(program: Program, row: Row, problems: list[str]) -> dict[str, Any] | None:
+def _lifted(program: Program, row: Row) -> dict[str, Any]:
+    """A row's fields: beside its inputs is also what `inputs` holds besides them."""
     fields = {key: as_json(value) for key, value in row.fields.items()}
     nested = fields.get("inputs")
     if isinstance(nested, dict):  # here, what else it holds is for scorers too
         names = input_names(program)
         fields |= {key: value for key, value in nested.items() if key not in names}
         fields["inputs"] = {key: value for key, value in nested.items() if key in names}
+    return fields
+
+
+def _fields(program: Program, row: Row, problems: list[str]) -> InputRow | None:
+    fields = _lifted(program, row)
     try:
         found = row_inputs(program, with_prompt(program, fields), problems)
     except BadValue as error:

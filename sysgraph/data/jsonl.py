@@ -13,6 +13,9 @@ from .shown import kind
 MAX_BYTES = 1 << 30
 """Bytes of a file of rows, all of which are in memory at a time."""
 
+_MAX_LINE = 1 << 26
+"""Bytes of a line of a file that is read line by line."""
+
 Fields = dict[str, Any]
 
 MAX_DEPTH = 100
@@ -37,15 +40,57 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Fields | str]]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         number = content[: error.start].count(b"\n") + 1
-        raise InputError(
-            f"{path}:{number}: byte 0x{error.object[error.start]:02x} is no UTF-8; expected a JSON "
-            "Lines file in UTF-8, or a Parquet file whose name ends in .parquet"
-        ) from error
+        raise _no_utf8(path, number, error) from error
     lines = text.split("\n")
     _refuse_other_formats(path, text, lines)
     for number, line in enumerate(lines, start=1):
         if line.strip():
             yield number, _fields(line)
+
+
+def stream_jsonl(path: Path) -> Iterator[tuple[int, Fields | str]]:
+    """`read_jsonl`, with one line in memory at a time; of a pipe, all of them.
+
+    Raises:
+        InputError: from here on, the file is no JSON Lines.
+    """
+    if not path.is_file():
+        yield from read_jsonl(path)
+        return
+    started = False
+    with path.open("rb") as file:
+        for number, raw in enumerate(iter(lambda: file.readline(_MAX_LINE + 1), b""), start=1):
+            line = _text(path, number, raw)
+            if not line.strip():
+                continue
+            if not started and (line.strip() == "{" or not line.lstrip().startswith("{")):
+                yield from read_jsonl(path)  # it may be something else as a whole
+                return
+            started = True
+            yield number, _fields(line)
+
+
+def _text(path: Path, number: int, raw: bytes) -> str:
+    """A line's text.
+
+    Raises:
+        InputError: it is none.
+    """
+    if bytes(64) in raw:
+        raise InputError(f"{path}:{number}: no text but zeros; expected JSON Lines")
+    if len(raw) > _MAX_LINE:
+        raise InputError(f"{path}:{number}: a line of more than {_MAX_LINE:,} bytes")
+    try:
+        return raw.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise _no_utf8(path, number, error) from error
+
+
+def _no_utf8(path: Path, number: int, error: UnicodeDecodeError) -> InputError:
+    return InputError(
+        f"{path}:{number}: byte 0x{error.object[error.start]:02x} is no UTF-8; expected a JSON "
+        "Lines file in UTF-8, or a Parquet file whose name ends in .parquet"
+    )
 
 
 def _refuse_other_formats(path: Path, text: str, lines: list[str]) -> None:

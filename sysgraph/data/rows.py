@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..support.errors import DataError, InputError, RunError
-from .columns import read_dataset, read_parquet, rows_of
+from .columns import read_dataset, read_parquet, rows_of, stream_parquet
 from .dataset_names import DatasetName, is_slice, no_file
 from .images import ImageFiles
-from .jsonl import read_jsonl
+from .jsonl import read_jsonl, stream_jsonl
 from .shards import pair_files
 from .shown import kind
 
@@ -51,13 +51,30 @@ def read_rows(source: Source) -> list[Row]:
     if not isinstance(source, str | Path):
         rows = _given(source)
     else:
-        try:
-            rows = _read(str(source))
-        except OSError as error:
-            raise InputError(f"cannot read {str(source)!r:.100}: {error.strerror}") from error
+        rows = [*_each(str(source), kept=True)]
     if not rows:
-        raise InputError(f"{called(source)} is empty; expected at least one row")
+        raise is_empty(source)
     return rows
+
+
+def stream_rows(source: str | Path) -> Iterator[Row]:
+    """`read_rows` of a name, any number of them: few are in memory at a time.
+
+    Raises:
+        InputError: nothing can be read there, or from here on.
+    """
+    return _each(str(source), kept=False)
+
+
+def is_pipe(source: str | Path) -> bool:
+    """Whether it can be read once only."""
+    path = Path(source)
+    return _is_there(path) and not path.is_file()
+
+
+def is_empty(source: Source) -> InputError:
+    """The error about a source without rows."""
+    return InputError(f"{called(source)} is empty; expected at least one row")
 
 
 def called(source: Source) -> str:
@@ -65,11 +82,21 @@ def called(source: Source) -> str:
     return str(source) if isinstance(source, str | Path) else "the given rows"
 
 
-def _read(source: str) -> list[Row]:
+def _each(source: str, *, kept: bool) -> Iterator[Row]:
+    """The rows of a source; where they are `kept`, only so many as fit in memory."""
+    try:
+        yield from _read(source, kept=kept)
+    except OSError as error:
+        raise InputError(f"cannot read {source!r:.100}: {error.strerror}") from error
+
+
+def _read(source: str, *, kept: bool) -> Iterator[Row]:
     if "\0" in source or not source.strip():
         raise InputError(f"no file can be called {source!r:.100}")
     files = _files(source)
-    return [row for path in files for row in _file(path)] if files else _dataset(source)
+    if not files:
+        return _dataset(source)
+    return (row for path in files for row in _file(path, kept=kept))
 
 
 def _given(source: Iterable[Mapping[str, Any] | Row]) -> list[Row]:
@@ -111,14 +138,14 @@ def _is_there(path: Path) -> bool:
     return path.exists() and not path.is_dir()
 
 
-def _dataset(source: str) -> list[Row]:
+def _dataset(source: str) -> Iterator[Row]:
     name = DatasetName.parse(source)
     images = ImageFiles(Path(name.path) if name.local else Path())
     found = enumerate(read_dataset(name, source), start=1)
-    return [Row(f"{source}:{number}", fields, images) for number, fields in found]
+    return (Row(f"{source}:{number}", fields, images) for number, fields in found)
 
 
-def _file(path: Path) -> Iterator[Row]:
+def _file(path: Path, *, kept: bool) -> Iterator[Row]:
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected a file")
     if not _is_there(path):
@@ -128,10 +155,11 @@ def _file(path: Path) -> Iterator[Row]:
     if path.suffix.lower() == ".parquet":
         if not path.is_file():
             raise InputError(f"cannot read {path}: expected a Parquet file, not a pipe")
-        for number, fields in enumerate(read_parquet(path), start=1):
+        read = read_parquet if kept else stream_parquet
+        for number, fields in enumerate(read(path), start=1):
             yield Row(f"{path}:{number}", fields, images)
         return
-    for number, found in read_jsonl(path):
+    for number, found in (read_jsonl if kept else stream_jsonl)(path):
         place = f"{path}:{number}"
         if isinstance(found, str):
             yield Row(place, {}, images, found)

@@ -279,6 +279,10 @@ class Hosted(Protocol):
         """
         ...
 
+    def ask_at_once(self, requests: int) -> None:
+        """Has so many requests under way at a time from now on."""
+        ...
+
     def require(self) -> None:
         """Refuses to go on where a model can not be asked. Nothing is sent.
 

@@ -89,6 +89,8 @@ class Models:
             if isinstance(engine, Hosted):
                 engine.connect(endpoints or {})
         self._bound = Bindings.of(program, self._engines, elsewhere or {})
+        self._requests = 0
+        """Requests to hosted models under way at a time, where somebody said how many."""
         self._changes: dict[str, Changes] = {}
         self._moved: set[str] = set()
         """The models whose reference is a snapshot."""
@@ -215,10 +217,19 @@ class Models:
 
     def require_servers(self) -> None:
         """Refuses to go on where it is not known what server to ask for a model: InputError."""
+        for engine in self._hosted():
+            engine.require()
+
+    def ask_at_once(self, requests: int) -> None:
+        """Has so many requests to hosted models under way at a time, and inputs enough for them."""
+        self._requests = requests
+        for engine in self._hosted():
+            engine.ask_at_once(requests)
+
+    def _hosted(self) -> list[Hosted]:
+        """The engines whose models are on servers."""
         engines = {id(engine): engine for engine in self._bound.sampled.values()}
-        for engine in engines.values():
-            if isinstance(engine, Hosted):
-                engine.require()
+        return [engine for engine in engines.values() if isinstance(engine, Hosted)]
 
     def room(self, model: str) -> int | None:
         """Values that one call of a model draws at once; None: that depends on the values."""

@@ -26,6 +26,8 @@ from .models import Models
 
 _INPUTS = 64
 """Most inputs at once: enough to fill a language model's batch, few enough to show progress."""
+_WAVES = 4
+"""Inputs at once for each request under way: the last ones, which others wait for, are few."""
 _CALLS = 4
 """Most calls of a model for the inputs at once, where a call has room for few of its values."""
 
@@ -170,7 +172,7 @@ class System(Models):
         values = Counter(term.model for term in self.program.terms if term.model is not None)
         rooms = {model: self.room(model) for model in values}
         fitting = [_CALLS * room // (n * values[m]) for m, room in rooms.items() if room]
-        return max(1, min([_INPUTS, *fitting]))
+        return max(1, min([max(_INPUTS, _WAVES * self._requests), *fitting]))
 
     def stream(
         self,

@@ -8,7 +8,7 @@ from sysgraph_compiler import Program, TemplateError, Variable, render_template
 from ..support.errors import InputError, RunError
 from ..tools import toolbox_of
 from .deterministic import Failure, arguments_of, compute
-from .presence import Absence, Known, absence
+from .presence import Absence, Known, absence, why_skipped
 from .prompt import ChatTurn, Context
 from .scope import scope_of
 from .trace import Trace, Value
@@ -149,6 +149,23 @@ def complete(program: Program, trace: Trace) -> Trace:
         if not variable.is_given:
             course.settle(variable)
     return course.trace(trace)
+
+
+def why_failed(program: Program, trace: Trace) -> str | None:
+    """Why a completed trace has failed, with the node that did, for people; None: it has not."""
+    if trace.stopped is not None or not trace.failed:
+        return trace.stopped
+    unusable = trace.rejected - trace.abstained
+    name = next((output for output in trace.outputs if output in unusable), None)
+    if name is None:
+        first = program.variable(trace.outputs[0])
+        return f"{first.name}: not run: {why_skipped(first, trace)}"
+    while absence(program.variable(name), trace) is not None:  # it hangs on one that failed
+        above = [p for p in program.variable(name).parents if p in unusable]
+        if not above:
+            break
+        name = above[0]
+    return f"{name}: {why_rejected(program, program.variable(name), trace)}"
 
 
 def why_rejected(program: Program, variable: Variable, trace: Trace) -> str:

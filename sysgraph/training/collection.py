@@ -20,7 +20,6 @@ from ..data import load_inputs
 from ..data.rows import Source, called
 from ..data.shards import Shard, ShardFiles, clear, settings_files
 from ..data.traces import trace_row
-from ..engines.digest import digest_of
 from ..measuring.judges import Judge, as_judge
 from ..measuring.raters import ByHand, ByJudge, ByScore, Rater, read_answers
 from ..measuring.raters.base import MAX_COMPARISONS
@@ -33,6 +32,7 @@ from ..support.files import claimed, is_free, read_json, write_text
 from ..support.progress import Reporter
 from ..system import System, occurrences_of
 from ..system.answerable import require_answerable
+from ..system.weights import weights_of
 from ..tools import toolbox_of
 from .pairing import Collection, digest, line, write_page, write_pairs
 
@@ -110,7 +110,7 @@ def collect(
     system = System(program, model_dir=model_dir, endpoints=endpoints)
     system.tell(reporter)
     require_answerable(system, rows, called(inputs))
-    settings["weights"] = _weights(system, trained=model_dir is not None)
+    settings["weights"] = weights_of(system, trained=model_dir is not None)
     with files.claimed():
         _start(folder, files, settings, overwrite)
         with files.undone_if_empty():
@@ -189,18 +189,6 @@ def _settings(
         "seed": seed,
         **({"tools": tools} if (tools := toolbox_of(program).fingerprints) else {}),
         "model_dir": str(model_dir) if model_dir else None,
-    }
-
-
-def _weights(system: System, *, trained: bool) -> dict[str, dict[str, str]]:
-    """Digests of what samples: the models as they were before training, and what was trained."""
-    bases = system.digests()
-    return {
-        model: {
-            "base": base,
-            **({"trained": digest_of(system.parameters(model))} if trained else {}),
-        }
-        for model, base in bases.items()
     }
 
 

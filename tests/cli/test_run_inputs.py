@@ -1,4 +1,4 @@
-"""`sysgraph run --inputs FILE -o FILE`: many inputs, and every node's values as a file."""
+"""`sysgraph run --inputs FILE -o FILE`: many inputs, and the answers as a file."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 import sysgraph
 from sysgraph import System, load_inputs
-from sysgraph.cli.answers import write_answers
+from sysgraph.system import occurrences_of
 
 from .test_run import here
 
@@ -31,36 +31,48 @@ outputs: [answer]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("g.yaml").write_text(GRAPH)
-    rows = [{"prompt": f"é {i}", "id": i, "answer": "the row's own"} for i in range(80)]
+    rows = [{"prompt": f"é {i % 75}", "id": i, "answer": "the row's own"} for i in range(80)]
     Path("in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    Path("broken.jsonl").write_text('{"question": "q"}\n{oops\n')
+    Path("other.jsonl").write_text('{"q": "q"}\n')
+    Path("d.jsonl").mkdir()
     return tmp_path
+
+
+def rows_of(file: str | Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(file).read_text("utf-8").splitlines()]
 
 
 def test_every_row_is_sampled_as_by_itself(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["run", "g.yaml", "--inputs", "in.jsonl", "-o", "out.jsonl", "--seed", "3"]
-    done = here(arguments, monkeypatch, capsys)
-    assert done.code == 0
-    written: list[dict[str, Any]] = [
-        json.loads(line) for line in Path("out.jsonl").read_text("utf-8").splitlines()
-    ]
+    arguments = ["run", "g.yaml", "--inputs", "in.jsonl", "--seed", "3", "-o"]
+    done = here([*arguments, "all.jsonl", "--all-values"], monkeypatch, capsys)
+    assert done.code == 1
+    assert here([*arguments, "out.jsonl"], monkeypatch, capsys).code == 1
     program = sysgraph.compile(sysgraph.load(Path("g.yaml")))
     system = System(program, device="cpu")
-    assert len(written) == 80
-    stopped = 0
-    for row, answer in zip(load_inputs(program, "in.jsonl"), written, strict=True):
+    given, written = load_inputs(program, "in.jsonl"), rows_of("all.jsonl")
+    assert len(written) == len(given) == 80
+    failed = 0
+    for row, answer, before in zip(given, written, occurrences_of(program, given), strict=True):
         assert answer["id"] == row["id"]
-        assert answer["inputs"] == {"question": row["question"]}
-        if "stopped" in answer:
-            stopped += 1
+        assert answer["inputs"] == {"question": row["question"], "answer": "the row's own"}
+        if answer["error"] is not None:
+            failed += 1
             assert (answer["draft"][0], answer["answer"]) == ("3", None)
             continue
-        (trace,) = system.sample(row, seed=3)
+        (trace,) = system.sample(row, seed=3, occurrences=[before])
         assert answer["draft"] == [trace["draft[a]"], trace["draft[b]"]]
         assert answer["answer"] == trace["answer"]
-    assert 0 < stopped < 80
-    assert done.out.startswith(f"out.jsonl: 80 rows; {stopped} without an output (in.jsonl:")
+    assert 0 < failed < 80
+    assert done.out == "all.jsonl: 80 rows\n"
+    assert f"error: {failed} of 80 rows failed, the first: in.jsonl:" in done.err
+    for full, row in zip(written, rows_of("out.jsonl"), strict=True):
+        assert row == {key: value for key, value in full.items() if key != "draft"}
+    again = load_inputs(program, "out.jsonl")
+    assert [{**row, "error": None} for row in given] == [{**row, "error": None} for row in again]
+    assert again[0].keys() - given[0].keys() == {"error"}
 
 
 @pytest.mark.parametrize(
@@ -69,8 +81,18 @@ def test_every_row_is_sampled_as_by_itself(
         (["--inputs", "in.jsonl"], "needs an --output FILE"),
         (["--inputs", "in.jsonl", "-o", "o.jsonl", "--input", "question=q"], "one of them"),
         (["--inputs", "nosuch.jsonl", "-o", "o.jsonl"], "no such file"),
-        (["--inputs", "in.jsonl", "-o", "no/o.jsonl"], "there is no folder no"),
-        (["--inputs", "in.jsonl", "-o", "."], "it is a folder"),
+        (
+            ["--inputs", "in.jsonl", "-o", "no/o.jsonl"],
+            "cannot write no/o.jsonl: there is no folder",
+        ),
+        (["--inputs", "in.jsonl", "-o", "d.jsonl"], "it is a folder"),
+        (["--inputs", "in.jsonl", "-o", "o.csv"], "ends in .jsonl or .parquet"),
+        (["--inputs", "in.jsonl", "-o", "in.jsonl"], "in.jsonl exists: add --overwrite"),
+        (["--inputs", "in.jsonl", "-o", "o.jsonl", "--resume"], "nothing to resume"),
+        (["--inputs", "in.jsonl", "-o", "o.jsonl", "--workers", "9"], "no model of this graph is"),
+        (["--inputs", "broken.jsonl", "-o", "o.jsonl"], "broken.jsonl:2: broken JSON at column 2"),
+        (["--inputs", "other.jsonl", "-o", "o.jsonl"], "other.jsonl:1: question: missing"),
+        (["--input", "question=q", "--resume"], "--resume: needs --inputs FILE"),
         ([], 'missing --input question="..."'),
     ],
 )
@@ -86,22 +108,3 @@ def test_refused(
     assert done.code == 2
     assert said in done.err
     assert sorted(folder.rglob("*")) == before
-
-
-def test_the_old_file_stays_until_the_new_one_is_whole(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = sysgraph.compile(sysgraph.load(Path("g.yaml")))
-    system, file = System(program, device="cpu"), folder / "out.jsonl"
-    file.write_text("old")
-    chunks = system.stream(rows := load_inputs(program, "in.jsonl"))
-    first = next(chunks)
-
-    def stream(*_: object, **__: object) -> Any:
-        yield first
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(system, "stream", stream)
-    with pytest.raises(KeyboardInterrupt):
-        write_answers(system, rows, file)
-    assert file.read_text() == "old"

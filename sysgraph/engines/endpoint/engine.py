@@ -16,7 +16,7 @@ from .parallel import in_parallel
 from .served import Served, failed
 
 _WORKERS = 8
-"""Requests under way at a time."""
+"""Requests under way at a time, where nobody says how many."""
 _HOPELESS = 20
 """Draws that a server gave nothing for, and none that it did: the others are not asked about."""
 
@@ -30,10 +30,15 @@ class EndpointEngine:
         self._endpoints: Mapping[str, str] = {}
         self._served: dict[str, Served] = {}
         self._reporter = Reporter()
+        self._workers = _WORKERS
 
     def connect(self, endpoints: Mapping[str, str]) -> None:
         """Takes the servers' addresses."""
         self._endpoints = dict(endpoints)
+
+    def ask_at_once(self, requests: int) -> None:
+        """Has so many requests under way at a time from now on."""
+        self._workers = requests
 
     def require(self) -> None:
         """Refuses to go on without openai, or where a model's address is not known: all of them."""
@@ -74,7 +79,7 @@ class EndpointEngine:
         refused: dict[tuple[str, str], Refused] = {}
         kept = 0
         try:
-            for key, given in in_parallel(self._answer, todo, _WORKERS):
+            for key, given in in_parallel(self._answer, todo, self._workers):
                 served = self._at(key[0])
                 if isinstance(given, str):
                     served.keep(key[1], given)

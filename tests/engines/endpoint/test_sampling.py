@@ -1,6 +1,7 @@
 """What a hosted model is asked, what is asked once alone, and where its key goes."""
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +69,21 @@ def test_equal_draws_are_asked_about_once_here_and_in_the_next_process(build: Bu
         assert len(server.asked) == 5
     with serving(lambda asked: "other") as other:
         assert [one.text for one in build(url=other.url).draw([Draw("bo", "sky", 1)])] == ["other"]  # type: ignore[union-attr]
+
+
+def test_as_many_requests_are_under_way_as_is_asked_for(build: Build) -> None:
+    together = threading.Barrier(20, timeout=60)  # answers once 20 wait; else it breaks
+
+    def respond(asked: Asked) -> str:
+        together.wait()
+        return said(asked)
+
+    with serving(respond) as server:
+        system = build(url=server.url)
+        system.ask_at_once(20)
+        assert system.inputs_at_once(1) == 80
+        texts = system.draw([Draw("bo", "sky", seed) for seed in range(40)])
+    assert len({str(text) for text in texts}) == len(server.asked) == 40
 
 
 TURNS = (ChatTurn("user", "half \ud83d of a character"),)
