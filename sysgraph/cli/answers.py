@@ -8,7 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sysgraph_compiler import Program, Variable
+from sysgraph_compiler import Program
+from sysgraph_compiler.copies import LAST
 
 from ..data.images import written
 from ..data.inputs import InputRow
@@ -21,7 +22,7 @@ from ..system.weights import weights_of
 from ..tools import toolbox_of
 from ..traces.course import why_failed
 from ..traces.messages import inputs_by_name
-from ..traces.trace import Trace, by_node, input_names
+from ..traces.trace import Trace, by_node, generated_nodes, input_names
 from .many import Manner
 from .partial import Partial
 
@@ -98,12 +99,10 @@ def row_of(
         trace: without values where `given` is no input.
         folder: where the file is to lie: paths of images are relative to it.
     """
-    shown = [v for v in program.variables if not v.is_given and (all_values or _is_out(program, v))]
-    nodes = {variable.node for variable in shown}
-    names = {v.name for v in program.variables if v.node in nodes}
-    part = replace(trace, values={k: v for k, v in trace.values.items() if k in names})
-    values = by_node(program, part, partial(written, folder=folder))
-    values = {node: value for node, value in values.items() if node in nodes}
+    if all_values:
+        values = by_node(program, trace, partial(written, folder=folder))
+    else:
+        values = _outputs(program, trace, folder)
     known = {*values, INPUTS, ERROR}
     others = {k: v for k, v in given.items() if k not in input_names(program)}
     inputs = {
@@ -116,8 +115,22 @@ def row_of(
     return {**kept, INPUTS: inputs, **values, ERROR: error or None}
 
 
-def _is_out(program: Program, variable: Variable) -> bool:
-    return variable.name in program.outputs
+def _outputs(program: Program, trace: Trace, folder: Path) -> dict[str, Any]:
+    """The outputs by the names that the graph gives them: of a loop, what its last turn gave."""
+    shown = {k: v for k, v in trace.values.items() if k in program.outputs}
+    values = by_node(program, replace(trace, values=shown), partial(written, folder=folder))
+    out: dict[str, Any] = {}
+    for node, copies in generated_nodes(program).items():
+        wanted = [copy for copy in copies if copy in program.outputs]
+        if not wanted:
+            continue
+        value = values[node]
+        if isinstance(value, list) and len(wanted) < len(copies):
+            by_copy = dict(zip(copies, value, strict=False))  # a list may end before
+            several = [by_copy.get(copy) for copy in wanted]
+            value = several if len(several) > 1 else several[0]
+        out[node.removesuffix(f"[{LAST}]")] = value
+    return out
 
 
 def _settings(system: System, survey: Survey, manner: Manner) -> dict[str, Any]:

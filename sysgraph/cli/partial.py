@@ -88,18 +88,10 @@ class Partial:
             try:
                 yield
             except (KeyboardInterrupt, InputError, RunError, OSError) as error:
-                again = f"what is done is in {self.folder}: add --resume to go on"
-                if not self._has_rows():
-                    self.rows.unlink(missing_ok=True)
-                    self.settings.unlink(missing_ok=True)
-                    again = "nothing was written"
-                if isinstance(error, KeyboardInterrupt):
-                    raise Interrupted(f"interrupted; {again}") from None
-                if not self._has_rows() or (
-                    isinstance(error, InputError) and self._size() <= before
-                ):
+                found = self._stopped(error, before)
+                if found is error:
                     raise
-                raise RunError(f"{error}\n{again}") from error
+                raise found from None
 
     def kept(self, total: int, at_once: int) -> int:
         """How many rows are there, a multiple of those that are made at once; others are cut off.
@@ -162,6 +154,25 @@ class Partial:
         self.settings.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.folder.rmdir()
+
+    def _stopped(
+        self, error: KeyboardInterrupt | InputError | RunError | OSError, before: int
+    ) -> Exception:
+        """What to raise for what stopped the rows, of which there were `before` bytes."""
+        again = f"what is done is in {self.folder}: add --resume to go on"
+        empty = not self._has_rows()
+        if empty:
+            self.rows.unlink(missing_ok=True)
+            self.settings.unlink(missing_ok=True)
+            again = "nothing was written"
+        if isinstance(error, KeyboardInterrupt):
+            return Interrupted(f"interrupted; {again}")
+        if empty or (isinstance(error, InputError) and self._size() <= before):
+            return error
+        if isinstance(error, OSError):
+            where = error.filename or self.rows
+            return RunError(f"cannot write {where}: {error.strerror}\n{again}")
+        return RunError(f"{error}\n{again}")
 
     def _require_same(self, settings: Mapping[str, Any]) -> None:
         then = read_json(self.settings, _ANEW)

@@ -124,6 +124,38 @@ def test_a_row_on_which_a_model_fails_fails_alone(tmp_path: Path) -> None:
     assert str(odd[1]).startswith("verdict: ")
 
 
+@pytest.mark.parametrize("until", ["", "until: {verdict: ok}, "])
+def test_of_a_loop_the_last_turn_is_the_output(until: str, tmp_path: Path) -> None:
+    source, file = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    text = LOOP.replace("UNTIL", until)
+    program = sysgraph.compile(sysgraph.load(text))
+    source.write_text('{"question": "q"}\n{"question": "r"}\n')
+    rows = []
+    for all_values in (True, False):
+        manner = Manner(all_values=all_values, overwrite=True)
+        system = System(program, device="cpu")
+        write_answers(lambda s=system: s, program, str(source), file, manner, Reporter())  # type: ignore[misc]
+        rows.append([json.loads(line) for line in file.read_text().splitlines()])
+    for full, row in zip(*rows, strict=True):
+        assert row == {"inputs": full["inputs"], "draft": full["draft"][-1], "error": None}
+
+
+LOOP = """
+sysgraph: 1
+name: loop
+models:
+  m: {kind: table, values: [a, b, c]}
+  judge: {kind: table, values: [ok, again]}
+nodes:
+  question: {kind: input}
+  draft: {kind: lm, model: m, prompt: "{{ question }}{{ draft }}"}
+  verdict: {kind: choice, model: judge, options: [ok, again], prompt: "{{ draft }}"}
+loops: {work: {nodes: [draft, verdict], UNTILrepeat: 3, carry: [draft -> draft]}}
+edges: [question -> draft, draft -> verdict]
+outputs: [draft]
+"""
+
+
 def test_parquet_holds_what_json_lines_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
