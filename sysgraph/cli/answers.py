@@ -243,4 +243,4 @@ def _drawn(
 
 def _as_parquet(reporter: Reporter, rows: Path, file: Path) -> None:
     for name in write_parquet(rows, file):
-        reporter.warning(f"column {name!r} holds values of several types: written as texts")
+        reporter.warning(f"column {name!r} has no type that Parquet can hold: written as texts")

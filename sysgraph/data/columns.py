@@ -36,8 +36,16 @@ def read_parquet(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def stream_parquet(path: Path) -> Iterator[dict[str, Any]]:
-    """`read_parquet` of a file of any size, with few of its rows in memory at a time."""
+    """`read_parquet` of a file of any size, with few of its rows in memory at a time.
+
+    Raises:
+        InputError: the file is none, or few of its rows take more than `MAX_BYTES`.
+    """
     for batch in _batches(path):
+        if batch.nbytes > MAX_BYTES:
+            raise InputError(
+                f"{path}: {batch.num_rows} of its rows hold more than {MAX_BYTES:,} bytes"
+            )
         yield from batch.to_pylist()
 
 

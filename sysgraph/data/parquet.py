@@ -11,13 +11,15 @@ if TYPE_CHECKING:
 
 _GROUP = 4096
 """Rows of a row group."""
+_DEEPEST = 20
+"""Lists and objects inside one another: readers take 100 levels of a schema, a list is two."""
 
 
 def write_parquet(lines: Path, file: Path) -> list[str]:
     """Writes the objects of a JSON Lines file, each key a column, typed by what all rows hold.
 
-    A column whose values have no common type (1 and "a"; 1 and [1]) holds texts: what is no text
-    as JSON.
+    A column whose values have no common type (1 and "a"; 1 and [1]), or none that Parquet can hold,
+    holds texts: what is no text as JSON.
 
     Returns:
         Such columns.
@@ -110,17 +112,22 @@ def _common(one: "pa.DataType | None", other: "pa.DataType | None") -> "pa.DataT
         return None
 
 
-def _whole(found: "pa.DataType") -> "pa.DataType | None":
-    """The type without parts that nothing was seen of, which Parquet cannot hold: texts there."""
+def _whole(found: "pa.DataType", depth: int = 0) -> "pa.DataType | None":
+    """The type with texts where no value was seen; None for what Parquet's files cannot hold.
+
+    That are objects without fields, and more levels than its readers take.
+    """
     import pyarrow as pa
 
+    if depth > _DEEPEST:
+        return None
     if pa.types.is_null(found):
         return pa.string()
     if pa.types.is_list(found):
-        inner = _whole(found.value_type)
+        inner = _whole(found.value_type, depth + 1)
         return None if inner is None else pa.list_(inner)
     if pa.types.is_struct(found):
-        parts = [(part.name, _whole(part.type)) for part in found]
+        parts = [(part.name, _whole(part.type, depth + 1)) for part in found]
         known = [(name, inner) for name, inner in parts if inner is not None]
         return pa.struct(known) if known and len(known) == len(parts) else None
     return found

@@ -195,9 +195,10 @@ def test_columns_of_several_types_are_texts(
         {"id": [3], "flag": 1, "float": 0.5},
         {"float": 2, "none": None},
     ]
+    rows[4]["deep down"] = json.loads("[" * 90 + '{"a": 1}' + "]" * 90)
     lines, file = tmp_path / "rows.jsonl", tmp_path / "rows.parquet"
     lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    odd = ["id", "n", "empty", "big", "x", "flag"]
+    odd = ["id", "n", "empty", "big", "x", "flag", "deep down"]
     assert sorted(parquet.write_parquet(lines, file)) == sorted(odd)
     table = pq.read_table(file)
     assert table.column("deep").to_pylist()[:2] == [{"a": [1], "b": None}, {"a": None, "b": "t"}]
