@@ -16,13 +16,22 @@ PIP_INSTALL = $(PY) -m pip install $(if $(MAKE_TERMOUT),,--quiet --quiet) --cons
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help fit test bench coverage format clean FORCE
+.PHONY: help fit real test bench coverage format clean FORCE
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
 
 fit: $(READY)  ## train graphs/moa.yaml on toy models, and evaluate it on held-out questions
 	$(VENV)/bin/sysgraph fit graphs/moa.yaml
+
+# Started again, it goes on where it was stopped. docs/real.md says what it is.
+REAL := runs/cards-study
+SEEDS ?= 1
+real: $(READY)  ## train graphs/real/cards.yaml on a real language model in every way, about an hour (SEEDS=1)
+	@$(PY) -c 'from benchmarks.real_model import pretrained; pretrained()'
+	$(VENV)/bin/sysgraph study graphs/real/cards.yaml --scorer graphs/real/cards.py:cards --seeds $(SEEDS) \
+		--set vars.base="$$($(PY) -c 'from benchmarks.real_model import pretrained; print(pretrained())')" -o $(REAL)
+	$(VENV)/bin/sysgraph report $(REAL)/joint/seed0
 
 test: $(READY)  ## format, lint, types, tests, and the built wheel
 	$(PY) -m ruff format --check

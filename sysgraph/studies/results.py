@@ -50,8 +50,8 @@ class StudyRow(BaseModel):
 
     `meaning` says which. `shares` are of what else the scorer asks, by its name. `draws` is there
     where samplers are compared. `seeds` are the measurements that the means are of, `failures` what
-    kept others from being made. The interval of a share, of one seed or of several that agree, is
-    that of a single one's answers.
+    kept others from being made. The interval of one seed, or of several that agree, is that of a
+    single one's answers.
     """
 
     name: str
@@ -102,7 +102,7 @@ def mean_row(
     return StudyRow(
         name=name,
         meaning=meaning,
-        score=estimate([e.score.mean for e in found if e.score.mean is not None]),
+        score=mean_estimate([e.score for e in found]),
         perfect=mean_share([e.perfect for e in found if e.perfect]) if has_perfect else None,
         failed=mean_share([e.failed for e in found]),
         abstained=mean_share([e.abstained for e in found]),
@@ -115,16 +115,24 @@ def mean_row(
     )
 
 
-def mean_share(shares: Sequence[Estimate]) -> Estimate:
-    """The mean over seeds of one share each, with Student's interval over seeds.
+def mean_estimate(estimates: Sequence[Estimate]) -> Estimate:
+    """The mean over seeds of one estimate each, with Student's interval over seeds.
 
     Where that says nothing, one seed's own interval: it is honest about few answers, and seeds that
     agree are no more answers to other inputs.
     """
-    known = [one for one in shares if one.mean is not None]
+    known = [one for one in estimates if one.mean is not None]
     found = estimate([one.mean for one in known if one.mean is not None])
     if found.low is None or found.high is None:
         return known[0].model_copy(update={"n": found.n}) if known else found
+    return found
+
+
+def mean_share(shares: Sequence[Estimate]) -> Estimate:
+    """`mean_estimate` of shares, within what a share can be."""
+    found = mean_estimate(shares)
+    if found.low is None or found.high is None:
+        return found
     return found.model_copy(update={"low": max(0.0, found.low), "high": min(1.0, found.high)})
 
 

@@ -42,7 +42,11 @@ def load_file(name: str) -> ModuleType:
 
 
 def own(module: ModuleType) -> dict[str, Any]:
-    """What a module itself defines and offers: `__all__`, else its public names."""
+    """What a module itself defines and offers: `__all__`, else its public names.
+
+    Where a class or a function was defined it says itself; anything else, as a `sysgraph.Scorer`,
+    was made by the module that has it.
+    """
     names = getattr(module, "__all__", None)
     if names is not None:
         return {name: getattr(module, name) for name in names if hasattr(module, name)}
@@ -51,8 +55,13 @@ def own(module: ModuleType) -> dict[str, Any]:
         for name, value in vars(module).items()
         if not name.startswith("_")
         and not inspect.ismodule(value)
-        and getattr(value, "__module__", module.__name__) == module.__name__
+        and not _from_elsewhere(value, module)
     }
+
+
+def _from_elsewhere(value: Any, module: ModuleType) -> bool:
+    defines = inspect.isclass(value) or inspect.isroutine(value)
+    return defines and getattr(value, "__module__", module.__name__) != module.__name__
 
 
 def named(text: str) -> Any:

@@ -37,6 +37,12 @@ def shout(texts: list[str]) -> str:
 def exact(trace):
     return float(trace.output() == trace.extra["want"])
 """
+OBJECTS = """
+from sysgraph import Scorer, Tool
+
+shout = Tool("shout", lambda texts: " ".join(texts).upper())
+long = Scorer("long", lambda traces: [len(trace.output()) for trace in traces], perfect=5)
+"""
 TEXTS = ["The auk is a bird that swims.", "Basalt is a dark rock.", "An otter swims."]
 Run = Callable[..., Done]
 
@@ -107,6 +113,14 @@ def test_collected_trained_resumed_and_refused(run: Run) -> None:
     where = f"nodes.found.settings.corpus={secret.parent.name}/secret.jsonl"
     stolen = run("run", "r/graph.yaml", "--input", "question=secret", "--set", where, *plugin)
     assert (stolen.code, "reads other files than" in stolen.err) == (2, True)
+
+
+def test_tools_and_scorers_that_are_objects(run: Run) -> None:
+    Path("objects.py").write_text(OBJECTS)
+    words = ["--plugin", "objects.py", "--scorer", "./objects.py:long", "--format", "json"]
+    found = json.loads(run("eval", "rag.yaml", "--inputs", "in.jsonl", *words).out)
+    assert found["score"]["n"] == 2
+    assert found["perfect"] is not None
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import pytest
 import scipy.stats
 
-from sysgraph.measuring.evaluation import share
-from sysgraph.studies.results import mean_share
+from sysgraph.measuring.evaluation import estimate, share
+from sysgraph.studies.results import mean_estimate, mean_share
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 5])
@@ -14,6 +14,17 @@ def test_seeds_that_agree_have_the_interval_of_one(seeds: int, count: int) -> No
     low, high = scipy.stats.binomtest(count, 8).proportion_ci(method="wilson")
     assert (found.mean, found.n) == (count / 8, seeds)
     assert (found.low, found.high) == pytest.approx((low, high), abs=1e-9)
+
+
+def test_a_score_of_one_seed_has_the_interval_of_its_answers() -> None:
+    scores = [0.2, 1.7, 2.9, 0.4]
+    low, high = scipy.stats.t.interval(0.95, 3, loc=1.3, scale=scipy.stats.sem(scores))
+    found = mean_estimate([estimate(scores)])
+    assert (found.mean, found.low, found.high) == pytest.approx((1.3, low, high))
+    assert found.n == 1
+    assert mean_estimate([estimate(scores), estimate([1, 1])]).low == pytest.approx(
+        1.15 - scipy.stats.t.ppf(0.975, 1) * 0.15
+    )
 
 
 def test_seeds_that_differ_have_students_within_what_a_share_is() -> None:
