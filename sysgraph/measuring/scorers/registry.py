@@ -54,7 +54,8 @@ def find_scorer(name: str, *, reporter: Reporter | None = None) -> Scorer:
     if name not in registered:
         raise InputError(
             f"no scorer is registered as {name!r}; {suggestion(name, registered, 'there are')} "
-            f"(packages register them in the entry-point group {GROUP!r}); "
+            f"(packages register them in the entry-point group {GROUP!r}; one of a Python file is "
+            "bound with --scorer FILE.py:NAME); "
             f"a model scores images as {', '.join(FORMS[:-1])} or {FORMS[-1]}, and texts as "
             f"{' or '.join(OF_TEXTS)}"
         )
