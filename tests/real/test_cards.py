@@ -65,12 +65,14 @@ def test_a_fit_on_a_tiny_base(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ROOT)
-    save_tiny(tmp_path / "base", " ".join(read("train.jsonl")[:8]).split())
+    facts = read("train.jsonl")[:4]
+    save_tiny(tmp_path / "base", " ".join(facts).split())
+    rows = tmp_path / "few.jsonl"
+    rows.write_text("".join(json.dumps({"fact": fact}) + "\n" for fact in facts))
     settings = {
-        "vars.base": tmp_path / "base", "fit.inputs_per_round": 4, "fit.rounds": 1, "fit.steps": 2,
-        "fit.eval_inputs": tmp_path / "few.jsonl", "fit.learning_rate": 0.05,
+        "vars.base": tmp_path / "base", "fit.inputs": rows, "fit.eval_inputs": rows,
+        "fit.samples": 8, "fit.eval_fraction": 0, "fit.rounds": 1, "fit.steps": 2,
     }  # fmt: skip
-    (tmp_path / "few.jsonl").write_text(json.dumps({"fact": FACT}))
     words = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
     run = ["graphs/real/cards.yaml", *words, "--scorer", SCORER, "-o", str(tmp_path / "run")]
     done = here(["fit", *run], monkeypatch, capsys)
