@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("page", "written"), [("real.md", real.with_table), ("tuning.md", tuning.with_tables)]
+    ("page", "written"), [("real.md", real.with_tables), ("tuning.md", tuning.with_tables)]
 )
 def test_a_table_is_what_was_measured(page: str, written: Callable[[str], str]) -> None:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
