@@ -27,7 +27,7 @@ fit: $(READY)  ## train graphs/moa.yaml on toy models, and evaluate it on held-o
 # Started again, it goes on where it was stopped. docs/real.md says what it is.
 REAL := runs/cards-study
 SEEDS ?= 1
-real: $(READY)  ## train graphs/real/cards.yaml on a real language model in every way, about an hour (SEEDS=1)
+real: $(READY)  ## train graphs/real/cards.yaml on a real language model in every way, under an hour a seed (SEEDS=1)
 	@$(PY) -c 'from benchmarks.real_model import pretrained; pretrained()'
 	$(VENV)/bin/sysgraph study graphs/real/cards.yaml --scorer graphs/real/cards.py:cards --seeds $(SEEDS) \
 		--set vars.base="$$($(PY) -c 'from benchmarks.real_model import pretrained; print(pretrained())')" -o $(REAL)
