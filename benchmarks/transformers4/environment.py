@@ -26,7 +26,7 @@ def python() -> Path:
         return found
     print(f"making an environment with transformers {VERSION} in {folder}", flush=True)
     subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-    command = [found, "-m", "pip", "install", "--quiet", *wanted]
+    command = [str(found), "-m", "pip", "install", "--quiet", *wanted]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"cannot install {', '.join(wanted)}:\n{done.stderr.strip()}")
