@@ -9,4 +9,4 @@ from sysgraph.training.totals import Totals
 
 
 def losses_of(system: System, asked: Observed | Marginal) -> tuple[Tensor, Totals]:
-    return asked.losses(system.score(asked.requests))
+    return asked.losses(system.score)

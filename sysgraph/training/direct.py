@@ -9,6 +9,7 @@ from torch import Tensor
 from sysgraph_schemas import Fit
 
 from ..engines import Request
+from ..engines.choices import Score
 from ..objectives import chosen_nll, direct_loss, log_ratios, node_losses
 from ..support.device import moved
 from ..system import System
@@ -118,16 +119,16 @@ class Observed:
         self._batch = Batch(table, visits)
         self.requests = self._batch.requests
 
-    def losses(self, values: Tensor, length: Tensor | None = None) -> tuple[Tensor, Totals]:
+    def losses(self, score: Score, length: Tensor | None = None) -> tuple[Tensor, Totals]:
         """The losses, [B], and their metrics.
 
         Args:
-            values: [len(requests)] log p.
+            score: gives the policy's log p of requests; asked once, after all that needs no graph.
             length: see `observed_losses`.
         """
         fit = self._system.program.fit
         renewed = self._system.score(self._batch.renewed, reference=True)
-        terms = self._batch.terms(values, self._reference, renewed)
+        terms = self._batch.terms(score(self.requests), self._reference, renewed)
         losses, nll = observed_losses(terms, fit, length)
         with torch.no_grad():
             columns = observed_columns(self._table.terms, losses, nll, terms, fit)

@@ -182,7 +182,7 @@ class Loop:
         for micro in share:
             for asked in self._train.portions(micro, adjoint.fits):
                 with workers.accelerator.autocast():
-                    losses, totals = asked.losses(adjoint.score(asked.requests), length)
+                    losses, totals = asked.losses(adjoint.score, length)
                 if losses.requires_grad:  # not if every trained term of these pairs cancels
                     workers.accelerator.backward(losses.sum() / fit.batch_size)
                     with workers.accelerator.autocast():

@@ -142,7 +142,7 @@ class Objective:
             length: see `length`, of the batch that `visits` are a part of; default: of `visits`.
         """
         asked = self.asked(visits)
-        return asked.losses(self._system.score(asked.requests), length)
+        return asked.losses(self._system.score, length)
 
     def portions(
         self, visits: Sequence[int], fits: Callable[[Sequence[Request]], bool]

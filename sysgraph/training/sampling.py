@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from ..engines.choices import Score
 from ..latent import Drawn
 from ..objectives import (
     covered_mass,
@@ -73,11 +74,11 @@ class Marginal:
         self._sums = Summands(system, table, [rows[i] for i in self._summed], drawn)
         self.requests = [*self._batch.requests, *self._sums.trained]
 
-    def losses(self, values: Tensor, length: Tensor | None = None) -> tuple[Tensor, Totals]:
+    def losses(self, score: Score, length: Tensor | None = None) -> tuple[Tensor, Totals]:
         """The losses, [B], and their metrics.
 
         Args:
-            values: [len(requests)] log p.
+            score: gives the policy's log p of requests; asked once, after all that needs no graph.
             length: the mean of `chosen_lengths` over the batch that the visits are a part of, for
                 `loss: sft`; default: over these.
         """
@@ -86,6 +87,8 @@ class Marginal:
             drawn, remembered = self._drawn, self._remembered
             length = chosen_lengths(system, table, self._visits, drawn, remembered).mean()
         renewed = system.score(self._batch.renewed, reference=True)
+        before = self._remembered.log_prob([*sums.trained, *sums.frozen])
+        values = score(self.requests)
         observed = len(self._batch.requests)
         terms = self._batch.terms(values[:observed], self._reference, renewed)
         places = [*self._whole, *self._summed]
@@ -94,7 +97,6 @@ class Marginal:
         losses, totals = _whole(system, table, terms.of(order[:count]), length)
         if self._summed:
             trained = values[observed:]
-            before = self._remembered.log_prob([*sums.trained, *sums.frozen])
             after = torch.cat([trained, before[len(trained) :]])
             part = Part(system, table, sums, terms.of(order[count:]))
             more, others = part.losses(after, before, length)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from sysgraph import InputError, Program, System
+from sysgraph.engines.causal_lm import engine as lm_engine
 from sysgraph.engines.checkpoints.offloaded import Offloaded
 
 from .rows import requests
@@ -65,6 +66,7 @@ def test_the_reference_of_a_model_trained_whole_is_loaded_once_for_all_it_scores
     released, release = [], waiting.release
     monkeypatch.setattr(waiting, "release", lambda: released.append(len(seen)) or release())
     flat = [replace(r, context=r.context + " ." * n) for r in requests("ada") for n in range(90)]
+    monkeypatch.setattr(lm_engine, "TOKENS_PER_PASS", 100)
     passes = system.passes(flat, reference=True, gradients=True)
     assert len(passes) > 1
     with torch.no_grad():

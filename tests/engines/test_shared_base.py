@@ -68,8 +68,9 @@ def test_full_trains_its_own_copy(several_nodes: MakeProgram, plain_folder: Path
         for parameter in system.parameters("ada").values():
             parameter.mul_(1.1)
     assert not torch.isclose(scores(system, "ada"), before).any()
-    torch.testing.assert_close(scores(system, "ada", reference=True), before)  # another head's path
-    assert torch.equal(scores(system, "bo"), before)
+    # To rounding: a head that is trained is run otherwise than a frozen one.
+    torch.testing.assert_close(scores(system, "ada", reference=True), before)
+    torch.testing.assert_close(scores(system, "bo"), before)
 
 
 def test_other_dtype_is_another_base(several_nodes: MakeProgram, plain_folder: Path) -> None:

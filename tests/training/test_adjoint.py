@@ -75,7 +75,7 @@ def by_passes(system: System, made: Objective, visits: list[int]) -> Gradients:
         adjoint = Adjoint(system)
         length = made.length(visits, len(visits))
         for asked in made.portions(visits, adjoint.fits):
-            asked.losses(adjoint.score(asked.requests), length)[0].sum().backward()
+            asked.losses(adjoint.score, length)[0].sum().backward()
             adjoint.backward()
 
     return taken(system, backward)
