@@ -91,14 +91,14 @@ def test_a_step_reads_one_number(
 ) -> None:
     """Whether the step is finite, however many pairs and nodes: 4 nodes have 16 requests a pair."""
     steps: list[Reads] = []
-    take = Loop._take_step
+    take = Loop.take_step
 
     def counted(loop: Loop) -> dict[str, Tensor]:
         steps.append(Reads())
         with steps[-1].modes[0], steps[-1].modes[1]:
             return take(loop)
 
-    monkeypatch.setattr(Loop, "_take_step", counted)
+    monkeypatch.setattr(Loop, "take_step", counted)
     rows = [
         {
             "inputs": {"question": f"q{row}"},
