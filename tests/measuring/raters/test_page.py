@@ -52,6 +52,15 @@ def count(tab: Page) -> str:
     return str(tab.js("document.getElementById('count').textContent"))
 
 
+def reopened(tab: Page, file: Path, wanted: str) -> str:
+    """The count in the page opened anew: Chromium may open it before it stored what was kept."""
+    for _ in range(20):
+        tab.open(file)
+        if count(tab) == wanted:
+            break
+    return count(tab)
+
+
 def downloaded(tab: Page) -> dict[str, Any]:
     tab.js(
         "URL.createObjectURL = (blob) => {"
@@ -70,8 +79,7 @@ def test_keys_answer_and_what_was_answered_stays(opened: Page, file: Path) -> No
     for key in ("ArrowLeft", "ArrowDown", "ArrowUp", "ArrowRight"):
         opened.press(key)
     assert count(opened) == "2 of 3"
-    opened.open(file)
-    assert count(opened) == "2 of 3"
+    assert reopened(opened, file, "2 of 3") == "2 of 3"
     found = downloaded(opened)
     assert [one["better"] for one in found["answers"]] == ["left", "right", None]
     assert [(one["left"], one["right"]) for one in found["answers"]] == [(0, 1), (2, 0), (1, 2)]
