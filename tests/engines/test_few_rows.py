@@ -68,6 +68,29 @@ def test_weights_are_those_of_now(model: Any) -> None:
 
 
 @torch.no_grad()
+def test_the_adapter_that_is_active_counts(model: Any) -> None:
+    """Each is added to the layer's copy; one that is more than a product runs as it is."""
+    more = LoraConfig(r=3, target_modules="all-linear", init_lora_weights=False, lora_alpha=9)
+    model.add_adapter("scaled", more)
+    dora = LoraConfig(r=3, target_modules=["q_proj"], init_lora_weights=False, use_dora=True)
+    model.add_adapter("dora", dora)
+    found = []
+    for adapter in ("default", "scaled", "dora"):
+        model.set_adapter(adapter)
+        wanted = logits(model)
+        with few_rows(model, steps=64):
+            folded = sum("forward" in m.__dict__ for m in model.modules() if hasattr(m, "lora_A"))
+            torch.testing.assert_close(logits(model), wanted, rtol=1e-4, atol=1e-4)
+        assert folded == (0 if adapter == "dora" else LAYERS - 1)
+        found.append(wanted)
+    with model.disable_adapter():
+        wanted = logits(model)
+        with few_rows(model, steps=64):
+            torch.testing.assert_close(logits(model), wanted, rtol=1e-4, atol=1e-4)
+    assert all(not torch.allclose(one, wanted, atol=1e-2) for one in found)
+
+
+@torch.no_grad()
 def test_copies_are_bounded(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_BYTES", 4 * 256 * 310)
     with few_rows(model, steps=64):
