@@ -30,6 +30,7 @@ ROOMS = (  # from the ground up, as data flows
     "training",
     "exporting",
     "studies",
+    "serving",
     "cli",
 )
 

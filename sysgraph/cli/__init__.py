@@ -28,6 +28,7 @@ COMMANDS = {
     "credit": "credit",
     "compare": "compare",
     "export": "export",
+    "serve": "serve",
 }
 """The module of each command, which has a function of the same name."""
 

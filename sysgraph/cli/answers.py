@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from sysgraph_compiler import Program
-from sysgraph_compiler.copies import LAST
 
 from ..data.images import written
 from ..data.inputs import InputRow
@@ -22,7 +21,8 @@ from ..system.weights import weights_of
 from ..tools import toolbox_of
 from ..traces.course import why_failed
 from ..traces.messages import inputs_by_name
-from ..traces.trace import Trace, by_node, generated_nodes, input_names
+from ..traces.outputs import outputs_by_name
+from ..traces.trace import Trace, by_node, input_names
 from .many import Manner
 from .partial import Partial
 
@@ -102,7 +102,7 @@ def row_of(
     if all_values:
         values = by_node(program, trace, partial(written, folder=folder))
     else:
-        values = _outputs(program, trace, folder)
+        values = outputs_by_name(program, trace, partial(written, folder=folder))
     known = {*values, INPUTS, ERROR}
     others = {k: v for k, v in given.items() if k not in input_names(program)}
     inputs = {
@@ -113,24 +113,6 @@ def row_of(
     kept = {key: value for key, value in others.items() if key not in known}
     error = given.problem or why_failed(program, trace)
     return {**kept, INPUTS: inputs, **values, ERROR: error or None}
-
-
-def _outputs(program: Program, trace: Trace, folder: Path) -> dict[str, Any]:
-    """The outputs by the names that the graph gives them: of a loop, what its last turn gave."""
-    shown = {k: v for k, v in trace.values.items() if k in program.outputs}
-    values = by_node(program, replace(trace, values=shown), partial(written, folder=folder))
-    out: dict[str, Any] = {}
-    for node, copies in generated_nodes(program).items():
-        wanted = [copy for copy in copies if copy in program.outputs]
-        if not wanted:
-            continue
-        value = values[node]
-        if isinstance(value, list) and len(wanted) < len(copies):
-            by_copy = dict(zip(copies, value, strict=False))  # a list may end before
-            several = [by_copy.get(copy) for copy in wanted]
-            value = several if len(several) > 1 else several[0]
-        out[node.removesuffix(f"[{LAST}]")] = value
-    return out
 
 
 def _settings(system: System, survey: Survey, manner: Manner) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from .base import (
     Scored,
     Search,
     Searched,
+    Tokenwise,
     Trained,
 )
 from .work import Work
@@ -84,6 +85,7 @@ __all__ = [
     "Scored",
     "Search",
     "Searched",
+    "Tokenwise",
     "Trained",
     "Work",
     "engine_of",

@@ -268,6 +268,19 @@ class Prompted(Protocol):
 
 
 @runtime_checkable
+class Tokenwise(Protocol):
+    """An engine whose models read and write texts token by token."""
+
+    def prompt_length(self, model: str, context: Context) -> int:
+        """Number of tokens that `model` is sent for a context. Cheap: no model runs."""
+        ...
+
+    def is_cut(self, request: Request) -> bool:
+        """Whether the length limit ended the text, as it was sampled; of one without ids, no."""
+        ...
+
+
+@runtime_checkable
 class Hosted(Protocol):
     """An engine whose models run on servers elsewhere."""
 

@@ -27,6 +27,7 @@ from ..engines import (
     Scored,
     Search,
     Searched,
+    Tokenwise,
     Work,
     choices,
     engine_of,
@@ -305,6 +306,16 @@ class Models:
     def length(self, request: Request) -> int:
         """Number of tokens that `score` sums over; 1 for a choice."""
         return 1 if request.options else self._scored(request).length(request)
+
+    def prompt_length(self, model: str, context: Context) -> int | None:
+        """Number of tokens that a model is sent for a context; None: that is not known here."""
+        engine = self._engines[model]
+        return engine.prompt_length(model, context) if isinstance(engine, Tokenwise) else None
+
+    def is_cut(self, request: Request) -> bool:
+        """Whether the length limit ended a text that was sampled, as far as that is known."""
+        engine = self._engines[request.model]
+        return isinstance(engine, Tokenwise) and engine.is_cut(request)
 
     def work(self) -> Work:
         """The tokens that this process's models were run on so far: scored, trained, drawn.

@@ -1,7 +1,7 @@
 """A compiled system: sample traces, score traces."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -140,30 +140,52 @@ class System(Models):
         rows = [inputs] if isinstance(inputs, Mapping) else list(inputs)
         if occurrences is None:
             occurrences = occurrences_of(self.program, rows)
-        traces = self._sampled(rows, n, seed, batch_size, occurrences, strict=True)
+        seeds = [seed] * len(rows)
+        traces = self._sampled(rows, n, seeds, batch_size, occurrences, strict=True)
         for trace in traces:
             if trace.stopped is not None:
                 raise InputError(trace.stopped)
         return traces
 
+    def sample_each(
+        self,
+        inputs: Sequence[Mapping[str, Any]],
+        seeds: Sequence[int],
+        occurrences: Sequence[int],
+        *,
+        between: Callable[[Sequence[Course]], None] | None = None,
+    ) -> list[Trace]:
+        """One trace per input, each by a seed of its own, as `stream` draws it with that seed.
+
+        Args:
+            seeds: one an input.
+            occurrences: number k gives an input what `sample(input, n)` gives as its k-th.
+            between: is shown the courses before each generation of variables. One that it gives
+                `stopped` goes no further.
+        """
+        return self._sampled(inputs, 1, seeds, None, occurrences, between=between)
+
     def _sampled(
         self,
         rows: Sequence[Mapping[str, Any]],
         n: int,
-        seed: int,
+        seeds: Sequence[int],
         batch_size: int | None,
         occurrences: Sequence[int],
         *,
         strict: bool = False,
+        between: Callable[[Sequence[Course]], None] | None = None,
     ) -> list[Trace]:
         traces, keys = [], []
-        for row, before in zip(rows, occurrences, strict=True):
+        for row, seed, before in zip(rows, seeds, occurrences, strict=True):
             trace = self._start(row)
             text = repr(sorted(trace.inputs.items()))
             traces += [trace] * n
             keys += [derive(seed, text, before * n + k) for k in range(n)]
         courses = [Course(self.program, trace.inputs) for trace in traces]
         for generation in self.program.layers:
+            if between is not None:
+                between(courses)
             self._advance(generation, courses, keys, batch_size, strict=strict)
         return [course.trace(trace) for course, trace in zip(courses, traces, strict=True)]
 
@@ -196,7 +218,8 @@ class System(Models):
         size = self.inputs_at_once(n)
         for first in range(start, len(inputs), size):
             part = slice(first, first + size)
-            yield self._sampled(inputs[part], n, seed, None, occurrences[part])
+            rows = inputs[part]
+            yield self._sampled(rows, n, [seed] * len(rows), None, occurrences[part])
 
     def _advance(
         self,

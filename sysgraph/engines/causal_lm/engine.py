@@ -80,6 +80,19 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         """The text of the prompt's tokens; see `Prompted`."""
         return str(self._weights[model].resident.tokenizer.decode(self._known(model, context)))
 
+    def prompt_length(self, model: str, context: Context) -> int:
+        """Number of the prompt's tokens; see `Tokenwise`."""
+        return len(self._known(model, context))
+
+    def is_cut(self, request: Request) -> bool:
+        """Whether neither an end-of-sequence token nor a stop string ends it; see `Tokenwise`."""
+        resident, ids = self._weights[request.model].resident, request.completion.ids
+        if not ids or ids[-1] in resident.ends:
+            return False
+        stop = self._specs[request.model].stop if request.stop is None else request.stop
+        stops = StopStrings(resident.tokenizer, stop or ())
+        return stops.text(ids) == decode(resident.tokenizer, ids)
+
     def length(self, request: Request) -> int:
         """Number of completion tokens, the end-of-sequence token included."""
         return len(self._encoded(request).completion)

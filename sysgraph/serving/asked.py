@@ -1,0 +1,229 @@
+"""What a request to `/v1/chat/completions` asks of a system."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sysgraph_compiler import Program
+
+from ..data.inputs import row_inputs
+from ..data.shown import BadValue
+from ..traces.trace import input_names, is_broken
+from .errors import ApiError
+from .limits import Limits
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that the system can be run on.
+
+    Attributes:
+        inputs: as traces have them.
+        n: answers wanted.
+        seed: of the answers; drawn where the request has none.
+        stream: whether the answer is sent in parts.
+        usage: whether a stream ends with the tokens that it took.
+        values: whether every node's value is wanted, not the outputs alone.
+    """
+
+    inputs: Mapping[str, str]
+    n: int
+    seed: int
+    stream: bool = False
+    usage: bool = False
+    values: bool = False
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True)
+    type: str
+    text: str | None = None
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(strict=True)
+    role: str
+    content: str | list[_Part] | None = None
+
+
+class _StreamOptions(BaseModel):
+    model_config = ConfigDict(strict=True)
+    include_usage: bool | None = None
+
+
+class _Own(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+    values: bool = False
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow")
+    model: str | None = None
+    messages: list[_Message] = []
+    inputs: dict[str, Any] | None = None
+    n: Annotated[int, Field(ge=1)] | None = None
+    seed: int | None = None
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    sysgraph: _Own | None = None
+
+
+_SAY_NOTHING = (
+    "user",
+    "metadata",
+    "safety_identifier",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "verbosity",
+)
+"""Fields of the protocol that change no answer here, whatever they are."""
+_NEUTRAL: Mapping[str, tuple[Any, ...]] = {
+    "temperature": (1,),
+    "top_p": (1,),
+    "frequency_penalty": (0,),
+    "presence_penalty": (0,),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "logit_bias": ({},),
+    "stop": ([],),
+    "tools": ([],),
+    "tool_choice": ("none", "auto"),
+    "functions": ([],),
+    "function_call": ("none", "auto"),
+    "parallel_tool_calls": (True, False),
+    "response_format": ({"type": "text"},),
+    "modalities": (["text"],),
+    "service_tier": ("auto", "default"),
+    "store": (False,),
+}
+"""Values of other fields that ask for nothing: what clients send of themselves."""
+
+
+def read_asked(program: Program, content: bytes, limits: Limits) -> Asked:
+    """What the content of a request asks.
+
+    Raises:
+        ApiError: it is no such request, it has no inputs for this system, or it asks for what the
+            graph fixes; all that is wrong.
+    """
+    body = _body(content)
+    if body.model not in (None, program.name):
+        said = f"no model {body.model!r:.80} is served here; there is {program.name!r}"
+        raise ApiError(404, said, code="model_not_found", param="model")
+    problems = [*_unsupported(body)]
+    if body.n is not None and body.n > limits.samples:
+        problems.append(("n", f"n is {body.n}; this server takes at most {limits.samples}"))
+    if problems:
+        raise ApiError(
+            400,
+            "; ".join(said for _, said in problems),
+            code="unsupported_parameter",
+            param=problems[0][0],
+        )
+    options = body.stream_options
+    return Asked(
+        inputs=_inputs(program, body),
+        n=body.n or 1,
+        seed=secrets.randbelow(2**31) if body.seed is None else body.seed,
+        stream=bool(body.stream),
+        usage=bool(options and options.include_usage),
+        values=bool(body.sysgraph and body.sysgraph.values),
+    )
+
+
+def _body(content: bytes) -> _Body:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        raise ApiError(400, "the request is no JSON", code="invalid_json") from None
+    if not isinstance(found, dict):
+        raise ApiError(400, "the request is no JSON object", code="invalid_json")
+    try:
+        return _Body.model_validate(found)
+    except ValidationError as error:
+        wrong = [(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
+        said = "; ".join(f"{place}: {message}" for place, message in wrong)
+        raise ApiError(400, said, code="invalid_type", param=wrong[0][0]) from None
+
+
+def _unsupported(body: _Body) -> list[tuple[str, str]]:
+    """The fields that ask for what cannot be had, each with what to do instead."""
+    found = []
+    for name, value in (body.model_extra or {}).items():
+        if value is None or name in _SAY_NOTHING:
+            continue
+        if name in ("max_tokens", "max_completion_tokens") or (
+            name in _NEUTRAL and value not in _NEUTRAL[name]
+        ):
+            found.append(
+                (name, f"{name}: the graph says how its models sample; leave it out of the request")
+            )
+        elif name not in _NEUTRAL:
+            found.append((name, f"{name!r:.80}: no field of a request that is known here"))
+    return found
+
+
+def _inputs(program: Program, body: _Body) -> dict[str, str]:
+    """The value of every input of the program.
+
+    Raises:
+        ApiError: the request does not give them.
+    """
+    if body.inputs is not None:
+        return _given(program, body.inputs)
+    names = input_names(program)
+    if len(names) != 1:
+        example = json.dumps({"inputs": dict.fromkeys(names, "...")})
+        has = f"this system has the inputs {', '.join(names)}"
+        said = f"{has}: give them beside `messages`, as {example}"
+        raise ApiError(400, said, code="missing_inputs", param="inputs")
+    if program.variable(names[0]).type == "messages":
+        turns = [{"role": one.role, "content": _text(one)} for one in body.messages]
+        return _given(program, {names[0]: turns})
+    return {names[0]: _question(body.messages)}
+
+
+def _given(program: Program, inputs: Mapping[str, Any]) -> dict[str, str]:
+    problems: list[str] = []
+    try:
+        found = row_inputs(program, {"inputs": inputs}, problems)
+    except BadValue as error:
+        problems.append(str(error))
+    if problems or found is None:
+        raise ApiError(400, "; ".join(problems), code="bad_input", param="inputs")
+    return found[0]
+
+
+def _question(messages: list[_Message]) -> str:
+    """The text of the last message, which is the user's.
+
+    Raises:
+        ApiError: there is none, or there is a system message, which would be lost.
+    """
+    if any(one.role in ("system", "developer") for one in messages):
+        said = (
+            "this system's prompts are in its graph, and it takes no system message; leave it out "
+            "(a graph whose input is of `type: messages` takes whole conversations)"
+        )
+        raise ApiError(400, said, code="unsupported_message", param="messages")
+    if not messages or messages[-1].role != "user":
+        said = 'messages: expected the question as the last one, {"role": "user", "content": "..."}'
+        raise ApiError(400, said, code="missing_inputs", param="messages")
+    text = _text(messages[-1])
+    if is_broken(text):
+        raise ApiError(400, "messages: the last one holds half of a character", code="bad_input")
+    return text
+
+
+def _text(message: _Message) -> str:
+    if isinstance(message.content, str):
+        return message.content
+    parts = message.content or []
+    if not parts or any(part.type != "text" or part.text is None for part in parts):
+        said = 'messages: a content is a text, or parts of {"type": "text", "text": "..."}'
+        raise ApiError(400, said, code="unsupported_message", param="messages")
+    return "\n".join(part.text or "" for part in parts)

@@ -1,0 +1,114 @@
+"""`POST /v1/chat/completions`."""
+
+import json
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Protocol
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from ..traces.trace import Trace
+from .asked import read_asked
+from .body import read_body
+from .errors import ApiError, api_error
+from .following import Following
+from .replies import Parts, completion
+from .service import Service
+from .ticket import Answered, Progress, Ticket, Written
+
+_GONE = 499
+"""The status of an answer that nobody is there to read."""
+
+
+class Recording(Protocol):
+    """What is told of every request that was answered, before its client is."""
+
+    def answered(self, id: str, traces: Sequence[Trace], facts: Mapping[str, Any]) -> None:
+        """Notes the traces of an answer, one a choice; called in any thread.
+
+        Args:
+            id: of the answer, as its client has it.
+            facts: `created` (seconds since 1970), `seed`, `n` and `stream`.
+        """
+        ...
+
+
+class Chat:
+    """The answers of a service.
+
+    Args:
+        log: is told of them.
+    """
+
+    def __init__(self, service: Service, log: Recording | None) -> None:
+        self._service, self._log = service, log
+
+    async def answer(self, request: Request) -> Response:
+        """Whole, or in parts: as the request wants it.
+
+        Raises:
+            ApiError: there is none.
+        """
+        limits = self._service.limits
+        content = await read_body(request, limits.body)
+        asked = read_asked(self._service.program, content, limits)
+        following = Following(self._service, asked)
+        if asked.stream:
+            return StreamingResponse(
+                self._lines(following),
+                media_type="text/event-stream",
+                headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+            )
+        try:
+            answered = await following.answer(request.receive)
+        except ClientDisconnect:
+            return Response(status_code=_GONE)
+        found = await run_in_threadpool(
+            completion, self._service.system, following.ticket, answered
+        )
+        await self._noted(following.ticket, answered)
+        return JSONResponse(found)
+
+    async def _lines(self, following: Following) -> AsyncGenerator[bytes]:
+        """Server-sent events: chunks, comments that keep the line open, and at last `[DONE]`."""
+        parts = Parts(self._service.system, following.ticket)
+        try:
+            for chunk in parts.first():
+                yield _event(chunk)
+            async with aclosing(following.events()) as events:
+                async for event in events:
+                    if event is None:
+                        yield b": still at it\n\n"
+                    elif isinstance(event, Progress):
+                        yield _event(parts.progress(event))
+                    elif isinstance(event, Written):
+                        yield _event(parts.written(event))
+                    elif isinstance(event, Answered):
+                        last = await run_in_threadpool(list, parts.last(event))
+                        await self._noted(following.ticket, event)
+                        for chunk in last:
+                            yield _event(chunk)
+        except ApiError as error:
+            yield _event(error.body())
+        except Exception as error:  # the status is sent: this is the only place left to say it
+            yield _event(api_error(error).body())
+            raise
+        yield b"data: [DONE]\n\n"
+
+    async def _noted(self, ticket: Ticket, answered: Answered) -> None:
+        if self._log is None:
+            return
+        asked = ticket.asked
+        facts = {
+            "created": ticket.created,
+            "seed": asked.seed,
+            "n": asked.n,
+            "stream": asked.stream,
+        }
+        await run_in_threadpool(self._log.answered, ticket.id, answered.traces, facts)
+
+
+def _event(data: Mapping[str, Any]) -> bytes:
+    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()

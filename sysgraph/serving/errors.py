@@ -1,0 +1,65 @@
+"""Errors as the OpenAI protocol says them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..support.errors import InputError, RunError, ServiceError
+
+_KINDS = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    422: "answer_error",
+    429: "rate_limit_error",
+}
+"""The protocol's `type` by status; of others, whether the request or the server is to blame."""
+
+
+class ApiError(Exception):
+    """An answer that is an error.
+
+    Args:
+        message: what is wrong and what to do, for people.
+        code: for programs.
+        param: the field of the request that is wrong.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code, self.param = status, message, code, param
+        self.headers = dict(headers or {})
+
+    def body(self) -> dict[str, Any]:
+        """What is sent: {"error": {...}}."""
+        otherwise = "invalid_request_error" if self.status < 500 else "server_error"
+        return {
+            "error": {
+                "message": self.message,
+                "type": _KINDS.get(self.status, otherwise),
+                "param": self.param,
+                "code": self.code,
+            }
+        }
+
+
+def api_error(error: Exception) -> ApiError:
+    """What a client is told of what went wrong while its request was sampled."""
+    if isinstance(error, InputError):
+        return ApiError(400, str(error), code="bad_input")
+    if isinstance(error, ServiceError):
+        return ApiError(502, str(error), code="model_server_failed")
+    if isinstance(error, RunError):
+        return ApiError(422, str(error), code="no_answer")
+    # Whatever it says is about the server's insides: that goes to the server's own log.
+    name = type(error).__name__
+    if isinstance(error, MemoryError) or name == "OutOfMemoryError":
+        return ApiError(503, "the server has not enough memory for this", code="out_of_memory")
+    return ApiError(500, f"the server failed: {name}", code="server_failed")
