@@ -26,6 +26,7 @@ from .base import (
     Scored,
     Search,
     Searched,
+    Telling,
     Tokenwise,
     Trained,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "Scored",
     "Search",
     "Searched",
+    "Telling",
     "Tokenwise",
     "Trained",
     "Work",

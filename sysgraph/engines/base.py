@@ -7,6 +7,7 @@ objective.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -277,6 +278,20 @@ class Tokenwise(Protocol):
 
     def is_cut(self, request: Request) -> bool:
         """Whether the length limit ended the text, as it was sampled; of one without ids, no."""
+        ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """An engine that can tell what it draws while it draws it."""
+
+    def telling(self, heard: Mapping[int, Callable[[str], None]]) -> AbstractContextManager[None]:
+        """While entered, `sample` tells the texts that it writes.
+
+        Args:
+            heard: by a draw's seed, what is given its text so far: it begins with the one before,
+                and the value begins with the last.
+        """
         ...
 
 

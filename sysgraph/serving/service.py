@@ -3,25 +3,21 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from ..support.errors import ServiceError
 from ..support.progress import Reporter
 from ..system import System
-from ..traces.course import Course
 from ..traces.trace import Trace
 from .asked import Asked
+from .batch import Batch, Row
 from .errors import api_error
 from .limits import Limits
 from .line import Line
 from .meters import Meters
-from .ticket import Answered, Event, Failed, Progress, Ticket
+from .ticket import Answered, Event, Failed, Ticket
 from .usage import usage_of
-
-GIVEN_UP = "given up"
-"""Why the rows of a request that nobody waits for are stopped."""
 
 
 class Service:
@@ -119,25 +115,15 @@ class Service:
 
     def _sampled(self, tickets: Sequence[Ticket]) -> list[list[Trace]]:
         """The traces of each request: number k of a request is the k-th of its seed."""
-        rows = [(ticket, k) for ticket in tickets for k in range(ticket.asked.n)]
-        traces = iter(
-            self.system.sample_each(
-                [ticket.asked.inputs for ticket, _ in rows],
-                [ticket.asked.seed for ticket, _ in rows],
-                [k for _, k in rows],
-                between=lambda courses: self._between(rows, courses),
-            )
+        rows = [Row(ticket, k) for ticket in tickets for k in range(ticket.asked.n)]
+        traces = self.system.sample_each(
+            [row.ticket.asked.inputs for row in rows],
+            [row.ticket.asked.seed for row in rows],
+            [row.index for row in rows],
+            watch=Batch(rows, self.program),
         )
-        return [[next(traces) for _ in range(ticket.asked.n)] for ticket in tickets]
-
-    def _between(self, rows: Sequence[tuple[Ticket, int]], courses: Sequence[Course]) -> None:
-        for (ticket, k), course in zip(rows, courses, strict=True):
-            if ticket.given_up:
-                course.stopped = course.stopped or GIVEN_UP
-            elif ticket.asked.stream and ticket.asked.values:
-                trace = Trace(course.inputs, {}, self.program.outputs)
-                so_far = course.trace(trace)
-                ticket.tell(Progress(k, replace(so_far, values=dict(course.values))))
+        drawn = iter(traces)
+        return [[next(drawn) for _ in range(ticket.asked.n)] for ticket in tickets]
 
     def _deliver(self, ticket: Ticket, traces: Sequence[Trace]) -> None:
         try:

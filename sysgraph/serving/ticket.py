@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -54,6 +55,8 @@ class Ticket:
         id: of the answer.
         created: seconds since 1970.
         given_up: nobody waits for it any more: it is not begun, or goes no further.
+        told: by answer, characters of its text that were told: they are, once, where it is sampled
+            a second time.
     """
 
     asked: Asked
@@ -61,3 +64,4 @@ class Ticket:
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     created: float = field(default_factory=time.time)
     given_up: bool = False
+    told: Counter[int] = field(default_factory=Counter)

@@ -2,8 +2,10 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +29,7 @@ from ..engines import (
     Scored,
     Search,
     Searched,
+    Telling,
     Tokenwise,
     Work,
     choices,
@@ -189,9 +192,17 @@ class Models:
         return out
 
     def attempt(
-        self, draws: Sequence[Draw], *, batch_size: int | None = None
+        self,
+        draws: Sequence[Draw],
+        *,
+        batch_size: int | None = None,
+        heard: Mapping[int, Sequence[Callable[[str], None]]] | None = None,
     ) -> list[Completion | Picture | Refused]:
-        """`draw`, with what servers would not give a value for."""
+        """`draw`, with what servers would not give a value for.
+
+        Args:
+            heard: by a draw's seed, all that are told; see `Telling`. Other engines tell nothing.
+        """
 
         def drawn(several: Sequence[Draw]) -> Sequence[Completion | Picture | Refused]:
             if several[0].options:
@@ -199,7 +210,13 @@ class Models:
             return self._sampled_by(several[0].model).sample(several, batch_size=batch_size)
 
         self._pass_on(draws)
-        return in_groups(draws, self._sampler, drawn)
+        with ExitStack() as stack:
+            all_told = {seed: partial(_tell, told) for seed, told in (heard or {}).items()}
+            engines = {id(one): one for one in self._bound.sampled.values()} if heard else {}
+            for engine in engines.values():
+                if isinstance(engine, Telling):
+                    stack.enter_context(engine.telling(all_told))
+            return in_groups(draws, self._sampler, drawn)
 
     def refusal(self, draw: Draw) -> str | None:
         """Why `draw` would refuse it (an empty prompt, one beyond the window), or None."""
@@ -393,6 +410,11 @@ class Models:
 
     def _identity(self, model: str) -> Identity:
         return identity_of(self.program, model, self.digest(model))
+
+
+def _tell(told: Sequence[Callable[[str], None]], text: str) -> None:
+    for one in told:
+        one(text)
 
 
 def _oddities(program: Program, engines: Mapping[str, Prompted]) -> Iterator[str]:

@@ -1,10 +1,10 @@
 """A compiled system: sample traces, score traces."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -30,6 +30,21 @@ _WAVES = 4
 """Inputs at once for each request under way: the last ones, which others wait for, are few."""
 _CALLS = 4
 """Most calls of a model for the inputs at once, where a call has room for few of its values."""
+
+
+class Watching(Protocol):
+    """Who looks on while rows are sampled."""
+
+    def between(self, courses: Sequence[Course]) -> None:
+        """Is shown the rows before each generation of variables.
+
+        One that it gives `stopped` goes no further.
+        """
+        ...
+
+    def hears(self, row: int, variable: str) -> Callable[[str], None] | None:
+        """What is to be told a variable's text while it is written, if anything; see `Telling`."""
+        ...
 
 
 class System(Models):
@@ -153,17 +168,15 @@ class System(Models):
         seeds: Sequence[int],
         occurrences: Sequence[int],
         *,
-        between: Callable[[Sequence[Course]], None] | None = None,
+        watch: Watching | None = None,
     ) -> list[Trace]:
         """One trace per input, each by a seed of its own, as `stream` draws it with that seed.
 
         Args:
             seeds: one an input.
             occurrences: number k gives an input what `sample(input, n)` gives as its k-th.
-            between: is shown the courses before each generation of variables. One that it gives
-                `stopped` goes no further.
         """
-        return self._sampled(inputs, 1, seeds, None, occurrences, between=between)
+        return self._sampled(inputs, 1, seeds, None, occurrences, watch=watch)
 
     def _sampled(
         self,
@@ -174,7 +187,7 @@ class System(Models):
         occurrences: Sequence[int],
         *,
         strict: bool = False,
-        between: Callable[[Sequence[Course]], None] | None = None,
+        watch: Watching | None = None,
     ) -> list[Trace]:
         traces, keys = [], []
         for row, seed, before in zip(rows, seeds, occurrences, strict=True):
@@ -184,9 +197,9 @@ class System(Models):
             keys += [derive(seed, text, before * n + k) for k in range(n)]
         courses = [Course(self.program, trace.inputs) for trace in traces]
         for generation in self.program.layers:
-            if between is not None:
-                between(courses)
-            self._advance(generation, courses, keys, batch_size, strict=strict)
+            if watch is not None:
+                watch.between(courses)
+            self._advance(generation, courses, keys, batch_size, strict=strict, watch=watch)
         return [course.trace(trace) for course, trace in zip(courses, traces, strict=True)]
 
     def inputs_at_once(self, n: int) -> int:
@@ -229,6 +242,7 @@ class System(Models):
         batch_size: int | None,
         *,
         strict: bool,
+        watch: Watching | None,
     ) -> None:
         """Fills in the variables of one generation, whose parents are all settled.
 
@@ -238,8 +252,9 @@ class System(Models):
         where: list[tuple[Course, str]] = []
         draws: list[Draw] = []
         refusals: dict[Draw, str | None] = {}
+        heard: dict[int, list[Callable[[str], None]]] = defaultdict(list)  # equal rows hear alike
         call_tools(self.program, generation, courses)
-        for course, key in zip(courses, keys, strict=True):
+        for row, (course, key) in enumerate(zip(courses, keys, strict=True)):
             for variable in generation:
                 model = self.program.model_of(variable.name)
                 if course.stopped is not None:
@@ -265,8 +280,11 @@ class System(Models):
                     continue
                 where.append((course, variable.name))
                 draws.append(replace(asked, seed=derive(key, variable.name)))
+                told = watch.hears(row, variable.name) if watch is not None else None
+                if told is not None:
+                    heard[draws[-1].seed].append(told)
         try:
-            drawn = self.attempt(draws, batch_size=batch_size)
+            drawn = self.attempt(draws, batch_size=batch_size, heard=heard)
         except ServiceError:
             raise
         except RunError as error:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 
@@ -24,6 +24,7 @@ from ..checkpoints.vocabulary import require_known
 from ..checkpoints.weights import Weights
 from ..picking import pick
 from ..work import Work
+from .aloud import Aloud
 from .beam import beam_search
 from .beam_settings import BeamSettings
 from .decoder import NotFinite, Way
@@ -48,6 +49,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
     def __init__(self, models: Mapping[str, CausalLM], *, device: torch.device, seed: int) -> None:
         super().__init__(models, CausalLMResident, device=device, seed=seed)
         self._encoded = lru_cache(maxsize=ENCODED)(self._encode)
+        self._heard: Mapping[int, Callable[[str], None]] = {}
         self._require_recomputing()
 
     def problem(self, request: Request) -> str | None:
@@ -137,6 +139,15 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
             lambda several: self._sample(several, batch_size),
         )
 
+    @contextlib.contextmanager
+    def telling(self, heard: Mapping[int, Callable[[str], None]]) -> Iterator[None]:
+        """Tells texts token by token; see `Telling`."""
+        self._heard = heard
+        try:
+            yield
+        finally:
+            self._heard = {}
+
     def _sample(self, draws: Sequence[Draw], batch_size: int | None) -> list[Completion]:
         """Completions of draws of one model under one decoding."""
         model, decoding = draws[0].model, self._decoding(draws[0])
@@ -147,17 +158,20 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         out: dict[int, Completion] = {}
         way, room = resident.habits.samples, self._room(draws[0])
         for batch in _batches(prompts, room, way, most=batch_size):
+            seeds = [draws[i].seed for i in batch]
+            hears = {k: self._heard[seed] for k, seed in enumerate(seeds) if seed in self._heard}
             with few_rows(module, room), self._explained(model, [prompts[i] for i in batch]):
                 rows = generate(
                     module,
                     [prompts[i] for i in batch],
-                    [draws[i].seed for i in batch],
+                    seeds,
                     room=room,
                     decoding=decoding,
                     ends=resident.ends,
                     stops=stops,
                     way=way,
                     moves=way == resident.habits.searches,
+                    told=Aloud(resident.tokenizer, stops, hears) if hears else None,
                 )
             once = dict.fromkeys(prompts[i] for i in batch)
             self._done += Work(sum(map(len, once)) + sum(map(len, rows)))

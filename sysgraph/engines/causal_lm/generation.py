@@ -1,7 +1,7 @@
 """Ancestral sampling of many texts at once, each as if it were drawn alone."""
 
 import contextlib
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,7 @@ def generate(
     stops: StopStrings,
     way: Way,
     moves: bool,
+    told: Callable[[int, Sequence[int]], None] | None = None,
 ) -> list[Ids]:
     """Completion ids of each prompt, ended by one of `ends`, by a stop string or by the length.
 
@@ -44,6 +45,7 @@ def generate(
         room: tokens of a completion at most.
         decoding: its temperature and top_p count here.
         moves: whether rows written this `way` can be copied, moved and dropped.
+        told: is given the number of a text and its ids, whenever it has one more.
 
     Raises:
         NotFinite: the model gives logits that are no distribution.
@@ -57,6 +59,8 @@ def generate(
         for text, token in zip(side.texts, tokens, strict=True):
             if text in going:
                 written[text].append(token)
+                if told is not None:
+                    told(text, written[text])
                 if token in ends or stops.ends(written[text]):
                     going.remove(text)
         if not going or step + 1 == room:

@@ -37,6 +37,13 @@ class StopStrings:
         found = [text.find(one) for one in self._strings if one in text]
         return text[: min(found, default=len(text))]
 
+    def settled(self, text: str) -> str:
+        """What is in the value, however a text goes on that begins so."""
+        found = self.before(text)
+        begun = [one[:size] for one in self._strings for size in range(1, len(one))]
+        waits = [len(one) for one in begun if text.endswith(one)] if found == text else []
+        return found[: len(found) - max(waits, default=0)]
+
     def text(self, ids: Sequence[int]) -> str:
         """The value that ids stand for, as they were drawn: the text that they end."""
         return self.before(decode(self._tokenizer, ids))

@@ -1,0 +1,60 @@
+"""Texts that are told while they are written, token by token."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from transformers import PreTrainedTokenizerBase
+
+from .detokenizer import decode
+from .stopping import StopStrings
+
+
+class Aloud:
+    """Some of the texts that are written side by side, told as they grow.
+
+    Each that is told begins with the one told before, and the whole text with the last: half a
+    character, and what may turn out to be a stop string, wait.
+
+    Args:
+        hears: by a text's number, what is told of it.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        stops: StopStrings,
+        hears: Mapping[int, Callable[[str], None]],
+    ) -> None:
+        self._stops = stops
+        self._hears = hears
+        self._growing = {text: _Growing(tokenizer) for text in hears}
+
+    def __call__(self, text: int, ids: Sequence[int]) -> None:
+        """Tells what the ids of a text add to it, one id after the other."""
+        if text in self._growing:
+            grown = self._growing[text].after(ids)
+            if grown is not None:
+                self._hears[text](self._stops.settled(grown))
+
+
+class _Growing:
+    """A text, decoded a few tokens at a time.
+
+    Attributes:
+        text: of the first `_end` ids.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        # Tokens are decoded once more with the next ones: some begin otherwise at a text's start.
+        self._start = self._end = 0
+        self.text = ""
+
+    def after(self, ids: Sequence[int]) -> str | None:
+        """The text of ids; None where it ends within a character."""
+        before = decode(self._tokenizer, ids[self._start : self._end])
+        found = decode(self._tokenizer, ids[self._start :])
+        if found.endswith("\ufffd") or not found.startswith(before):
+            return None
+        self.text += found[len(before) :]
+        self._start, self._end = self._end, len(ids)
+        return self.text

@@ -1,0 +1,53 @@
+"""The rows that are sampled together, each of them for a request: who hears of what, and stops."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from sysgraph_compiler import Program
+
+from ..traces.course import Course
+from ..traces.trace import Trace
+from .ticket import Progress, Ticket, Written
+
+
+@dataclass(eq=False)
+class Row:
+    """One of a request's answers.
+
+    Attributes:
+        index: among them.
+    """
+
+    ticket: Ticket
+    index: int
+
+    def hear(self, text: str) -> None:
+        """Tells the request what is new in its output's text."""
+        told = self.ticket.told[self.index]
+        if len(text) > told:
+            self.ticket.tell(Written(self.index, text[told:]))
+            self.ticket.told[self.index] = len(text)
+
+
+class Batch:
+    """Looks on while rows are sampled; see `Watching`."""
+
+    def __init__(self, rows: Sequence[Row], program: Program) -> None:
+        self._rows, self._program = rows, program
+
+    def between(self, courses: Sequence[Course]) -> None:
+        """Stops the rows of requests that nobody waits for; tells the others how far they are."""
+        for row, course in zip(self._rows, courses, strict=True):
+            asked = row.ticket.asked
+            if row.ticket.given_up:
+                course.stopped = course.stopped or "nobody waits for it"
+            elif asked.stream and asked.values:
+                start = Trace(course.inputs, {}, self._program.outputs)
+                so_far = replace(course.trace(start), values=dict(course.values))
+                row.ticket.tell(Progress(row.index, so_far))
+
+    def hears(self, row: int, variable: str) -> Callable[[str], None] | None:
+        """What tells a stream of its output's text: where there are several, their JSON waits."""
+        is_output = self._program.outputs == (variable,)
+        heard = self._rows[row]
+        return heard.hear if is_output and heard.ticket.asked.stream else None
