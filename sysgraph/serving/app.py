@@ -13,6 +13,7 @@ from ..traces.trace import generated_nodes, input_names
 from .chat import Chat, Recording
 from .errors import ApiError, api_error
 from .guard import Guard
+from .page import Page
 from .service import Service
 
 
@@ -38,6 +39,7 @@ def app(
         Route("/v1/models/{model:path}", about.model),
         Route("/health", about.health),
         Route("/metrics", about.metrics),
+        *Page(service.program).routes(),
     ]
     answering = Starlette(
         routes=routes,
