@@ -76,7 +76,7 @@ class Parts:
         require_some(self._system, answered.traces)
         for index, trace in enumerate(answered.traces):
             text, why = content(self._system, trace), refusal(self._system, trace)
-            rest = (text or "").removeprefix(self._sent[index])
+            rest = self._rest(index, text or "")
             if rest:
                 yield self._chunk(index, {"content": rest})
             if why is not None:
@@ -86,6 +86,12 @@ class Parts:
         yield {**self._head(), "choices": [], "sysgraph": own}
         if self._ticket.asked.usage:
             yield {**self._head(), "choices": [], "usage": answered.usage.plain()}
+
+    def _rest(self, index: int, text: str) -> str:
+        sent = self._sent[index]
+        if not text.startswith(sent):
+            raise ApiError(500, "the text came out otherwise than it was sent", code="changed")
+        return text[len(sent) :]
 
     def _chunk(self, index: int, delta: dict[str, Any], why: str | None = None) -> dict[str, Any]:
         choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": why}

@@ -1,11 +1,12 @@
 """Texts that are told while they are written, token by token."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 from transformers import PreTrainedTokenizerBase
 
 from .detokenizer import decode
-from .stopping import StopStrings
+from .stopping import StopStrings, special_ids
 
 
 class Aloud:
@@ -44,17 +45,30 @@ class _Growing:
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._tokenizer = tokenizer
+        self._tokenizer, self._unsure = tokenizer, _unsure(tokenizer)
         # Tokens are decoded once more with the next ones: some begin otherwise at a text's start.
         self._start = self._end = 0
         self.text = ""
 
     def after(self, ids: Sequence[int]) -> str | None:
-        """The text of ids; None where it ends within a character."""
+        """The text of ids; None where what follows may still change its end."""
+        if ids[-1] in self._unsure:
+            return None
         before = decode(self._tokenizer, ids[self._start : self._end])
         found = decode(self._tokenizer, ids[self._start :])
-        if found.endswith("\ufffd") or not found.startswith(before):
+        if found.endswith("\ufffd") or not found.startswith(before) or found == before:
             return None
         self.text += found[len(before) :]
         self._start, self._end = self._end, len(ids)
         return self.text
+
+
+@lru_cache(maxsize=64)
+def _unsure(tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """The tokens that are bytes, and the special ones that no text shows.
+
+    A byte that fits no character spoils those before it, too, special tokens between them or not.
+    """
+    known = tokenizer.get_vocab()
+    names = (f"<0x{byte:02X}>" for byte in range(256))
+    return frozenset(known[name] for name in names if name in known) | special_ids(tokenizer)

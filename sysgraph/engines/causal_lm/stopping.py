@@ -61,7 +61,7 @@ class StopStrings:
         A token that is not special has a byte or more. A tail that begins within a character is
         made longer, as all bytes that follow may be lost with it.
         """
-        special, left, start = _special(self._tokenizer), self._size, len(ids)
+        special, left, start = special_ids(self._tokenizer), self._size, len(ids)
         while start > 0:
             start -= 1
             left -= ids[start] not in special
@@ -74,7 +74,7 @@ class StopStrings:
 
 
 @lru_cache(maxsize=64)
-def _special(tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+def special_ids(tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     """The tokens that no text shows."""
     added = tokenizer.added_tokens_decoder.items()
     return frozenset([*tokenizer.all_special_ids, *(i for i, token in added if token.special)])
