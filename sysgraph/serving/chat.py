@@ -52,7 +52,10 @@ class Chat:
             ApiError: there is none.
         """
         limits = self._service.limits
-        content = await read_body(request, limits.body)
+        try:
+            content = await read_body(request, limits)
+        except ClientDisconnect:
+            return Response(status_code=_GONE)
         asked = read_asked(self._service.program, content, limits)
         following = Following(self._service, asked)
         if asked.stream:

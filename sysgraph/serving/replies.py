@@ -5,6 +5,8 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from sysgraph_compiler import Program
+
 from ..engines.requests import requests
 from ..system import System
 from ..traces.course import why_failed
@@ -23,14 +25,14 @@ def completion(system: System, ticket: Ticket, answered: Answered) -> dict[str, 
     Raises:
         ApiError: the system gave nothing.
     """
-    require_some(system, answered.traces)
+    require_some(system.program, answered.traces)
     choices = [
         {
             "index": index,
             "message": {
                 "role": "assistant",
-                "content": content(system, trace),
-                "refusal": refusal(system, trace),
+                "content": content(system.program, trace),
+                "refusal": refusal(system.program, trace),
             },
             "logprobs": None,
             "finish_reason": finish_reason(system, trace),
@@ -59,7 +61,7 @@ class Parts:
 
     def progress(self, event: Progress) -> dict[str, Any]:
         """The values that are there of one of the answers, beside its number."""
-        found = {"index": event.index, "values": values(self._system, event.trace)}
+        found = {"index": event.index, "values": values(self._system.program, event.trace)}
         return {**self._head(), "choices": [], "sysgraph": found}
 
     def written(self, event: Written) -> dict[str, Any]:
@@ -73,9 +75,9 @@ class Parts:
         Raises:
             ApiError: the system gave nothing.
         """
-        require_some(self._system, answered.traces)
+        require_some(self._system.program, answered.traces)
         for index, trace in enumerate(answered.traces):
-            text, why = content(self._system, trace), refusal(self._system, trace)
+            text, why = content(self._system.program, trace), refusal(self._system.program, trace)
             rest = self._rest(index, text or "")
             if rest:
                 yield self._chunk(index, {"content": rest})
@@ -101,30 +103,30 @@ class Parts:
         return _head(self._system, self._ticket, "chat.completion.chunk")
 
 
-def require_some(system: System, traces: Sequence[Trace]) -> None:
+def require_some(program: Program, traces: Sequence[Trace]) -> None:
     """Refuses to answer where no trace has an output.
 
     Raises:
         ApiError: says why the first one has none.
     """
     if all(trace.failed for trace in traces):
-        why = why_failed(system.program, traces[0]) or "no output came to be"
+        why = why_failed(program, traces[0]) or "no output came to be"
         raise ApiError(422, why, code="no_answer")
 
 
-def content(system: System, trace: Trace) -> str | None:
+def content(program: Program, trace: Trace) -> str | None:
     """The output's text, of other values and of several outputs JSON; None where there is none."""
     if trace.failed or trace.abstains:
         return None
-    found = outputs_by_name(system.program, trace, data_url)
+    found = outputs_by_name(program, trace, data_url)
     only = next(iter(found.values())) if len(found) == 1 else found
     return only if isinstance(only, str) else json.dumps(only, ensure_ascii=False)
 
 
-def refusal(system: System, trace: Trace) -> str | None:
+def refusal(program: Program, trace: Trace) -> str | None:
     """Why there is no content, for people."""
     if trace.failed:
-        return why_failed(system.program, trace)
+        return why_failed(program, trace)
     if trace.abstains:
         names = ", ".join(name for name in trace.outputs if name in trace.abstained)
         return f"{names}: nothing, as a parser or tool abstained"
@@ -144,9 +146,9 @@ def finish_reason(system: System, trace: Trace) -> str:
     return "length" if cut else "stop"
 
 
-def values(system: System, trace: Trace) -> dict[str, Plain]:
+def values(program: Program, trace: Trace) -> dict[str, Plain]:
     """Every node's value, in the graph's order; null for what did not run."""
-    return by_node(system.program, trace, data_url)
+    return by_node(program, trace, data_url)
 
 
 def data_url(picture: Picture) -> str:
@@ -160,7 +162,7 @@ def _own(system: System, ticket: Ticket, answered: Answered) -> dict[str, Any]:
     found: dict[str, Any] = {"seed": asked.seed}
     if asked.values:
         found["inputs"] = inputs_by_name(system.program, asked.inputs)
-        found["values"] = [values(system, trace) for trace in answered.traces]
+        found["values"] = [values(system.program, trace) for trace in answered.traces]
     return found
 
 

@@ -1,6 +1,7 @@
 """Texts that are told while they are written: what was told stays, and leads to the whole."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from transformers import PreTrainedTokenizerFast
@@ -32,12 +33,11 @@ def test_what_is_told_begins_the_value(tokenizer: PreTrainedTokenizerFast) -> No
             aloud(7, ids[:n])
             aloud(8, ids[:n])  # nobody hears it
         value = stops.text(ids)
-        assert all(b.startswith(a) for a, b in zip(told, told[1:], strict=False))
+        assert all(after.startswith(before) for before, after in pairwise(told))
         assert value.startswith(told[-1]), (ids, string)
         told_whole += told[-1] == value
-        held += any(
-            plain(tokenizer, ids[:n]).startswith(value + string[0]) for n in range(len(ids))
-        )
+        begun = value + string[0]
+        held += any(plain(tokenizer, ids[:n]).startswith(begun) for n in range(len(ids)))
     assert told_whole > 50
     assert held > 20
 

@@ -118,8 +118,8 @@ def test_several_inputs_and_outputs_are_json(client: openai.OpenAI) -> None:
         )
         with pytest.raises(openai.BadRequestError, match="the inputs a, talk: give them beside"):
             many.chat.completions.create(model="many", messages=QUESTION)
+        wrong = {"inputs": {"a": "", "talk": [{"role": "x", "content": ""}]}}
         with pytest.raises(openai.BadRequestError, match=r"inputs.talk: .*the role is 'x'"):
-            wrong = {"inputs": {"a": "", "talk": [{"role": "x", "content": ""}]}}
             many.chat.completions.create(model="many", messages=[], extra_body=wrong)
     assert json.loads(answer.choices[0].message.content or "") == {"b": "1", "d": ["x", "y"]}
     assert own(answer)["inputs"] == {"a": "é", "talk": talk}

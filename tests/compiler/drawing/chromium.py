@@ -45,8 +45,9 @@ class Page:
                 return dict(answer["result"])
             self._note(answer)
 
-    def open(self, path: Path) -> None:
-        self.call("Page.navigate", {"url": path.as_uri()})
+    def open(self, path: Path | str) -> None:
+        url = path.as_uri() if isinstance(path, Path) else path
+        self.call("Page.navigate", {"url": url})
         while self._note(self._read()) != "Page.loadEventFired":
             pass
 
