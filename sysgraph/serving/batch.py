@@ -1,12 +1,13 @@
 """The rows that are sampled together, each of them for a request: who hears of what, and stops."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sysgraph_compiler import Program
 
 from ..traces.course import Course
 from ..traces.trace import Trace
+from .choices import values
 from .ticket import Progress, Ticket, Written
 
 
@@ -43,7 +44,7 @@ class Batch:
                 course.stopped = course.stopped or "nobody waits for it"
             elif asked.stream and asked.values:
                 start = Trace(course.inputs, {}, self._program.outputs)
-                so_far = replace(course.trace(start), values=dict(course.values))
+                so_far = values(self._program, course.trace(start))
                 row.ticket.tell(Progress(row.index, so_far))
 
     def hears(self, row: int, variable: str) -> Callable[[str], None] | None:

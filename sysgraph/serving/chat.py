@@ -68,15 +68,13 @@ class Chat:
             answered = await following.answer(request.receive)
         except ClientDisconnect:
             return Response(status_code=_GONE)
-        found = await run_in_threadpool(
-            completion, self._service.system, following.ticket, answered
-        )
+        found = completion(self._service.program, following.ticket, answered)
         await self._noted(following.ticket, answered)
         return JSONResponse(found)
 
     async def _lines(self, following: Following) -> AsyncGenerator[bytes]:
         """Server-sent events: chunks, comments that keep the line open, and at last `[DONE]`."""
-        parts = Parts(self._service.system, following.ticket)
+        parts = Parts(self._service.program, following.ticket)
         try:
             for chunk in parts.first():
                 yield _event(chunk)
@@ -89,7 +87,7 @@ class Chat:
                     elif isinstance(event, Written):
                         yield _event(parts.written(event))
                     elif isinstance(event, Answered):
-                        last = await run_in_threadpool(list, parts.last(event))
+                        last = [*parts.last(event)]
                         await self._noted(following.ticket, event)
                         for chunk in last:
                             yield _event(chunk)

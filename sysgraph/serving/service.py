@@ -12,6 +12,7 @@ from ..system import System
 from ..traces.trace import Trace
 from .asked import Asked
 from .batch import Batch, Row
+from .choices import choice_of
 from .errors import api_error
 from .limits import Limits
 from .line import Line
@@ -128,11 +129,13 @@ class Service:
     def _deliver(self, ticket: Ticket, traces: Sequence[Trace]) -> None:
         try:
             usage = usage_of(self.system, traces)
+            wanted = ticket.asked.values
+            choices = [choice_of(self.system, trace, with_values=wanted) for trace in traces]
         except Exception as error:
             self._fail(ticket, error)
             return
         self.meters.count(usage)
-        ticket.tell(Answered(traces, usage))
+        ticket.tell(Answered(traces, choices, usage))
 
     def _fail(self, ticket: Ticket, error: Exception) -> None:
         found = api_error(error)

@@ -6,18 +6,19 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ..traces.trace import Trace
+from ..traces.trace import Plain, Trace
 from .asked import Asked
+from .choices import Choice
 from .errors import ApiError
 from .usage import Usage
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What there is of one of a request's answers so far: `trace` has gaps."""
+    """The values that there are of one of a request's answers so far, null for the others."""
 
     index: int
-    trace: Trace
+    values: dict[str, Plain]
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,10 @@ class Written:
 
 @dataclass(frozen=True)
 class Answered:
-    """All of a request's answers, and the tokens that they took."""
+    """All of a request's answers, as traces and as what is sent, and the tokens that they took."""
 
     traces: Sequence[Trace]
+    choices: Sequence[Choice]
     usage: Usage
 
 

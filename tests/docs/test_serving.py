@@ -10,9 +10,7 @@ from ..cli.test_run import here
 
 WHOLE = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
 # The rest is tested by tests/serving/test_docs.py.
-PAGE = WHOLE.partition("\n## The system as one model\n")[
-    0
-]
+PAGE = WHOLE.partition("\n## The system as one model\n")[0]
 FILE = re.compile(r"`([\w.]+)`:\n\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 

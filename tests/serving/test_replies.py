@@ -8,7 +8,7 @@ from PIL import Image
 
 import sysgraph
 from sysgraph import Picture, Trace
-from sysgraph.serving.replies import content, refusal, values
+from sysgraph.serving.choices import choice_of, values
 
 from .serving import served, system
 
@@ -62,5 +62,8 @@ def test_an_answer_without_a_value_says_why_beside_those_that_have_one() -> None
         for choice, trace in zip(choices, traces, strict=True):
             assert (choice.message.content is None) == (trace["said"] == "no")
             assert (choice.message.refusal or "").startswith(why) == (trace["said"] == "no")
-            assert choice.message.content == content(found.program, trace)
-            assert choice.message.refusal == refusal(found.program, trace)
+            alone = choice_of(found, trace, with_values=False)
+            assert (choice.message.content, choice.message.refusal) == (
+                alone.content,
+                alone.refusal,
+            )
