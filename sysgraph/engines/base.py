@@ -281,17 +281,26 @@ class Tokenwise(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Listener:
+    """Who listens while a text is drawn.
+
+    Attributes:
+        waits: whether the text is still wanted; one that is not may end anywhere.
+        hear: is given the text so far, now and then: it begins with the one before, and the value
+            begins with the last. None: nothing is to be told.
+    """
+
+    waits: Callable[[], bool]
+    hear: Callable[[str], None] | None = None
+
+
 @runtime_checkable
 class Telling(Protocol):
-    """An engine that can tell what it draws while it draws it."""
+    """An engine that can tell what it draws while it draws it, and leave it."""
 
-    def telling(self, heard: Mapping[int, Callable[[str], None]]) -> AbstractContextManager[None]:
-        """While entered, `sample` tells the texts that it writes.
-
-        Args:
-            heard: by a draw's seed, what is given its text so far: it begins with the one before,
-                and the value begins with the last.
-        """
+    def telling(self, heard: Mapping[int, Listener]) -> AbstractContextManager[None]:
+        """While entered, `sample` minds who listens, by the draws' seeds."""
         ...
 
 

@@ -1,10 +1,11 @@
 """The rows that are sampled together, each of them for a request: who hears of what, and stops."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sysgraph_compiler import Program
 
+from ..engines import Listener
 from ..traces.course import Course
 from ..traces.trace import Trace
 from .choices import values
@@ -47,8 +48,8 @@ class Batch:
                 so_far = values(self._program, course.trace(start))
                 row.ticket.tell(Progress(row.index, so_far))
 
-    def hears(self, row: int, variable: str) -> Callable[[str], None] | None:
-        """What tells a stream of its output's text: where there are several, their JSON waits."""
-        is_output = self._program.outputs == (variable,)
-        heard = self._rows[row]
-        return heard.hear if is_output and heard.ticket.asked.stream else None
+    def listener(self, row: int, variable: str) -> Listener:
+        """Tells a stream of its output's text: where there are several, their JSON waits."""
+        mine, is_output = self._rows[row], self._program.outputs == (variable,)
+        told = mine.hear if is_output and mine.ticket.asked.stream else None
+        return Listener(lambda: not mine.ticket.given_up, told)

@@ -2,10 +2,9 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +20,7 @@ from ..engines import (
     Exported,
     Fingerprinted,
     Hosted,
+    Listener,
     Pass,
     Prompted,
     Refused,
@@ -196,12 +196,12 @@ class Models:
         draws: Sequence[Draw],
         *,
         batch_size: int | None = None,
-        heard: Mapping[int, Sequence[Callable[[str], None]]] | None = None,
+        heard: Mapping[int, Sequence[Listener]] | None = None,
     ) -> list[Completion | Picture | Refused]:
         """`draw`, with what servers would not give a value for.
 
         Args:
-            heard: by a draw's seed, all that are told; see `Telling`. Other engines tell nothing.
+            heard: by a draw's seed, all who listen; see `Telling`. Other engines tell nothing.
         """
 
         def drawn(several: Sequence[Draw]) -> Sequence[Completion | Picture | Refused]:
@@ -211,11 +211,11 @@ class Models:
 
         self._pass_on(draws)
         with ExitStack() as stack:
-            all_told = {seed: partial(_tell, told) for seed, told in (heard or {}).items()}
+            together = {seed: _together(several) for seed, several in (heard or {}).items()}
             engines = {id(one): one for one in self._bound.sampled.values()} if heard else {}
             for engine in engines.values():
                 if isinstance(engine, Telling):
-                    stack.enter_context(engine.telling(all_told))
+                    stack.enter_context(engine.telling(together))
             return in_groups(draws, self._sampler, drawn)
 
     def refusal(self, draw: Draw) -> str | None:
@@ -412,9 +412,15 @@ class Models:
         return identity_of(self.program, model, self.digest(model))
 
 
-def _tell(told: Sequence[Callable[[str], None]], text: str) -> None:
-    for one in told:
-        one(text)
+def _together(several: Sequence[Listener]) -> Listener:
+    """All who listen to equal draws, as one."""
+    hears = [one.hear for one in several if one.hear is not None]
+
+    def hear(text: str) -> None:
+        for one in hears:
+            one(text)
+
+    return Listener(lambda: any(one.waits() for one in several), hear if hears else None)
 
 
 def _oddities(program: Program, engines: Mapping[str, Prompted]) -> Iterator[str]:

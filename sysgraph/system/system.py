@@ -1,7 +1,7 @@
 """A compiled system: sample traces, score traces."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sysgraph_compiler import Program, Variable
 
-from ..engines import Draw, Refused, Request
+from ..engines import Draw, Listener, Refused, Request
 from ..engines.requests import requests
 from ..support.device import on_device
 from ..support.errors import InputError, RunError, ServiceError
@@ -42,8 +42,8 @@ class Watching(Protocol):
         """
         ...
 
-    def hears(self, row: int, variable: str) -> Callable[[str], None] | None:
-        """What is to be told a variable's text while it is written, if anything; see `Telling`."""
+    def listener(self, row: int, variable: str) -> Listener:
+        """Who listens while a variable's text is written."""
         ...
 
 
@@ -252,7 +252,7 @@ class System(Models):
         where: list[tuple[Course, str]] = []
         draws: list[Draw] = []
         refusals: dict[Draw, str | None] = {}
-        heard: dict[int, list[Callable[[str], None]]] = defaultdict(list)  # equal rows hear alike
+        heard: dict[int, list[Listener]] = defaultdict(list)  # equal rows hear alike
         call_tools(self.program, generation, courses)
         for row, (course, key) in enumerate(zip(courses, keys, strict=True)):
             for variable in generation:
@@ -280,9 +280,8 @@ class System(Models):
                     continue
                 where.append((course, variable.name))
                 draws.append(replace(asked, seed=derive(key, variable.name)))
-                told = watch.hears(row, variable.name) if watch is not None else None
-                if told is not None:
-                    heard[draws[-1].seed].append(told)
+                if watch is not None:
+                    heard[draws[-1].seed].append(watch.listener(row, variable.name))
         try:
             drawn = self.attempt(draws, batch_size=batch_size, heard=heard)
         except ServiceError:

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from transformers import PreTrainedTokenizerFast
 
+from sysgraph.engines import Listener
 from sysgraph.engines.causal_lm.aloud import Aloud
 from sysgraph.engines.causal_lm.stopping import StopStrings
 
@@ -28,7 +29,7 @@ def test_what_is_told_begins_the_value(tokenizer: PreTrainedTokenizerFast) -> No
         wanted = (n for n in range(1, len(ids) + 1) if string in plain(tokenizer, ids[:n]))
         ids = ids[: next(wanted, len(ids))]
         told = [""]
-        aloud = Aloud(tokenizer, stops, {7: told.append})
+        aloud = Aloud(tokenizer, stops, {7: Listener(lambda: True, told.append)})
         for n in range(1, len(ids) + 1):
             aloud(7, ids[:n])
             aloud(8, ids[:n])  # nobody hears it
@@ -46,7 +47,11 @@ def test_a_text_of_whole_characters_is_told_token_by_token() -> None:
     tokenizer = byte_level()
     text = "Zoë sold 48 clips … in May 🎉 and June."
     ids, told = tokenizer.encode(text), list[str]()
-    aloud = Aloud(tokenizer, StopStrings(tokenizer, ["\nObservation:"]), {0: told.append})
+    aloud = Aloud(
+        tokenizer,
+        StopStrings(tokenizer, ["\nObservation:"]),
+        {0: Listener(lambda: True, told.append)},
+    )
     for n in range(1, len(ids) + 1):
         aloud(0, ids[:n])
     assert told[-1] == text

@@ -66,3 +66,26 @@ def test_a_text_that_was_cut_says_so(most: int, why: str) -> None:
             model="two", messages=[{"role": "user", "content": QUESTIONS[0]}], n=8, seed=1
         )
     assert {choice.finish_reason for choice in answer.choices} == {why}
+
+
+def test_a_text_that_nobody_waits_for_ends_amid_the_others() -> None:
+    graph = GRAPH.replace("max_new_tokens: 2", "max_new_tokens: 8")
+    found = System(sysgraph.compile(sysgraph.load(graph)), device="cpu")
+    service = Service(found, reporter=Reporter(shown=False))
+    events: list[list[Any]] = [[], []]
+
+    def leave(event: Any) -> None:
+        events[0].append(event)
+        if isinstance(event, Written):
+            service.give_up(leaving)
+
+    leaving = service.submit(Asked({"question": QUESTIONS[0]}, 1, 3, stream=True), leave)
+    service.submit(Asked({"question": QUESTIONS[1]}, 1, 3), events[1].append)
+    with service:
+        until(lambda: bool(events[1]))
+    wanted = [found.sample({"question": q}, seed=3)[0] for q in QUESTIONS[:2]]
+    assert events[1][-1].traces == [wanted[1]]
+    (left,) = events[0][-1].traces
+    assert left["draft"] == wanted[0]["draft"]
+    assert left.values["answer"].ids == wanted[0].values["answer"].ids[:1]
+    assert len(wanted[0].values["answer"].ids) > 2

@@ -1,10 +1,11 @@
 """Texts that are told while they are written, token by token."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from transformers import PreTrainedTokenizerBase
 
+from ..base import Listener
 from .detokenizer import decode
 from .stopping import StopStrings, special_ids
 
@@ -16,25 +17,28 @@ class Aloud:
     character, and what may turn out to be a stop string, wait.
 
     Args:
-        hears: by a text's number, what is told of it.
+        listeners: by a text's number.
     """
 
     def __init__(
         self,
         tokenizer: PreTrainedTokenizerBase,
         stops: StopStrings,
-        hears: Mapping[int, Callable[[str], None]],
+        listeners: Mapping[int, Listener],
     ) -> None:
-        self._stops = stops
-        self._hears = hears
-        self._growing = {text: _Growing(tokenizer) for text in hears}
+        self._stops, self._listeners = stops, listeners
+        self._growing = {text: _Growing(tokenizer) for text in listeners}
 
-    def __call__(self, text: int, ids: Sequence[int]) -> None:
-        """Tells what the ids of a text add to it, one id after the other."""
-        if text in self._growing:
+    def __call__(self, text: int, ids: Sequence[int]) -> bool:
+        """Tells what the ids of a text add to it, one id after the other; whether it goes on."""
+        listener = self._listeners.get(text)
+        if listener is None:
+            return True
+        if listener.hear is not None:
             grown = self._growing[text].after(ids)
             if grown is not None:
-                self._hears[text](self._stops.settled(grown))
+                listener.hear(self._stops.settled(grown))
+        return listener.waits()
 
 
 class _Growing:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 
@@ -16,7 +16,7 @@ from ...support.errors import InputError, RunError
 from ...support.grouping import in_groups
 from ...traces.prompt import Context
 from ...traces.trace import Completion
-from ..base import Draw, Request, Search
+from ..base import Draw, Listener, Request, Search
 from ..checkpoints.batching import TOKENS_PER_PASS, Ids, batches
 from ..checkpoints.engine import ENCODED, CheckpointEngine, Part, Values
 from ..checkpoints.prompt_check import changed_turns, prompt_oddities
@@ -49,7 +49,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
     def __init__(self, models: Mapping[str, CausalLM], *, device: torch.device, seed: int) -> None:
         super().__init__(models, CausalLMResident, device=device, seed=seed)
         self._encoded = lru_cache(maxsize=ENCODED)(self._encode)
-        self._heard: Mapping[int, Callable[[str], None]] = {}
+        self._heard: Mapping[int, Listener] = {}
         self._require_recomputing()
 
     def problem(self, request: Request) -> str | None:
@@ -140,8 +140,8 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         )
 
     @contextlib.contextmanager
-    def telling(self, heard: Mapping[int, Callable[[str], None]]) -> Iterator[None]:
-        """Tells texts token by token; see `Telling`."""
+    def telling(self, heard: Mapping[int, Listener]) -> Iterator[None]:
+        """Tells texts token by token, and leaves them; see `Telling`."""
         self._heard = heard
         try:
             yield
@@ -159,7 +159,9 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         way, room = resident.habits.samples, self._room(draws[0])
         for batch in _batches(prompts, room, way, most=batch_size):
             seeds = [draws[i].seed for i in batch]
-            hears = {k: self._heard[seed] for k, seed in enumerate(seeds) if seed in self._heard}
+            listeners = {
+                k: self._heard[seed] for k, seed in enumerate(seeds) if seed in self._heard
+            }
             with few_rows(module, room), self._explained(model, [prompts[i] for i in batch]):
                 rows = generate(
                     module,
@@ -171,7 +173,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
                     stops=stops,
                     way=way,
                     moves=way == resident.habits.searches,
-                    told=Aloud(resident.tokenizer, stops, hears) if hears else None,
+                    told=Aloud(resident.tokenizer, stops, listeners) if listeners else None,
                 )
             once = dict.fromkeys(prompts[i] for i in batch)
             self._done += Work(sum(map(len, once)) + sum(map(len, rows)))

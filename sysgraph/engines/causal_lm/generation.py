@@ -35,7 +35,7 @@ def generate(
     stops: StopStrings,
     way: Way,
     moves: bool,
-    told: Callable[[int, Sequence[int]], None] | None = None,
+    told: Callable[[int, Sequence[int]], bool] | None = None,
 ) -> list[Ids]:
     """Completion ids of each prompt, ended by one of `ends`, by a stop string or by the length.
 
@@ -45,7 +45,8 @@ def generate(
         room: tokens of a completion at most.
         decoding: its temperature and top_p count here.
         moves: whether rows written this `way` can be copied, moved and dropped.
-        told: is given the number of a text and its ids, whenever it has one more.
+        told: is given the number of a text and its ids, whenever it has one more, and says whether
+            it is to go on.
 
     Raises:
         NotFinite: the model gives logits that are no distribution.
@@ -59,9 +60,8 @@ def generate(
         for text, token in zip(side.texts, tokens, strict=True):
             if text in going:
                 written[text].append(token)
-                if told is not None:
-                    told(text, written[text])
-                if token in ends or stops.ends(written[text]):
+                wanted = told is None or told(text, written[text])
+                if token in ends or stops.ends(written[text]) or not wanted:
                     going.remove(text)
         if not going or step + 1 == room:
             break
