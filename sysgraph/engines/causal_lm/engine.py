@@ -159,9 +159,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         way, room = resident.habits.samples, self._room(draws[0])
         for batch in _batches(prompts, room, way, most=batch_size):
             seeds = [draws[i].seed for i in batch]
-            listeners = {
-                k: self._heard[seed] for k, seed in enumerate(seeds) if seed in self._heard
-            }
+            there = {k: self._heard[seed] for k, seed in enumerate(seeds) if seed in self._heard}
             with few_rows(module, room), self._explained(model, [prompts[i] for i in batch]):
                 rows = generate(
                     module,
@@ -173,7 +171,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
                     stops=stops,
                     way=way,
                     moves=way == resident.habits.searches,
-                    told=Aloud(resident.tokenizer, stops, listeners) if listeners else None,
+                    told=Aloud(resident.tokenizer, stops, there) if there else None,
                 )
             once = dict.fromkeys(prompts[i] for i in batch)
             self._done += Work(sum(map(len, once)) + sum(map(len, rows)))
