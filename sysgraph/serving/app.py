@@ -1,5 +1,6 @@
 """The server's routes, as an ASGI application."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 from starlette.applications import Starlette
@@ -100,21 +101,35 @@ class _About:
 
 
 class _Counted:
-    """Counts answers by route and status; of paths that are no route's, as one."""
+    """Counts answers by route and status; of paths that are no route's, as one.
+
+    Where the server is told to end at once, what is under way is answered that it did.
+    """
 
     def __init__(self, app: ASGIApp, service: Service, routes: Sequence[Route]) -> None:
         self._app, self._service, self._routes = app, service, routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
 
         async def counted(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 there = (one.path for one in self._routes if one.matches(scope)[0] != Match.NONE)
                 self._service.meters.requests.labels(next(there, ""), message["status"]).inc()
             await send(message)
 
-        await self._app(scope, receive, counted if scope["type"] == "http" else send)
+        try:
+            await self._app(scope, receive, counted)
+        except asyncio.CancelledError:
+            if not begun:
+                error = ApiError(503, "the server was stopped", code="stopping")
+                await JSONResponse(error.body(), error.status)(scope, receive, counted)
 
 
 async def _said(request: Request, error: Exception) -> Response:

@@ -54,11 +54,12 @@ def api_error(error: Exception) -> ApiError:
     """What a client is told of what went wrong while its request was sampled."""
     if isinstance(error, InputError):
         return ApiError(400, str(error), code="bad_input")
+    # What these say is about the server's insides: that goes to its own log.
     if isinstance(error, ServiceError):
-        return ApiError(502, str(error), code="model_server_failed")
+        said = "a server that runs one of the system's models failed"
+        return ApiError(502, said, code="model_server_failed")
     if isinstance(error, RunError):
         return ApiError(422, str(error), code="no_answer")
-    # Whatever it says is about the server's insides: that goes to the server's own log.
     name = type(error).__name__
     if isinstance(error, MemoryError) or name == "OutOfMemoryError":
         return ApiError(503, "the server has not enough memory for this", code="out_of_memory")

@@ -44,7 +44,7 @@ class Guard:
     def _require(self, asked: HTTPConnection) -> None:
         """Raises ApiError for what may not be answered."""
         if self._hosts is not None:
-            self._require_own(asked)
+            _require_own(asked, self._hosts)
         if self._key is None or asked.url.path in OPEN:
             return
         scheme, _, given = asked.headers.get("authorization", "").partition(" ")
@@ -54,14 +54,16 @@ class Guard:
             headers = {"WWW-Authenticate": "Bearer"}
             raise ApiError(401, said, code="invalid_api_key", headers=headers)
 
-    def _require_own(self, asked: HTTPConnection) -> None:
-        host, origin = asked.headers.get("host", ""), asked.headers.get("origin")
-        if _name(f"//{host}") not in self._hosts if self._hosts is not None else False:
-            said = f"this server is not called {host!r:.80}; it answers to its own names alone"
-            raise ApiError(403, said, code="foreign_host")
-        if origin is not None and urlsplit(origin).netloc != host:
-            said = f"pages of {origin!r:.80} may not use this server"
-            raise ApiError(403, said, code="foreign_origin")
+
+def _require_own(asked: HTTPConnection, hosts: frozenset[str]) -> None:
+    """Raises ApiError for what calls the server by another name, and for pages of other sites."""
+    host, origin = asked.headers.get("host", ""), asked.headers.get("origin")
+    if _name(f"//{host}") not in hosts:
+        said = f"this server is not called {host!r:.80}; it answers to its own names alone"
+        raise ApiError(403, said, code="foreign_host")
+    if origin is not None and origin.partition("://")[2] != host:
+        said = f"pages of {origin!r:.80} may not use this server"
+        raise ApiError(403, said, code="foreign_origin")
 
 
 def _name(address: str) -> str | None:

@@ -48,6 +48,7 @@ def run(app: ASGIApp, bound: socket.socket, *, patience: float, ready: Callable[
         access_log=False,
         lifespan="off",
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=max(1, round(patience)),
     )
     # uvicorn raises the signal once more when it is done: it asked to stop, and that is done.

@@ -3,12 +3,15 @@
 import asyncio
 import socket
 import threading
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 import torch
 
+import sysgraph
+from sysgraph import System
 from sysgraph.serving import Limits, Service
 from sysgraph.serving.asked import Asked
 from sysgraph.support.progress import Reporter
@@ -121,6 +124,33 @@ def test_a_model_that_fails_on_one_of_a_batch_answers_the_others() -> None:
     assert [answers[0].traces, answers[2].traces] == [wanted, wanted]
     assert answers[1].error.status == 422
     assert "are NaN" in answers[1].error.message
+
+
+HOSTED = """
+name: hosted
+models:
+  ada: {kind: endpoint, id: org/ada}
+nodes:
+  question: {kind: input}
+  answer: {kind: lm, model: ada, prompt: "{{ question }}"}
+edges: [question -> answer]
+outputs: [answer]
+"""
+
+
+def test_a_models_server_that_is_away_is_told_without_its_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SYSGRAPH_CACHE", str(tmp_path))
+    program = sysgraph.compile(sysgraph.load(HOSTED))
+    found = System(program, device="cpu", endpoints={"": "http://127.0.0.1:1/v1"})
+    answers = list[Any]()
+    with Service(found, reporter=Reporter()) as service:
+        service.submit(Asked({"question": "?"}, 1, 3), answers.append)
+        until(lambda: bool(answers))
+    assert answers[0].error.status == 502
+    assert "127.0.0.1" not in answers[0].error.message
+    assert "model 'ada' at 127.0.0.1:1: " in capsys.readouterr().err
 
 
 def leaving(server: Served, question: str) -> socket.socket:
