@@ -156,11 +156,28 @@ def test_a_models_server_that_is_away_is_told_without_its_address(
 def leaving(server: Served, question: str) -> socket.socket:
     """A client that has asked for a stream, and may go away."""
     body = f'{{"stream": true, "messages": [{{"role": "user", "content": "{question}"}}]}}'
-    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    connection = socket.create_connection(("127.0.0.1", server.port))
-    connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+    connection = asking(server, body, len(body))
     assert b"200 OK" in connection.recv(1000)
     return connection
+
+
+def asking(server: Served, body: str, length: int) -> socket.socket:
+    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    connection = socket.create_connection(("127.0.0.1", server.port))
+    connection.sendall(f"{head}Content-Length: {length}\r\n\r\n{body}".encode())
+    return connection
+
+
+def test_a_stream_is_kept_alive_while_nothing_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sysgraph.serving.following.KEEP_ALIVE", 0.01)
+    gate = Gate()
+    with served(system(gate=gate)) as server, leaving(server, "wait") as stream:
+        found = b""
+        while found.count(b": still at it\n\n") < 3:
+            found += stream.recv(1000)
+        gate.opened.set()
+        while b"data: [DONE]\n\n" not in found:
+            found += stream.recv(1000)
 
 
 LAYERS = """
@@ -189,6 +206,8 @@ def test_a_request_whose_time_is_over_stops_between_nodes() -> None:
                     model="layers", messages=[{"role": "user", "content": "w"}], stream=True
                 )
             )
+        with asking(server, "{", length=9) as slow:  # the rest never comes
+            assert slow.recv(1000).startswith(b"HTTP/1.1 408 ")
         server.service.limits = Limits()
         gate.opened.set()
         assert post(server, "then")[0] == 200
