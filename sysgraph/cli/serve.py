@@ -46,7 +46,8 @@ def serve(
         int, typer.Option(min=1, metavar="KIB", help="A request's size, in KiB.")
     ] = 1024,
     timeout: Annotated[
-        float, typer.Option(min=0.1, metavar="SECONDS", help="Time that an answer may take.")
+        float,
+        typer.Option(min=0.1, max=86400, metavar="SECONDS", help="Time that an answer may take."),
     ] = 300.0,
     endpoint: Endpoints = None,
     settings: Settings = None,
