@@ -6,6 +6,7 @@ import pytest
 
 from ..compiler.drawing.chromium import CHROMIUM, Page, chromium
 from .serving import Gate, Served, served, system, until
+from .test_chat import MANY
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 EVIL = "<img src=x onerror=document.body.dataset.pwned=1> é"
@@ -113,3 +114,16 @@ def test_what_is_wrong_is_shown_and_a_run_can_be_stopped(tab: Page) -> None:
         gate.opened.set()
     tab.js("form.requestSubmit()")
     shown(tab, PROBLEM, "Failed to fetch")
+
+
+def test_several_inputs_and_outputs_are_shown_apart(tab: Page) -> None:
+    with served(system(MANY)) as server:
+        opened(tab, server)
+        shown(tab, "document.activeElement.id", "input-a")
+        tab.js("at('input-talk').value = '[{]'; form.requestSubmit()")
+        shown(tab, PROBLEM, "talk: this is no JSON")
+        tab.js("at('input-talk').value = '[]'; form.requestSubmit()")
+        shown(tab, STATUS, "Answered")
+        cells = "[...document.querySelectorAll('article tr')].map((row) => row.textContent)"
+        assert tab.js(cells) == ["b1", "dxy"]
+        assert tab.problems == []

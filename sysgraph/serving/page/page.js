@@ -177,8 +177,22 @@ function take(part, shown) {
   const own = part.sysgraph;
   if (!own) return;
   if (own.index !== undefined) found[own.index] = own.values;
-  else [found, at("status").textContent] = [own.values, `Answered, with seed ${own.seed}.`];
+  else {
+    found = own.values;
+    at("status").textContent = `Answered, with seed ${own.seed}.`;
+    shown.forEach(unfold);
+  }
   list();
+}
+
+// What is no text of its own is sent as JSON: lists, records, several outputs.
+function unfold(card, index) {
+  const outputs = system.sysgraph.nodes.filter((node) => node.output);
+  if (!card.said || (outputs.length === 1 && typeof found[index][outputs[0].name] === "string")) return;
+  let value;
+  try { value = JSON.parse(card.said); } catch { return; }
+  card.body.replaceChildren();
+  put(card.body, value);
 }
 
 async function run() {
