@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -120,7 +120,7 @@ def read_asked(program: Program, content: bytes, limits: Limits) -> Asked:
     if problems:
         raise ApiError(
             400,
-            "; ".join(said for _, said in problems),
+            _all(said for _, said in problems),
             code="unsupported_parameter",
             param=problems[0][0],
         )
@@ -146,8 +146,18 @@ def _body(content: bytes) -> _Body:
         return _Body.model_validate(found)
     except ValidationError as error:
         wrong = [(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
-        said = "; ".join(f"{place}: {message}" for place, message in wrong)
+        said = _all(f"{place}: {message}" for place, message in wrong)
         raise ApiError(400, said, code="invalid_type", param=wrong[0][0]) from None
+
+
+def _all(problems: Iterable[str]) -> str:
+    """Problems as one text: the first ones, of a request that has nothing else."""
+    found = [*problems]
+    more = [f"and {len(found) - _TOLD} more"] if len(found) > _TOLD else []
+    return "; ".join([*found[:_TOLD], *more])
+
+
+_TOLD = 20
 
 
 def _unsupported(body: _Body) -> list[tuple[str, str]]:

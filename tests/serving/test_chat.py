@@ -170,6 +170,7 @@ def test_a_text_may_come_in_parts_and_after_a_talk(client: openai.OpenAI) -> Non
         ({"messages": [*QUESTION, {"role": "assistant", "content": "a"}]}, 400, "messages", "last"),
         ({"messages": [{"role": "user", "content": "\ud800"}]}, 400, None, "half of a character"),
         ({"messages": "x"}, 400, "messages", "list"),
+        ({"messages": [{}] * 99}, 400, "messages.0.role", "messages.9.role: .*; and 79 more$"),
         ({"messages": QUESTION, "n": 0}, 400, "n", "greater than or equal to 1"),
         ({"messages": QUESTION, "n": 17}, 400, "n", "at most 16"),
         ({"messages": QUESTION, "n": True}, 400, "n", "integer"),
