@@ -1,17 +1,14 @@
 """FLOPs of what runs, by torch's FlopCounterMode, and of what would have to run.
 
 FlopCounterMode counts matrix multiplications (a multiplication and an addition are 2 FLOPs). It
-knows neither a CPU's fused attention nor `linear_cross_entropy`, whose forward pass is one opaque
-operation (its backward pass computes the logits again, in multiplications that it sees): both are
-counted here. Fused attention that is causal by its flag skips what is not visible, so half of it
-counts; one with a mask computes everything.
+does not know a CPU's fused attention, which is counted here: one that is causal by its flag skips
+what is not visible, so half of it counts; one with a mask computes everything.
 """
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
-import torch.nn.modules.linear_cross_entropy  # which makes the operation that `_formulas` names
 from torch.utils.flop_counter import (
     FlopCounterMode,
     sdpa_backward_flop_count,
@@ -34,7 +31,6 @@ def _formulas() -> dict[Any, Callable[..., int]]:
     return {
         aten._scaled_dot_product_flash_attention_for_cpu: _attention,
         aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
-        torch.ops.torch_nn._linear_cross_entropy_batch_chunked_no_reduction: _head,
     }
 
 
@@ -68,7 +64,3 @@ def _seen(count: int, query: Shape, key: Shape, is_causal: bool) -> int:
     if not is_causal or length != key[2]:
         return count
     return count * (length + 1) // (2 * length)
-
-
-def _head(hidden: Shape, weight: Shape, *_: object, **__: object) -> int:
-    return 2 * hidden[0] * hidden[1] * weight[0]

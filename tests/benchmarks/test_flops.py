@@ -3,12 +3,14 @@
 import torch
 import torch.nn.functional as F
 from peft import LoraConfig, get_peft_model
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM
 
 from benchmarks.bound import bound, trie
 from benchmarks.counting import flops
 from benchmarks.row import Options
+from sysgraph.engines.causal_lm.head import as_is, head_log_probs
 from sysgraph.engines.causal_lm.tokens import Encoded
 
 
@@ -40,15 +42,12 @@ def test_what_rows_share_is_counted_once() -> None:
     assert shared.scored == 3  # after 2, after 3 (either side) and after 5
 
 
-def test_a_head_that_is_one_operation_is_counted() -> None:
+def test_a_trained_head_is_counted() -> None:
     hidden = torch.randn(10, 8, requires_grad=True)
-    weight, targets = torch.randn(50, 8), torch.arange(10)
-
-    def head() -> None:
-        options = torch.nn.LinearCrossEntropyOptions(batch_chunk_size=4, chunking_method=None)
-        F.linear_cross_entropy(
-            hidden, weight, targets, reduction="none", options=options
-        ).sum().backward()
-
+    layer, targets = nn.Linear(8, 50, bias=False), torch.arange(10)
     once = 2 * 10 * 8 * 50
-    assert flops(head)[0] == 3 * once  # forward; again in the backward pass; to what it reads
+
+    def step() -> None:
+        head_log_probs(layer, as_is, hidden, targets).sum().backward()
+
+    assert flops(step)[0] == 4 * once  # forward; once more; to what it reads; to its weights

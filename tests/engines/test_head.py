@@ -1,5 +1,7 @@
 """The vocabulary head: log-probabilities and gradients of plain autograd, however it is cut."""
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -37,15 +39,32 @@ def test_equals_autograd(
         torch.testing.assert_close(head_log_probs(head, as_is, states, targets), wanted[0])
 
 
-def test_half_precision_is_summed_in_float32() -> None:
+def test_trained_or_not_the_values_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the bit, as are their slopes by what the head reads, also where autocast halves."""
+    monkeypatch.setattr(module, "_CHUNK_BYTES", 4 * VOCABULARY * 4)
+    torch.manual_seed(0)
+    head, targets = nn.Linear(HIDDEN, VOCABULARY), torch.randint(VOCABULARY, (N,))
+    states = torch.randn(N, HIDDEN, requires_grad=True)
+    for halved in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=halved):
+            frozen, trained = (
+                taken(head_log_probs(head.requires_grad_(on), as_is, states, targets), states, head)
+                for on in (False, True)
+            )
+        assert torch.equal(frozen[0], trained[0])
+        assert torch.equal(frozen[1], trained[1])
+        assert frozen[0].dtype == torch.float32
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_half_precision_is_summed_in_float32(trained: bool) -> None:
     """Values and gradients as near to exact ones as those of autograd on the same logits."""
     torch.manual_seed(0)
-    head = nn.Linear(HIDDEN, VOCABULARY, bias=False).requires_grad_(False)
+    head = nn.Linear(HIDDEN, VOCABULARY, bias=False).requires_grad_(trained)
     states = (4 * torch.randn(N, HIDDEN)).bfloat16()
     targets = torch.randint(VOCABULARY, (N,))
-    exact = nn.Linear(HIDDEN, VOCABULARY, bias=False, dtype=torch.float64).requires_grad_(False)
     head = head.bfloat16()
-    exact.weight.copy_(head.weight)
+    exact = copy.deepcopy(head).double()
 
     def slopes(run: nn.Linear, given: Tensor, *, ours: bool) -> list[Tensor]:
         given = given.detach().clone().requires_grad_()

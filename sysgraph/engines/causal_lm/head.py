@@ -14,7 +14,6 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
-from torch.nn import LinearCrossEntropyOptions
 from torch.utils.checkpoint import checkpoint
 
 _CHUNK_BYTES = 64 * 2**20
@@ -46,11 +45,13 @@ def head_log_probs(head: nn.Module, finish: Finish, hidden: Tensor, targets: Ten
     """
     size = max(1, _CHUNK_BYTES // (4 * _vocabulary(head)))
     if type(head) is nn.Linear and finish is as_is:
-        if not any(parameter.requires_grad for parameter in head.parameters()):
-            found: Tensor = _FrozenHead.apply(hidden, targets, head.weight, head.bias, size)  # type: ignore[no-untyped-call]
-            return found
-        if hidden.dtype == torch.float32:
-            return _trained_head(head, hidden, targets, size)
+        trained = any(parameter.requires_grad for parameter in head.parameters())
+        dtype = _computed_in(hidden)
+        weight = head.weight.to(dtype)
+        bias = None if head.bias is None else head.bias.to(dtype)
+        function = _TrainedHead if trained else _FrozenHead
+        found: Tensor = function.apply(hidden.to(dtype), targets, weight, bias, size)  # type: ignore[no-untyped-call]
+        return found
 
     def chunk(hidden: Tensor, targets: Tensor) -> Tensor:
         return token_log_probs(finish(head(hidden)), targets)
@@ -76,16 +77,13 @@ class _FrozenHead(Function):
         """[N], of `hidden` [N, H] and `targets` [N], `size` of them at once."""
         log_probs, slopes = [], []
         for states, tokens in zip(hidden.split(size), targets[:, None].split(size), strict=True):
-            logits = F.linear(states, weight, bias).float()
-            total = logits.logsumexp(-1, keepdim=True)
-            log_probs.append((logits.gather(1, tokens) - total)[:, 0])
+            found, raised, totals = _chunk(states, tokens, weight, bias)
+            log_probs.append(found)
             if ctx.needs_input_grad[0]:
-                slope = logits.sub_(total).exp_().neg_()  # of log p by the logits
-                slope.scatter_add_(1, tokens, torch.ones_like(total))
-                slopes.append(slope.to(weight.dtype) @ weight)
+                slopes.append(_slopes(raised, totals, tokens).to(weight.dtype) @ weight)
         if slopes:
             ctx.save_for_backward(torch.cat(slopes))
-        return torch.cat(log_probs)
+        return torch.cat(log_probs)[:, 0]
 
     @staticmethod
     @once_differentiable
@@ -94,20 +92,63 @@ class _FrozenHead(Function):
         return (weights[:, None] * slopes).to(slopes.dtype), None, None, None, None
 
 
-def _trained_head(head: nn.Linear, hidden: Tensor, targets: Tensor, size: int) -> Tensor:
-    """As `head_log_probs`, in float32, of a layer that is trained."""
-    options = LinearCrossEntropyOptions(
-        batch_chunk_size=size, chunking_method=None, acc_policy="accurate"
-    )
-    losses: Tensor = F.linear_cross_entropy(
-        hidden,
-        head.weight,
-        targets,
-        linear_bias=head.bias,
-        reduction="none",
-        options=options,
-    )
-    return -losses
+class _TrainedHead(Function):
+    """As `_FrozenHead`, to the bit, of a layer that is trained.
+
+    What a change of the layer does adds up over tokens, so it has to wait for their weights: the
+    backward pass makes the logits again.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Tensor, targets: Tensor, weight: Tensor, bias: Tensor | None, size: int
+    ) -> Tensor:
+        """[N], of `hidden` [N, H] and `targets` [N], `size` of them at once."""
+        ctx.size = size
+        ctx.save_for_backward(hidden, targets, weight, bias)
+        chunks = zip(hidden.split(size), targets[:, None].split(size), strict=True)
+        return torch.cat([_chunk(*chunk, weight, bias)[0] for chunk in chunks])[:, 0]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, targets, weight, bias = ctx.saved_tensors
+        by_hidden = []
+        by_weight = torch.zeros_like(weight, dtype=torch.float32)
+        by_bias = None if bias is None else torch.zeros_like(bias, dtype=torch.float32)
+        columns = (targets[:, None], weights[:, None])
+        for states, tokens, given in zip(
+            *(part.split(ctx.size) for part in (hidden, *columns)), strict=True
+        ):
+            _, raised, totals = _chunk(states, tokens, weight, bias)
+            slopes = _slopes(raised, totals, tokens)  # (n, V)
+            if by_bias is not None:
+                by_bias.addmv_(slopes.T, given[:, 0])
+            slopes, weighted = slopes.to(weight.dtype), given * states
+            by_hidden.append(given * (slopes @ weight))
+            if weight.dtype == by_weight.dtype:
+                torch.addmm(by_weight, slopes.T, weighted, out=by_weight)  # no second [V, H]
+            else:
+                by_weight += slopes.T @ weighted.to(weight.dtype)
+        return torch.cat(by_hidden).to(hidden.dtype), None, by_weight, by_bias, None
+
+
+def _chunk(
+    states: Tensor, tokens: Tensor, weight: Tensor, bias: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Log p of `tokens` [n, 1], their exp(logits) up to a factor [n, V], and the sums [n, 1]."""
+    logits = F.linear(states, weight, bias).float()
+    logits.sub_(logits.amax(-1, keepdim=True))
+    chosen = logits.gather(1, tokens)
+    raised = logits.exp_()
+    totals = raised.sum(-1, keepdim=True)
+    return chosen - totals.log(), raised, totals
+
+
+def _slopes(raised: Tensor, totals: Tensor, tokens: Tensor) -> Tensor:
+    """Of log p of `tokens` by the logits, [n, V], in the memory of `raised`."""
+    slopes = raised.div_(-totals)
+    return slopes.scatter_add_(1, tokens, torch.ones_like(totals))
 
 
 def as_is(raw: Tensor) -> Tensor:
@@ -189,6 +230,14 @@ def _before_head(module: nn.Module, hook: Callable[..., tuple[Any, ...]]) -> Ite
         yield
     finally:
         handle.remove()
+
+
+def _computed_in(hidden: Tensor) -> torch.dtype:
+    """What matrix products of `hidden` are computed in, as autocast has it."""
+    device = hidden.device.type
+    if torch.is_autocast_enabled(device):
+        return torch.get_autocast_dtype(device)
+    return hidden.dtype
 
 
 def _vocabulary(head: nn.Module) -> int:
