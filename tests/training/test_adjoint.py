@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -81,16 +81,12 @@ def by_passes(system: System, made: Objective, visits: list[int]) -> Gradients:
     return taken(system, backward)
 
 
-def assert_equal(found: Gradients, wanted: Gradients) -> None:
+def assert_equal(found: Gradients, wanted: Gradients, *, to: float = 1e-4) -> None:
     largest = max(float(slope.abs().max()) for slope in wanted.values())
-    assert largest > 0
+    assert largest > 1e-6  # of rounding alone nothing follows
     for name, slope in wanted.items():
         torch.testing.assert_close(
-            found[name],
-            slope,
-            rtol=1e-4,
-            atol=2e-5 * largest + 1e-7,
-            msg=lambda m, n=name: f"{n}: {m}",
+            found[name], slope, rtol=to, atol=to / 5 * largest, msg=lambda m, n=name: f"{n}: {m}"
         )
 
 
@@ -121,10 +117,26 @@ def test_every_graph(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert_equal(by_passes(system, made, visits), wanted)
 
 
+@pytest.fixture
+def float64(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is float32 by contract is float64."""
+    monkeypatch.setattr(Tensor, "float", Tensor.double)
+    monkeypatch.setattr(torch, "float32", torch.float64)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
+
+
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("held", [["pick", "end"], ["route", "end"], ["end"]], ids="+".join)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 2, 3])  # whose worlds say something of all these
 def test_random_tables(seed: int, held: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Choices, selections, lists and loops, some of them unobserved."""
+    """Choices, selections, lists and loops, some of them unobserved.
+
+    A value is in two pairs, whose slopes all but cancel: what float32's rounding of each leaves can
+    be more than what is left of them.
+    """
     w = World(seed)
     program = w.program()
     program = program.model_copy(
@@ -135,14 +147,12 @@ def test_random_tables(seed: int, held: list[str], monkeypatch: pytest.MonkeyPat
     made = objective(system, [Pair(a, b, "x") for a, b in pairwise(traces)])
     visits = list(range(len(traces) - 1))
     wanted = of_one_graph(system, made, visits)
-    if not any(slope.any() for slope in wanted.values()):
-        pytest.skip("this world does not say anything of these nodes")
-    assert_equal(by_passes(system, made, visits), wanted)
+    assert_equal(by_passes(system, made, visits), wanted, to=1e-12)
     passes = System.passes
     monkeypatch.setattr(  # too large to be held
         System, "passes", lambda *a, **k: [replace(one, share=2.0) for one in passes(*a, **k)]
     )
-    assert_equal(by_passes(system, made, visits), wanted)
+    assert_equal(by_passes(system, made, visits), wanted, to=1e-12)
 
 
 @pytest.mark.parametrize("budget", [1, 10**9], ids=["one row a pass", "all in one pass"])
