@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..engines import Pass, Request, choices
+from ..support.device import on_device
 from ..system import System
 
 _ENOUGH_ON_CPU = 1 / 12
@@ -65,7 +66,7 @@ class Adjoint:
         for one in passes:
             with torch.set_grad_enabled(hold):
                 found = one.run()
-            rows = torch.tensor(one.rows, device=values.device)
+            rows = on_device(one.rows, values.device)
             values = values.index_add(0, rows, found.detach())
             if found.requires_grad:
                 held.append((one, found))
@@ -81,22 +82,24 @@ class Adjoint:
             if weights is None:
                 continue
             for one, found in asked.held:
-                found.backward(weights[torch.tensor(one.rows, device=weights.device)])
+                found.backward(weights[on_device(one.rows, weights.device)])
             if not asked.held:
                 self._run_again(asked.requests, weights)
         self._asked.clear()
 
     def _run_again(self, requests: Sequence[Request], weights: Tensor) -> None:
+        # Read once for all passes: which of them run is decided here, and one that need not run is
+        # worth more than the wait.
         wanted = [
             i
             for i, weight in enumerate(weights.tolist())
             if weight != 0 and requests[i].model in self._trained
         ]
-        weights = weights[torch.tensor(wanted, dtype=torch.long, device=weights.device)]
+        weights = weights[on_device(wanted, weights.device, torch.long)]
         for one in self._system.passes([requests[i] for i in wanted], gradients=True):
             values = one.run()
             if values.requires_grad:
-                values.backward(weights[torch.tensor(one.rows, device=weights.device)])
+                values.backward(weights[on_device(one.rows, weights.device)])
 
 
 def _shares(passes: Sequence[Pass]) -> float:

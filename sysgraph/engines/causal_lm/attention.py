@@ -17,6 +17,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from ...support.device import on_device
 from .packing import Packed, Run
 
 _NAME = "sysgraph_packed"
@@ -48,8 +49,8 @@ def forbid_packing(module: PreTrainedModel) -> None:
 def packed_inputs(packed: Packed, device: torch.device) -> dict[str, Any]:
     """What a causal LM is run on: one row, [1, N]."""
     return {
-        "input_ids": torch.tensor([packed.tokens], device=device),
-        "position_ids": torch.tensor([packed.positions], device=device),
+        "input_ids": on_device([packed.tokens], device),
+        "position_ids": on_device([packed.positions], device),
         # transformers takes a mask of four dimensions as it is, and so makes none of [N, N].
         "attention_mask": torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device),
         "use_cache": False,

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...support.device import on_device
 from ..checkpoints.batching import padded
 from .attention import packed_inputs
 from .head import Finish, head_log_probs, head_only_at, hidden_states_at, token_log_probs
@@ -25,10 +26,10 @@ def score(module: nn.Module, rows: Sequence[Encoded], *, finish: Finish | None =
     tokens, mask = padded(ids, next(module.parameters()).device)  # (B, T)
     width = tokens.shape[1]
     # Flat indices (N,) into (B, T) of what is scored, known without asking the device.
-    flat = torch.tensor(
+    flat = on_device(
         [b * width + t for b, row in enumerate(rows) for t in range(len(row.prompt), len(ids[b]))],
-        dtype=torch.long,
-        device=tokens.device,
+        tokens.device,
+        torch.long,
     )
     inputs = {"input_ids": tokens, "attention_mask": mask, "use_cache": False}
     log_probs = _log_probs(module, inputs, flat - 1, tokens.flatten()[flat], finish)
@@ -44,13 +45,13 @@ def score_packed(module: nn.Module, packed: Packed, *, finish: Finish | None = N
     """
     inputs = packed_inputs(packed, next(module.parameters()).device)
     tokens = inputs["input_ids"][0]
-    scored = torch.tensor(packed.scored, device=tokens.device)
-    before = torch.tensor(packed.before, device=tokens.device)
+    scored = on_device(packed.scored, tokens.device)
+    before = on_device(packed.before, tokens.device)
     log_probs = _log_probs(module, inputs, before, tokens[scored], finish)  # (S,)
     nothing, width = len(packed.scored), max(map(len, packed.slots))
     slots = [slots + [nothing] * (width - len(slots)) for slots in packed.slots]
     each = torch.cat([log_probs, log_probs.new_zeros(1)])
-    return each[torch.tensor(slots, device=tokens.device)].sum(1)
+    return each[on_device(slots, tokens.device)].sum(1)
 
 
 def _log_probs(

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from ...support.device import on_device
+
 Ids = tuple[int, ...]
 """A row of token ids."""
 TOKENS_PER_PASS = 16_384
@@ -48,10 +50,10 @@ def padded(
     width = max(map(len, rows))
     filling = [(pad,) * (width - len(row)) for row in rows]
     filled = [f + row if left else row + f for f, row in zip(filling, rows, strict=True)]
-    lengths = torch.tensor([len(row) for row in rows], device=device)[:, None]
+    lengths = on_device([len(row) for row in rows], device)[:, None]
     columns = torch.arange(width, device=device)
     mask = columns >= width - lengths if left else columns < lengths
-    return torch.tensor(filled, device=device), mask.long()
+    return on_device(filled, device), mask.long()
 
 
 def common_prefix(a: Ids, b: Ids) -> int:
