@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 SIZES = (1_000, 3_000, 10_000)
 WIDTH = 3
@@ -107,7 +108,11 @@ def measure(shape: str, count: int) -> dict[str, float]:
     before = time.perf_counter()
     program = sysgraph_compiler.compile(graph)  # checks again, as Python code that calls it does
     times["compile"] = time.perf_counter() - before
-    emitters = {"text": str, "latex": sysgraph_compiler.emit_latex, "json": Program.to_json}
+    emitters: dict[str, Callable[[Program], str]] = {
+        "text": str,
+        "latex": sysgraph_compiler.emit_latex,
+        "json": Program.to_json,
+    }
     for name, emit in emitters.items():
         before = time.perf_counter()
         emit(program)

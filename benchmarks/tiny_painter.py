@@ -6,6 +6,7 @@ here (FLOPs, counted with FlopCounterMode: 1.39 and 1.76), encoding a caption 0.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ def save(folder: Path, *, quick: bool) -> int:
     """
     torch.manual_seed(0)
     words = _tokenizer()
-    StableDiffusionPipeline(
+    pipeline: Any = StableDiffusionPipeline(
         vae=_vae(quick),
         text_encoder=CLIPTextModel(_text(words)),
         tokenizer=words,
@@ -46,7 +47,8 @@ def save(folder: Path, *, quick: bool) -> int:
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
-    ).save_pretrained(folder)
+    )
+    pipeline.save_pretrained(folder)
     return PIXELS // 4 if quick else PIXELS
 
 

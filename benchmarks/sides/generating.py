@@ -34,7 +34,8 @@ class Generating:
     def __init__(
         self, model: Path, weights: Mapping[str, Mapping[str, Tensor]], *, new: int, device: str
     ) -> None:
-        base = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).to(device)
+        base: Any = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+        base.to(device)
         config = LoraConfig(
             r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM"
         )

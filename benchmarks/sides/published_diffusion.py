@@ -85,7 +85,8 @@ class PublishedDiffusion:
 
         def errors(unet: Any) -> Tensor:
             predicted = unet(noisy, steps, encoder_hidden_states=states).sample
-            return (predicted - noises).pow(2).mean(dim=[1, 2, 3])
+            found: Tensor = (predicted - noises).pow(2).mean(dim=[1, 2, 3])
+            return found
 
         model = errors(self._unet)
         with torch.no_grad():
