@@ -3,6 +3,8 @@
 import math
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +20,7 @@ from .terminal import say, say_json
 if TYPE_CHECKING:
     from ..measuring.judges import Judge
     from ..measuring.scorers import Scorer
+    from ..measuring.winrate import WinRate
     from ..support.progress import Reporter
     from ..traces.trace import Trace
 
@@ -51,153 +54,189 @@ def compare(
     format: Format = "text",
 ) -> None:
     """Answers the same inputs by both; scores, the win rate with its interval, and the answers."""
-    from ..data import load_inputs
     from ..measuring.judges import find_judge
-    from ..measuring.scorers import find_scorer
     from ..measuring.winrate import win_rate
-    from ..reports.facts import read_program
     from ..support.progress import Reporter
     from ..tools import bind
 
-    folders = [Path(run), Path(other or run)]
-    programs = [read_program(folder) for folder in folders]
-    for program in programs:
-        bind(program, given_tools(plugin, allow_network))
-    own, theirs = programs
-    source = inputs or own.fit.eval_inputs
-    if source is None:
-        raise InputError("no inputs to answer: give --inputs")
-    if own.outputs != theirs.outputs:
-        raise InputError(
-            f"{run} answers with {', '.join(own.outputs)}, {other} with "
-            f"{', '.join(theirs.outputs)}: there is nothing to compare"
-        )
+    sides = _sides(run, other)
+    for side in sides:
+        bind(side.program, given_tools(plugin, allow_network))
     if output is not None:
         require_writable(Path(output))
+    places = [addresses(endpoint, side.program, drawn=True) for side in sides]
     reporter = Reporter()
-    rows = load_inputs(own, source)
-    if not rows:
-        raise InputError(f"nothing to compare: {source} has no rows")
-    scorer = find_scorer(own.fit.scorer) if own.fit.scorer else None
-    if scorer is not None:
-        scorer.require(rows, source)
-    found_judge: Judge | Scorer | None = find_judge(judge, reporter=reporter) if judge else scorer
-    names = (run, other if other is not None else "before training")
-    model_dirs = (run, other)
-    answers = [
-        _answers(program, rows, model_dir, seed, addresses(endpoint, program, drawn=True), reporter)
-        for program, model_dir in zip(programs, model_dirs, strict=True)
-    ]
-    wins = win_rate(found_judge, *answers, reporter=reporter) if found_judge is not None else None
-    scores = [_scores(scorer, several) for several in answers]
-    table = _table(scorer, scores, answers)
+    rows, scorer = _asked(sides[0].program, inputs)
+    decides: Judge | Scorer | None = find_judge(judge, reporter=reporter) if judge else scorer
+    answers = [_answers(*each, rows, seed, reporter) for each in zip(sides, places, strict=True)]
+    wins = win_rate(decides, *answers, reporter=reporter) if decides is not None else None
+    found = _Found(sides, answers, scorer, wins)
     if format == "json":
-        _say_json(names, table, wins)
+        _say_json(found)
     else:
-        _print(names, table, answers)
-        say(f"{names[0]} against {names[1]}: {wins}" if wins else "no judge and no scorer: no rate")
+        _print(found)
     if output is not None:
-        _write(Path(output), programs, names, (table, wins), (answers, scores))
+        _write(Path(output), found)
         say(f"{output}")
 
 
+@dataclass(frozen=True)
+class _Side:
+    """One of the two systems; with the models of the run `model_dir`, or untrained (None)."""
+
+    name: str
+    program: Program
+    model_dir: str | None
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Both sides' answers to the same inputs, and who won; `wins`: None without a judge."""
+
+    sides: "tuple[_Side, _Side]"
+    answers: "Sequence[Sequence[Trace]]"
+    scorer: "Scorer | None"
+    wins: "WinRate | None"
+
+    @property
+    def names(self) -> tuple[str, str]:
+        first, second = self.sides
+        return first.name, second.name
+
+    @cached_property
+    def scores(self) -> list[list[float] | None]:
+        """Of each side's answers; None without a scorer."""
+        return [None if self.scorer is None else list(self.scorer(one)) for one in self.answers]
+
+    @cached_property
+    def table(self) -> list[list[str]]:
+        """What was measured: a name, then a text for each of the two."""
+        from ..measuring.evaluation import summarize
+
+        rows, scorer = [], self.scorer
+        if scorer is not None:
+            found = [
+                summarize(scores or [], scorer, several)
+                for scores, several in zip(self.scores, self.answers, strict=True)
+            ]
+            rows.append([scorer.name, *(str(one.score) for one in found)])
+            if all(one.perfect for one in found):
+                rows.append(["perfect", *(str(one.perfect) for one in found)])
+            rows.append(["without an output", *(str(one.failed) for one in found)])
+        characters = [sum(len(t.output()) for t in one) / max(1, len(one)) for one in self.answers]
+        rows.append(["characters of an answer", *(f"{mean:.1f}" for mean in characters)])
+        same = sum(a.output() == b.output() for a, b in zip(*self.answers, strict=True))
+        rows.append(["equal answers", f"{same} of {len(self.answers[0])}", ""])
+        return rows
+
+
+def _sides(run: str, other: str | None) -> tuple[_Side, _Side]:
+    """The two.
+
+    Raises:
+        InputError: a run is not finished, or they do not answer with the same nodes.
+    """
+    from ..reports.facts import read_program
+
+    first = _Side(run, read_program(Path(run)), run)
+    second = _Side(other or "before training", read_program(Path(other or run)), other)
+    own, theirs = (", ".join(side.program.outputs) for side in (first, second))
+    if own != theirs:
+        raise InputError(
+            f"{run} answers with {own}, {other} with {theirs}: there is nothing to compare"
+        )
+    return first, second
+
+
+def _asked(
+    program: Program, inputs: str | None
+) -> "tuple[Sequence[Mapping[str, Any]], Scorer | None]":
+    """The inputs that both answer, and the graph's scorer if it names one.
+
+    Raises:
+        InputError: there are none, or they are not what the scorer needs.
+    """
+    from ..data import load_inputs
+    from ..measuring.scorers import find_scorer
+
+    source = inputs or program.fit.eval_inputs
+    if source is None:
+        raise InputError("no inputs to answer: give --inputs")
+    rows = load_inputs(program, source)
+    if not rows:
+        raise InputError(f"nothing to compare: {source} has no rows")
+    scorer = find_scorer(program.fit.scorer) if program.fit.scorer else None
+    if scorer is not None:
+        scorer.require(rows, source)
+    return rows, scorer
+
+
 def _answers(
-    program: Program,
-    rows: Sequence[Mapping[str, Any]],
-    model_dir: str | None,
-    seed: int,
+    side: _Side,
     endpoints: Mapping[str, str],
+    rows: Sequence[Mapping[str, Any]],
+    seed: int,
     reporter: "Reporter",
 ) -> "list[Trace]":
-    """One answer an input by the system with a run's models, or untrained (None)."""
+    """One answer an input."""
     from ..system import System
     from ..system.answerable import require_answerable
 
-    system = System(program, model_dir=model_dir, endpoints=endpoints)
+    system = System(side.program, model_dir=side.model_dir, endpoints=endpoints)
     system.tell(reporter)
     require_answerable(system, rows, "the inputs")
     traces: list[Trace] = []
-    with reporter.task(f"answers of {model_dir or 'the untrained system'}", len(rows)) as task:
+    named = f"answers of {side.model_dir or 'the untrained system'}"
+    with reporter.task(named, len(rows)) as task:
         for part in system.stream(rows, seed=seed):
             traces += part
             task.advance(len(part))
     return traces
 
 
-def _scores(scorer: "Scorer | None", answers: "Sequence[Trace]") -> list[float] | None:
-    return None if scorer is None else list(scorer(answers))
-
-
-def _table(
-    scorer: "Scorer | None",
-    scores: Sequence[list[float] | None],
-    answers: "Sequence[Sequence[Trace]]",
-) -> list[list[str]]:
-    from ..measuring.evaluation import summarize
-
-    rows = []
-    if scorer is not None:
-        found = [
-            summarize(s or [], scorer, several) for s, several in zip(scores, answers, strict=True)
-        ]
-        rows.append([scorer.name, *(str(one.score) for one in found)])
-        if all(one.perfect for one in found):
-            rows.append(["perfect", *(str(one.perfect) for one in found)])
-        rows.append(["without an output", *(str(one.failed) for one in found)])
-    lengths = [sum(len(t.output()) for t in several) / max(1, len(several)) for several in answers]
-    rows.append(["characters of an answer", *(f"{mean:.1f}" for mean in lengths)])
-    same = sum(a.output() == b.output() for a, b in zip(*answers, strict=True))
-    rows.append(["equal answers", f"{same} of {len(answers[0])}", ""])
-    return rows
-
-
-def _say_json(names: tuple[str, str], table: Sequence[Sequence[str]], wins: Any) -> None:
+def _say_json(found: _Found) -> None:
     import json
 
-    found = {
-        "compared": list(names),
-        "measured": {name: values for name, *values in table},
-        "win_rate": wins.model_dump() if wins is not None else None,
+    said = {
+        "compared": list(found.names),
+        "measured": {name: values for name, *values in found.table},
+        "win_rate": found.wins.model_dump() if found.wins is not None else None,
     }
-    say_json(json.dumps(found, indent=2))
+    say_json(json.dumps(said, indent=2))
 
 
-def _print(
-    names: tuple[str, str], table: Sequence[Sequence[str]], answers: "Sequence[Sequence[Trace]]"
-) -> None:
-    differing = [(a, b) for a, b in zip(*answers, strict=True) if a.output() != b.output()]
+def _print(found: _Found) -> None:
+    first, second = found.names
+    differing = [(a, b) for a, b in zip(*found.answers, strict=True) if a.output() != b.output()]
     for a, b in differing[:_SHOWN]:
         say(", ".join(f"{name}: {text}" for name, text in a.inputs.items()))
-        say(f"  {names[0]}: {a.output() or '(none)'}\n  {names[1]}: {b.output() or '(none)'}")
+        say(f"  {first}: {a.output() or '(none)'}\n  {second}: {b.output() or '(none)'}")
     if len(differing) > _SHOWN:
         say(f"... and {len(differing) - _SHOWN} more that differ (-o FILE.html shows them)")
-    for name, first, second in table:
-        say(f"{name}: {first}" + (f" / {second}" if second else ""))
+    for name, one, another in found.table:
+        say(f"{name}: {one}" + (f" / {another}" if another else ""))
+    won = f"{first} against {second}: {found.wins}"
+    say(won if found.wins else "no judge and no scorer: no rate")
 
 
-def _write(
-    file: Path,
-    programs: Sequence[Program],
-    names: tuple[str, str],
-    measured: tuple[list[list[str]], Any],
-    found: tuple["Sequence[Sequence[Trace]]", Sequence[list[float] | None]],
-) -> None:
+def _write(file: Path, found: _Found) -> None:
     from ..data.traces import trace_row
     from ..reports.side_by_side import side_by_side
     from ..support.files import write_text
 
-    table, wins = measured
+    table, wins = found.table, found.wins
     rows = [*table, ["win rate", str(wins.win_rate), wins.judge]] if wins else table
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        sides = [
+        first, second = (
             [
                 {
-                    **trace_row(program, trace, folder),
+                    **trace_row(side.program, trace, folder),
                     "score": None if scores is None or scores[i] == -math.inf else scores[i],
                 }
-                for i, trace in enumerate(several)
+                for i, trace in enumerate(answers)
             ]
-            for program, several, scores in zip(programs, *found, strict=True)
-        ]
-        write_text(file, side_by_side(programs[0], names, rows, (sides[0], sides[1]), folder))
+            for side, answers, scores in zip(found.sides, found.answers, found.scores, strict=True)
+        )
+        program = found.sides[0].program
+        write_text(file, side_by_side(program, found.names, rows, (first, second), folder))
