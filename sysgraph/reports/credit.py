@@ -94,55 +94,76 @@ def credit(
         score: of held-out inputs.
         score_lost: by how much that falls with a model put back.
     """
-    kept = found.usable
-    groups = [g for g, keep in zip(found.groups, kept.tolist(), strict=True) if keep]
-    margins = found.margins[kept]
-    margin = clustered(margins, groups)
-    right = _right(margins)
-    nodes, models = [], []
-    bounds = {term.variable for term in program.terms if term.bound}
-    for v, (variable, model) in enumerate(zip(found.variables, found.models, strict=True)):
-        own = clustered(found.shares[kept][:, v], groups)
-        moved = found.moved[kept][:, v].nanmean().item()
-        nodes.append(
-            NodeCredit(
-                variable=variable,
-                node=program.variable(variable).node,
-                model=model,
-                bound=variable in bounds,
-                margin=own,
-                share=_share(own, margin),
-                moved=moved if math.isfinite(moved) else None,
-            )
-        )
-    for model, without in found.without.items():
-        columns = [m == model for m in found.models]
-        own = clustered(found.shares[kept][:, columns].sum(-1), groups)
-        models.append(
-            ModelCredit(
-                model=model,
-                margin=own,
-                share=_share(own, margin),
-                accuracy_lost=clustered(right - _right(without[kept]), groups),
-                score_lost=(score_lost or {}).get(model),
-                gradient=(gradient or {}).get(model),
-            )
-        )
+    kept = _Kept(found)
     result = Credit(
         graph=program.name,
         data=data,
-        pairs=len(groups),
-        inputs=len(set(groups)),
-        skipped=int((~kept).sum()),
+        pairs=len(kept.groups),
+        inputs=len(set(kept.groups)),
+        skipped=int((~found.usable).sum()),
         beta=program.fit.beta,
         summed=found.summed,
-        margin=margin,
-        accuracy=clustered(right, groups),
+        margin=kept.margin,
+        accuracy=kept.mean(_right(found.margins)),
         score=score,
-        nodes=nodes,
-        models=models,
+        nodes=kept.nodes(program),
+        models=kept.models(gradient or {}, score_lost or {}),
     )
     return result.model_copy(update={"warnings": warnings(result)})
+
+
+class _Kept:
+    """The usable pairs of a ledger: the system's mean margin over them, and who has it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        usable = zip(ledger.groups, ledger.usable.tolist(), strict=True)
+        self.groups = [group for group, is_usable in usable if is_usable]
+        self.margin = self.mean(ledger.margins)
+
+    def mean(self, values: Tensor) -> Estimate:
+        """Of one number a pair, usable or not: [N]."""
+        return clustered(values[self._ledger.usable], self.groups)
+
+    def nodes(self, program: Program) -> list[NodeCredit]:
+        """Each trained term's."""
+        ledger, found = self._ledger, []
+        bounds = {term.variable for term in program.terms if term.bound}
+        for v, (variable, model) in enumerate(zip(ledger.variables, ledger.models, strict=True)):
+            margin = self.mean(ledger.shares[:, v])
+            moved = ledger.moved[ledger.usable, v].nanmean().item()
+            found.append(
+                NodeCredit(
+                    variable=variable,
+                    node=program.variable(variable).node,
+                    model=model,
+                    bound=variable in bounds,
+                    margin=margin,
+                    share=_share(margin, self.margin),
+                    moved=moved if math.isfinite(moved) else None,
+                )
+            )
+        return found
+
+    def models(
+        self, gradient: Mapping[str, float], score_lost: Mapping[str, Estimate]
+    ) -> list[ModelCredit]:
+        """Each trained model's; the arguments are `credit`'s."""
+        ledger, found = self._ledger, []
+        right = _right(ledger.margins)
+        for model, without in ledger.without.items():
+            margin = self.mean(ledger.shares[:, [m == model for m in ledger.models]].sum(-1))
+            found.append(
+                ModelCredit(
+                    model=model,
+                    margin=margin,
+                    share=_share(margin, self.margin),
+                    accuracy_lost=self.mean(right - _right(without)),
+                    score_lost=score_lost.get(model),
+                    gradient=gradient.get(model),
+                )
+            )
+        return found
 
 
 def clustered(values: Tensor, groups: Sequence[str]) -> Estimate:
