@@ -11,6 +11,8 @@ import sysgraph_compiler
 from sysgraph_schemas import Graph, GraphError, dump, load, read, render
 from sysgraph_schemas.diagnostics import has_errors
 
+from .random_systems import systems
+
 ROOT = Path(__file__).parents[2]
 SEEDS = [
     path.read_bytes().decode("utf-8", "replace")
@@ -227,104 +229,6 @@ def test_generated_graphs(data: dict[str, object]) -> None:
 
 def as_yaml(data: object) -> str:
     return json.dumps(data, indent=1).replace("NaN", ".nan").replace("Infinity", ".inf")
-
-
-LM = {"kind": "lm", "model": "m", "prompt": "{{ q }}"}
-VALID = {
-    "sysgraph": 1,
-    "name": "g",
-    "models": {
-        "m": {"kind": "table", "values": ["x", "y", "z"]},
-        "p": {"kind": "diffusion", "id": "p"},
-    },
-    "parsers": {
-        "few": {"kind": "lines", "min_items": 1, "max_items": 3, "on_failure": "reject"},
-        "any": {"kind": "lines", "max_items": 2, "on_failure": "reject"},
-        "word": {"kind": "word", "options": ["x", "y"], "on_failure": "reject"},
-        "one": {"kind": "word", "options": ["x"], "on_failure": "abstain"},
-        "record": {
-            "kind": "json",
-            "fields": {
-                "r": {"options": ["x", "z"]},
-                "t": "text",
-                "l": {"type": "list", "max_items": 2},
-            },
-            "on_failure": "reject",
-        },
-    },
-}
-
-
-def is_text(nodes: dict[str, dict[str, object]], name: str) -> bool:
-    """Whether a parse node may read it."""
-    return nodes.get(name, {}).get("kind") in ("lm", "input")
-
-
-@st.composite
-def systems(draw: st.DrawFn) -> dict[str, object]:
-    """Graphs of all kinds of nodes that are mostly in order, each node reading some before it."""
-    kinds = ["lm", "choice", "diffusion", "parse", "tool", "select", "element", "copied"]
-    kinds += ["word", "record"]
-    routers: list[str] = []
-    nodes: dict[str, dict[str, object]] = {"q": {"kind": "input"}}
-    types, edges, loops = {"q": "text"}, [], {}
-    for index in range(draw(st.integers(1, 7))):
-        name, kind = f"n{index}", draw(st.sampled_from(kinds))
-        texts = [n for n, type in types.items() if type == "text"]
-        lists = [n for n, type in types.items() if type == "list"]
-        read = draw(st.lists(st.sampled_from(texts), min_size=1, max_size=2, unique=True))
-        prompt = " ".join(f"{{{{ {parent} }}}}" for parent in read)
-        node: dict[str, object] = {"kind": "lm", "model": "m", "prompt": prompt}
-        types[name] = "text"
-        if kind == "choice":
-            node |= {"kind": "choice", "options": draw(st.sampled_from([["x", "y"], ["z", "x"]]))}
-        elif kind == "diffusion":
-            node |= {"kind": "diffusion", "model": "p"}
-            types[name] = "image"
-        elif kind == "word" and is_text(nodes, read[0]):
-            node, read = (
-                {"kind": "parse", "parser": draw(st.sampled_from(["word", "one"]))},
-                read[:1],
-            )
-        elif kind == "record" and is_text(nodes, read[0]):
-            node, read = {"kind": "parse", "parser": "record"}, read[:1]
-            types |= {name: "record", f"{name}.t": "text", f"{name}.l": "list"}
-            routers.append(f"{name}.r")
-        elif kind == "parse" and is_text(nodes, read[0]):
-            node = {"kind": "parse", "parser": draw(st.sampled_from(["few", "any"]))}
-            types[name], read = "list", read[:1]
-        elif kind == "tool":
-            node = {"kind": "tool", "tool": "calculate", "args": {"expression": read[0]}}
-        elif kind == "select":
-            node = {"kind": "select"}
-        elif kind == "element" and lists:
-            source = draw(st.sampled_from(lists))
-            node |= {"for_each": {"e": source}, "prompt": prompt + " {{ e }}"}
-            types[name], read = "group", [*read, source]
-        elif kind == "copied":
-            node |= {"for_each": {"k": draw(st.sampled_from([["x", "y"], [1, 2, 3]]))}}
-            types[name] = "group"
-        if routers and draw(st.booleans()):
-            gate = draw(st.sampled_from(routers))
-            node["when"] = {gate: draw(st.sampled_from(["x", "y", ["x", "z"], "{{ k }}"]))}
-            # A field is a parent by itself, or with its record.
-            whole = gate.partition(".")[0] if draw(st.booleans()) else gate
-            read = list(dict.fromkeys([*read, whole]))
-        if node.get("prompt") and types[name] == "text" and draw(st.integers(0, 3)) == 0:
-            node["prompt"] = f"{node['prompt']} {{{{ {name} }}}} {{{{ round }}}}"
-            carry = [f"{name} -> {name}"]
-            loops[f"l{index}"] = {
-                "repeat": draw(st.integers(1, 3)),
-                "nodes": [name],
-                "carry": carry,
-            }
-        nodes[name] = node
-        if node["kind"] == "choice" or node.get("parser") in ("word", "one"):
-            routers.append(name)
-        edges.append(f"{', '.join(read)} -> {name}")
-    generated = [n for n in nodes if n != "q"]
-    outputs = draw(st.lists(st.sampled_from(generated), min_size=1, max_size=3, unique=True))
-    return {**VALID, "nodes": nodes, "edges": edges, "loops": loops, "outputs": outputs}
 
 
 @settings(max_examples=150, deadline=None)
