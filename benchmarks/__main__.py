@@ -55,7 +55,12 @@ def main() -> None:
         parser.error(f"no language model in {options.model}: give a folder that transformers saved")
     if options.device == "cuda" and not torch.cuda.is_available():
         parser.error("no GPU that torch can use")
-    told = Options(model=options.model, quick=options.quick, device=options.device)
+    told = Options(
+        model=options.model,
+        quick=options.quick,
+        device=options.device,
+        most=options.repetitions,
+    )
     asked = {"device": told.device, "quick": told.quick, "machine": machine(told.device)}
     left = results.left(asked)
     if left and not options.rows:
@@ -100,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="whether it runs: a tiny random model")
     parser.add_argument("--model", type=Path, help="a causal LM's folder, in place of the real one")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--repetitions", type=int, default=5, help="of what is timed; 5")
     parser.add_argument("-o", "--output", type=Path, help="JSON; benchmarks/results.json")
     parser.add_argument("--table", action="store_true", help="write the page, measure nothing")
     return parser

@@ -28,7 +28,7 @@ Texts = list[list[tuple[int, ...]]]
 def rows(options: Options) -> Iterator[Row]:
     count, new = (2, 8) if options.quick else (8, 64)
     asked = _Asked(options, count, new)
-    with Process(model=str(options.language_model)) as other:
+    with Process(folder=str(options.language_model), device=options.device) as other:
         for k in (2, 4):
             yield _row(options, asked, other, k)
 
@@ -52,7 +52,8 @@ class _Asked:
         self.ids = [tokenizer(text)["input_ids"] for text in self.contexts]
         self.end = tokenizer.eos_token_id
         self.pad = len(tokenizer) - 1  # the last of the merges: as rare as any
-        self.system = System(sysgraph.compile(sysgraph.load(_graph(str(model), new))), device="cpu")
+        program = sysgraph.compile(sysgraph.load(_graph(str(model), new)))
+        self.system = System(program, device=options.device)
 
     def settings(self, k: int) -> Settings:
         """What transformers is told."""

@@ -51,7 +51,7 @@ def _compared(
     options: Options, painter: Path, data: list[dict[str, Any]], train: str
 ) -> Iterator[Row]:
     """The lines of one way of training."""
-    sides = _Sides(painter, data, train)
+    sides = _Sides(painter, data, train, options.device)
     times = interleaved(
         sides.steps, options.repetitions, clock=own, check=sides.check, tell=options.tell
     )
@@ -74,18 +74,18 @@ class _Sides:
 
     PUBLISHED = "published"
 
-    def __init__(self, painter: Path, data: list[dict[str, Any]], train: str) -> None:
+    def __init__(self, painter: Path, data: list[dict[str, Any]], train: str, device: str) -> None:
         self._data = data
         spread = _SPREADS[train]
         self._ours = {
-            what: Ours(one_painter(painter, train, bank=bank), data, spread=spread)
+            what: Ours(one_painter(painter, train, bank=bank), data, device=device, spread=spread)
             for what, bank in zip(GOALS, (None, 1), strict=True)
         }
         for one in self._ours.values():
             one.log_probs()  # the first visit of each pair
             one.prepare()
         lora = _LORA if train == "lora" else None
-        self._plain = PublishedDiffusion(painter, lora=lora, beta=BETA_DPO)
+        self._plain = PublishedDiffusion(painter, lora=lora, beta=BETA_DPO, device=device)
         self._parameters = {
             what: one.parameters()["painter"] for what, one in self._ours.items()
         } | {self.PUBLISHED: self._plain.parameters()}

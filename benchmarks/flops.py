@@ -40,7 +40,7 @@ def _row(options: Options, work: str, made: list[Pair]) -> Row:
     *steps, _ = [row for (row,) in ours.order]
     counted = sum(flops(ours.step)[0] for _ in steps)
     limit = [bound(model, RANK, trie(encoded(options, made[row]))) for row in steps]
-    took = sorted(shares(ours.step).items(), key=lambda share: -share[1])
+    took = sorted(shares(ours.step, options.device).items(), key=lambda share: -share[1])
     least = sum(one.total for one in limit)
     head = sum(one.head for one in limit)
     return Row(

@@ -17,11 +17,13 @@ class Options:
         model: folder of the language model; None: the real one, made on first use.
         quick: a tiny random model and as few repetitions as show that a row runs.
         device: `cpu` or `cuda`.
+        most: how often each side is timed, but for `quick`.
     """
 
     model: Path | None = None
     quick: bool = False
     device: str = "cpu"
+    most: int = 5
 
     @cached_property
     def language_model(self) -> Path:
@@ -33,7 +35,7 @@ class Options:
     @property
     def repetitions(self) -> int:
         """How often each side is timed."""
-        return 1 if self.quick else 5
+        return 1 if self.quick else self.most
 
     def tell(self, text: str) -> None:
         """Shows progress."""

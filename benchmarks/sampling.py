@@ -37,7 +37,7 @@ _AGAINST = "plain eq. 9, transformers 4.55.4"
 
 
 def rows(options: Options) -> Iterator[Row]:
-    with Process(model=str(options.language_model)) as other:
+    with Process(folder=str(options.language_model), device=options.device) as other:
         sides = _Sides(options, other)
         work = f"two-LM Sampling, k = {DRAFTS}, {sides.pairs} pairs, drafts of {sides.new} tokens"
         for epoch, (what, goal) in enumerate(GOALS.items()):
@@ -68,11 +68,15 @@ class _Sides:
         model = options.language_model
         graph = two_lms(str(model), self.new, steps=len(GOALS) * steps)
         self._ours = Ours(
-            graph, _preferences(self._rows), pairs=self.pairs, device="cpu", spread=_SPREAD
+            graph,
+            _preferences(self._rows),
+            pairs=self.pairs,
+            device=options.device,
+            spread=_SPREAD,
         )
         self._ours.prepare()
-        self._start = {
-            name: {n: p.detach().clone() for n, p in parameters.items()}
+        self._start = {  # on the CPU, where the other process can read it
+            name: {n: p.detach().cpu().clone() for n, p in parameters.items()}
             for name, parameters in self._ours.parameters().items()
         }
         tokenizer = AutoTokenizer.from_pretrained(model)

@@ -1,23 +1,30 @@
-"""Where the processor time of a step goes, by torch's profiler."""
+"""Where the time of a step goes, by torch's profiler."""
 
-import time
 from collections import defaultdict
 from collections.abc import Callable
 
 from torch.profiler import ProfilerActivity, profile
 
+from .timing import own
+
 _PRODUCTS = {"aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm"}
 
 
-def shares(run: Callable[[], object]) -> dict[str, float]:
-    """Shares of `run()`'s time on a CPU, which add up to 1; the profiler's own time is "Python"."""
-    with profile(activities=[ProfilerActivity.CPU]) as found:
-        start = time.process_time()
+def shares(run: Callable[[], object], device: str = "cpu") -> dict[str, float]:
+    """Shares of `run()`'s time on a device, which add up to 1.
+
+    What the profiler's own time is in, and on a GPU its idle time, is "Python".
+    """
+    on_gpu = device == "cuda"
+    with profile(activities=[ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * on_gpu]) as found:
+        start = own()
         run()
-        seconds = time.process_time() - start
+        seconds = own() - start
     took: dict[str, float] = defaultdict(float)
     for event in found.key_averages():
-        took[_kind(event.key)] += event.self_cpu_time_total / 1e6
+        if event.device_type.name == "CPU":  # a kernel's time is also that of what asked for it
+            own_time = event.self_device_time_total if on_gpu else event.self_cpu_time_total
+            took[_kind(event.key)] += own_time / 1e6
     rest = max(0.0, seconds - sum(took.values()))
     total = sum(took.values()) + rest
     return {kind: one / total for kind, one in {**took, "Python": rest}.items()}

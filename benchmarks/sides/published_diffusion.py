@@ -32,8 +32,11 @@ class PublishedDiffusion:
         beta: the published code's `--beta_dpo`.
     """
 
-    def __init__(self, folder: Path, *, lora: Mapping[str, Any] | None, beta: float) -> None:
+    def __init__(
+        self, folder: Path, *, lora: Mapping[str, Any] | None, beta: float, device: str
+    ) -> None:
         pipeline: Any = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
+        pipeline.to(device)
         self._vae, self._text = pipeline.vae, pipeline.text_encoder
         self._tokenizer, self._unet = pipeline.tokenizer, pipeline.unet
         self._schedule: Any = DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
@@ -42,11 +45,11 @@ class PublishedDiffusion:
         self._reference: Any = None
         if lora is None:
             again: Any = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
-            self._reference = again.unet.requires_grad_(False).eval()
+            self._reference = again.unet.to(device).requires_grad_(False).eval()
             self._unet.requires_grad_(True)
         else:
             self._unet.requires_grad_(False).add_adapter(LoraConfig(**lora), _ADAPTER)
-        self._beta = beta
+        self._beta, self._device = beta, device
         self._optimizer = torch.optim.AdamW(self.parameters().values(), LEARNING_RATE)
 
     @property
@@ -80,7 +83,8 @@ class PublishedDiffusion:
             latents = self._vae.encode(pixels).latent_dist.mode()
             latents = latents * self._vae.config.scaling_factor
             states = self._text(self._ids(row["inputs"]["caption"]))[0].repeat(2, 1, 1)
-        noises, steps = noise.repeat(2, 1, 1, 1), torch.full((2,), timestep)
+        noises = noise.to(self._device).repeat(2, 1, 1, 1)
+        steps = torch.full((2,), timestep, device=self._device)
         noisy = self._schedule.add_noise(latents, noises, steps)
 
         def errors(unet: Any) -> Tensor:
@@ -111,11 +115,12 @@ class PublishedDiffusion:
     def _pixels(self, paths: Sequence[str]) -> Tensor:
         """[2, 3, H, W] in -1 to 1."""
         several = [torch.from_numpy(np.array(Image.open(path).convert("RGB"))) for path in paths]
-        return torch.stack(several).permute(0, 3, 1, 2).float() / 127.5 - 1
+        pixels = torch.stack(several).to(self._device)
+        return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
 
     def _ids(self, caption: str) -> Tensor:
         found = self._tokenizer(
             caption, padding="max_length", truncation=True, return_tensors="pt"
         ).input_ids
         assert isinstance(found, Tensor)
-        return found
+        return found.to(self._device)

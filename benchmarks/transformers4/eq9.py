@@ -81,7 +81,7 @@ class Eq9:
         self._optimizer.zero_grad()
         return {
             "drafts": drafts,
-            "loss": torch.stack(losses).mean(),
+            "loss": torch.stack(losses).mean().cpu(),
             "gradients": gradients,
         }
 
@@ -125,11 +125,13 @@ class Eq9:
         """Of each completion behind its prompt: [len(rows)], nats."""
         width = max(len(prompt) + len(completion) for prompt, completion in rows)
         shortest = min(len(prompt) for prompt, _ in rows)
-        ids, mask, scored = (torch.zeros(len(rows), width, dtype=torch.long) for _ in range(3))
+        shape = (len(rows), width)
+        ids, mask, scored = (torch.zeros(shape, dtype=torch.long) for _ in range(3))
         for i, (prompt, completion) in enumerate(rows):
             size = len(prompt) + len(completion)
             ids[i, :size] = torch.tensor([*prompt, *completion])
             mask[i, :size], scored[i, len(prompt) : size] = 1, 1
+        ids, mask, scored = (part.to(self._model.device) for part in (ids, mask, scored))
         logits = self._model(
             input_ids=ids,
             attention_mask=mask,
@@ -163,7 +165,7 @@ class Eq9:
         for name, parameter in self._model.named_parameters():
             for adapter, several in found.items():
                 if f".{adapter}." in name and parameter.grad is not None:
-                    several[name.replace(f".{adapter}.", ".")] = parameter.grad.clone()
+                    several[name.replace(f".{adapter}.", ".")] = parameter.grad.cpu().clone()
         return found
 
 

@@ -33,7 +33,7 @@ class Settings:
 @torch.no_grad()
 def group_beams(model: Any, prompts: Sequence[Ids], settings: Settings) -> list[list[list[int]]]:
     """Each prompt's k texts, with what ended them."""
-    ids, mask = padded_left(prompts, settings.pad)
+    ids, mask = (part.to(model.device) for part in padded_left(prompts, settings.pad))
     out = model.generate(
         input_ids=ids,
         attention_mask=mask,

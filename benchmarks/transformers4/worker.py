@@ -24,16 +24,16 @@ from .group_beams import Ids, Settings, group_beams
 class Worker:
     """A model, searched and trained by plain code, and the processor time that it takes."""
 
-    def load(self, model: str) -> None:
+    def load(self, folder: str, device: str) -> None:
         """Reads the model in a folder that a later transformers wrote."""
-        folder = Path(model)
-        written = json.loads((folder / "config.json").read_text("utf-8"))
+        self._folder = Path(folder)
+        written = json.loads((self._folder / "config.json").read_text("utf-8"))
         rope = {k: v for k, v in written["rope_parameters"].items() if k == "rope_theta"}
         config = AutoConfig.from_pretrained(folder, **rope)  # where this release looks for it
-        self._model: Any = AutoModelForCausalLM.from_pretrained(
+        model: Any = AutoModelForCausalLM.from_pretrained(
             folder, config=config, torch_dtype=torch.float32
-        ).eval()
-        self._folder = folder
+        )
+        self._model = model.to(device).eval()
 
     def search(
         self, prompts: Sequence[Ids], settings: Settings
