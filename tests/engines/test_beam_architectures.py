@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel
 
 from sysgraph.engines.causal_lm.beam import beam_search
 from sysgraph.engines.causal_lm.beam_group import Found
 from sysgraph.engines.causal_lm.beam_settings import BeamSettings
 from sysgraph.engines.causal_lm.probe import probe
+
+from .architectures import random_model
 
 VOCABULARY, ROOM, ENDS = 40, 9, (2, 3)
 PROMPTS = [(5, 9, 31, 7, 7, 12, 30, 4), (8,), (9, 9, 17, 22, 6)]
@@ -44,28 +46,12 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 
 
 def build(architecture: str) -> PreTrainedModel:
-    config = AutoConfig.for_model(
+    module = random_model(
         architecture,
-        **{
-            "vocab_size": VOCABULARY,
-            "hidden_size": 32,
-            "intermediate_size": 48,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "max_position_embeddings": 128,
-            "pad_token_id": 0,
-            "bos_token_id": 1,
-            "eos_token_id": ENDS[0],
-            **ARCHITECTURES.get(architecture, {}),
-        },
+        vocabulary=VOCABULARY,
+        special=(0, 1, ENDS[0]),
+        **ARCHITECTURES.get(architecture, {}),
     )
-    torch.manual_seed(0)
-    module = AutoModelForCausalLM.from_config(config).eval()
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.15)
     module.generation_config = GenerationConfig()
     return module
 

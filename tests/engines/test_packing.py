@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import PreTrainedModel
 
 from sysgraph import Completion, Program, System
 from sysgraph.engines import Request
@@ -19,6 +19,8 @@ from sysgraph.engines.causal_lm.probe import probe
 from sysgraph.engines.causal_lm.scoring import score, score_packed
 from sysgraph.engines.causal_lm.tokens import Encoded
 from sysgraph.engines.checkpoints.memory import can_recompute, recomputed
+
+from .architectures import random_model
 
 MakeProgram = Callable[..., Program]
 
@@ -52,28 +54,7 @@ MIXING = {
 
 
 def build(architecture: str, **settings: Any) -> PreTrainedModel:
-    config = AutoConfig.for_model(
-        architecture,
-        **{
-            "vocab_size": VOCABULARY,
-            "hidden_size": 32,
-            "intermediate_size": 48,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "max_position_embeddings": 128,
-            "pad_token_id": 1,
-            "bos_token_id": 3,
-            "eos_token_id": 4,
-            **settings,
-        },
-    )
-    torch.manual_seed(0)
-    module: PreTrainedModel = AutoModelForCausalLM.from_config(config).eval()
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.15)
-    return module
+    return random_model(architecture, vocabulary=VOCABULARY, **settings)
 
 
 def some_rows(seed: int = 0) -> list[Encoded]:

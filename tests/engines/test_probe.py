@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from sysgraph import Completion, InputError, Program, RunError, System, Trace
 from sysgraph.engines import Search
 from sysgraph.engines.causal_lm.decoder import FASTEST
 from sysgraph.engines.causal_lm.probe import probe
+
+from .architectures import random_model
 
 MakeProgram = Callable[..., Program]
 
@@ -40,30 +42,7 @@ UNUSUAL: dict[str, dict[str, Any]] = {
 
 
 def build(architecture: str, **settings: Any) -> PreTrainedModel:
-    """A model of random weights, far from the uniform ones that it would be initialized to."""
-    config = AutoConfig.for_model(
-        architecture,
-        **{
-            "vocab_size": VOCABULARY,
-            "hidden_size": 32,
-            "intermediate_size": 48,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "max_position_embeddings": 128,
-            "pad_token_id": 1,
-            "bos_token_id": 3,
-            "eos_token_id": 4,
-            **settings,
-        },
-    )
-    torch.manual_seed(0)
-    module: PreTrainedModel = AutoModelForCausalLM.from_config(config).eval()
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.15)
-    return module
+    return random_model(architecture, vocabulary=VOCABULARY, **settings)
 
 
 def saved(module: PreTrainedModel, tokenizer: Any, folder: Path) -> Path:
