@@ -9,8 +9,9 @@
    first sees that both sides compute the same.
 
 Without the real model in the cache, and where none is given, a random one of its shape is made: no
-network is needed, but for C and D, whose other transformers must be there. `--quick`, on a CPU or a
-GPU, shows that all of it runs. Exit code 1: something is wrong or could not run.
+network is needed, but for C and D, whose other transformers pip must find (`PIP_FIND_LINKS`).
+`--quick`, on a CPU or a GPU, shows that all of it runs. Exit code 1: something is wrong or could
+not run.
 """
 
 import os

@@ -21,14 +21,19 @@ def python() -> Path:
     folder = cache() / f"transformers-{VERSION}"
     ready, found = folder / "ready", folder / "bin" / "python"
     torch = importlib.metadata.version("torch").partition("+")[0]
-    wanted = [f"torch=={torch}", f"transformers=={VERSION}", f"peft=={_PEFT}"]
-    if ready.exists() and ready.read_text("utf-8").split() == wanted:
+    wanted = [f"transformers=={VERSION}", f"peft=={_PEFT}"]
+    whole = [f"torch=={torch}", *wanted]
+    if ready.exists() and ready.read_text("utf-8").split() == whole:
         return found
     print(f"making an environment with transformers {VERSION} in {folder}", flush=True)
     subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+    # What it has of its own comes before what it sees of this one's packages: torch, above all.
+    (packages,) = folder.glob("lib/*/site-packages")
+    here = importlib.metadata.distribution("torch").locate_file("")
+    (packages / "these.pth").write_text(f"{here}\n", "utf-8")
     command = [str(found), "-m", "pip", "install", "--quiet", *wanted]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"cannot install {', '.join(wanted)}:\n{done.stderr.strip()}")
-    ready.write_text("\n".join(wanted), "utf-8")
+    ready.write_text("\n".join(whole), "utf-8")
     return found
