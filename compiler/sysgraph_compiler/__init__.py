@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from .observation import Observation
     from .opening import Opened, diagnose, load, open_graph
     from .pipeline import check, compile
-    from .program import IR_VERSION, IRVersionError, Program, Term, Variable
+    from .program import IR_VERSION, IRVersionError, Program, Term
     from .templates.flaw import TemplateError
     from .templates.render import render_template
+    from .variable import Variable
 
 __all__ = [
     "IR_VERSION",
@@ -41,7 +42,7 @@ _MODULES = {
     "Program": ".program",
     "TemplateError": ".templates.flaw",
     "Term": ".program",
-    "Variable": ".program",
+    "Variable": ".variable",
     "check": ".pipeline",
     "compile": ".pipeline",
     "diagnose": ".opening",

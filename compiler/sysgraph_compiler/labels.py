@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from .copies import Scalar, copy_names
 from .expansion import NUMBER, ROUND, Seen
 from .facts import Facts
-from .program import Label, Past, Variable
+from .variable import Label, Past, Variable
 
 
 def labels(

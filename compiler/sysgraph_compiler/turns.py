@@ -1,7 +1,7 @@
 """What the turns of a loop owe each other beside what is carried: whether they run, and history."""
 
 from .facts import Facts
-from .program import Gate, Past, Variable
+from .variable import Gate, Past, Variable
 
 
 def goes_on(facts: Facts, variable: Variable) -> tuple[Gate, ...]:

@@ -3,7 +3,7 @@
 import json
 
 from sysgraph_compiler import Program, Variable
-from sysgraph_compiler.program import Tool
+from sysgraph_compiler.variable import Tool
 
 from ..support.errors import RunError
 from ..tools import ToolError, toolbox_of

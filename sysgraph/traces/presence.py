@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Literal, Protocol
 
 from sysgraph_compiler import Variable
-from sysgraph_compiler.program import Element, Gate
+from sysgraph_compiler.variable import Element, Gate
 
 from .trace import Value, plain
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from sysgraph_compiler import Variable
 from sysgraph_compiler.expansion import NUMBER, ROUND, ROUNDS
-from sysgraph_compiler.program import Label, Past
 from sysgraph_compiler.templates.kinds import COPY, Record, labelled_value
+from sysgraph_compiler.variable import Label, Past
 
 from ..support.errors import InputError
 from .presence import Known

@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from sysgraph_compiler.facts import Facts
 from sysgraph_compiler.passes import expand, factorize, link
 from sysgraph_compiler.pipeline import check
-from sysgraph_compiler.program import Program, Variable
+from sysgraph_compiler.program import Program
+from sysgraph_compiler.variable import Variable
 from sysgraph_schemas import Graph, load
 
 from .test_properties import systems

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from ..emit.words import Words
 from ..expansion import ROUND
-from ..program import Program, Term, Variable
+from ..program import Program, Term
+from ..variable import Variable
 from .clean import line
 from .spec import PAIRED, Copy, LinkKind, Model, Node, Role, Shape
 

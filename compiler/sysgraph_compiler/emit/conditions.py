@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..program import Gate, Program, Variable
+from ..program import Program
 from ..templates.names import free_names
 from ..templates.parse import Parsed, parse
+from ..variable import Gate, Variable
 
 _MOST = 4
 """Conditions of one variable that are spelled out; with more it depends on its parents."""

@@ -8,7 +8,8 @@ from sysgraph_schemas.visible import visible
 
 from ..copies import LAST
 from ..expansion import ROUND
-from ..program import Program, Variable
+from ..program import Program
+from ..variable import Variable
 from .conditions import Chosen, Condition, Conditions, Long
 
 _ESCAPES = {

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from sysgraph_schemas.visible import visible
 
-from ..program import Program, Term, Variable
+from ..program import Program, Term
+from ..variable import Variable
 from .objective import cost, objective
 from .words import Words, counted, indent, table, total
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
 
-from ..program import Program, Term, Variable
+from ..program import Program, Term
+from ..variable import Variable
 from .conditions import Chosen, Condition, Conditions, Long, given
 
 _SHOWN = 8

@@ -8,8 +8,9 @@ from sysgraph_schemas import NodeSpec
 from ..copies import LAST, Scalar, copy_name, copy_names
 from ..expansion import ROUND
 from ..facts import Facts
-from ..program import Element, Program, Tool, Turn, Variable
+from ..program import Program
 from ..templates.types import ANY
+from ..variable import Element, Tool, Turn, Variable
 
 
 def run(facts: Facts, program: Program) -> Program:

@@ -6,7 +6,8 @@ from sysgraph_schemas import Graph
 
 from ..facts import Facts
 from ..model_use import model_of
-from ..program import Program, Status, Term, Variable
+from ..program import Program, Status, Term
+from ..variable import Variable
 
 
 def run(facts: Facts, program: Program) -> Program:

@@ -10,8 +10,9 @@ from ..digraph import Digraph
 from ..expansion import Seen
 from ..facts import Facts
 from ..labels import labels, number
-from ..program import Element, Gate, Program, Tool, Variable
+from ..program import Program
 from ..templates.model_name import gate_options
+from ..variable import Element, Gate, Tool, Variable
 
 
 def run(facts: Facts, program: Program) -> Program:

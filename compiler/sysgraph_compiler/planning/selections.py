@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..program import Program, Variable
+from ..program import Program
+from ..variable import Variable
 
 Chain = tuple[Variable, ...]
 """Selections from an observed one to the one that reads a branch."""
