@@ -53,7 +53,7 @@ def trie(rows: Sequence[Encoded]) -> Trie:
     read: set[tuple[int, ...]] = set()
     scored: set[tuple[int, ...]] = set()
     for row in rows:
-        ids = row.prompt + row.completion
+        ids = row.ids
         read.update(ids[:end] for end in range(1, len(ids)))
         scored.update(ids[:end] for end in range(len(row.prompt), len(ids)))
     return Trie(len(read), sum(map(len, read)), len(scored))

@@ -101,7 +101,7 @@ def _plain(module: Any, rows: Sequence[Encoded], sums: torch.dtype) -> tuple[Ten
     module.zero_grad()
     found = []
     for row in rows:
-        ids = torch.tensor([row.prompt + row.completion], device=module.device)
+        ids = torch.tensor([row.ids], device=module.device)
         logits = module(input_ids=ids, use_cache=False).logits[0, len(row.prompt) - 1 : -1]
         log_probs = logits.to(sums).log_softmax(-1)
         found.append(log_probs.gather(1, ids[0, len(row.prompt) :, None]).sum())

@@ -91,7 +91,7 @@ class Trl:
 
 def collated(rows: Sequence[Encoded], device: str) -> dict[str, Tensor]:
     """Token ids of chosen, then rejected, as the collator lays them out; prompts may differ."""
-    ids = [row.prompt + row.completion for row in rows]
+    ids = [row.ids for row in rows]
     width = max(map(len, ids))
     scored = [(0,) * len(row.prompt) + (1,) * len(row.completion) for row in rows]
 

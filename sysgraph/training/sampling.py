@@ -125,7 +125,8 @@ def chosen_lengths(
         weights = {"log_q": sums.log_q, "draws": sums.draws}
         inside = posterior_mean(joint, sums.tokens, **weights)[0]
         kept = usable(joint, joint, **weights)
-        lengths[summed] = torch.where(kept, lengths[summed] + inside, torch.zeros_like(inside))
+        at = on_device(summed, system.device)
+        lengths[at] = torch.where(kept, lengths[at] + inside, torch.zeros_like(inside))
     return lengths
 
 

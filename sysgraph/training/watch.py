@@ -73,7 +73,7 @@ class Watch:
         """Held while a line is read, and by whoever looks from another thread."""
         self._batch_size, self._clock = batch_size, clock
         self.started = clock()
-        self._turn = self.started  # when this round began
+        self._round_began = self.started
         self._first: tuple[int, float] | None = None  # this round's step and time of its first line
         self._seen: tuple[int, float] | None = None  # ... of its last line
         self._recent: deque[tuple[int, float, float]] = deque(maxlen=_RECENT)
@@ -124,7 +124,7 @@ class Watch:
             return None
         since = self._clock() - self._seen[1]
         here = max(0.0, (self.steps - self.step) * pace.step - since)
-        before = self._first[1] - self._turn - self._first[0] * pace.step  # collecting
+        before = self._first[1] - self._round_began - self._first[0] * pace.step  # collecting
         later = max(0, self.rounds - 1 - self.round) * (max(0.0, before) + self.steps * pace.step)
         return here + later
 
@@ -136,7 +136,7 @@ class Watch:
     def _move_to(self, number: int) -> None:
         if number == self.round or (self.rounds and number >= self.rounds):
             return
-        self._turn = self._seen[1] if self._seen else self._clock()
+        self._round_began = self._seen[1] if self._seen else self._clock()
         self.round, self.step = number, 0
         self._first = self._seen = None
 

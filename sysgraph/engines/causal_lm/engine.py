@@ -59,7 +59,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         except InputError as error:
             return str(error)
         window = self._weights[request.model].resident.window()
-        size = len(row.prompt) + len(row.completion)
+        size = len(row.ids)
         if window is not None and size > window:
             return (
                 f"{size} tokens ({len(row.prompt)} of prompt, {len(row.completion)} of "
@@ -319,12 +319,12 @@ def _scorings(
         By forward pass: its rows, its tokens, and the pass.
     """
     finish, longest = resident.finish, resident.habits.packs
-    short = [row for row in rows if len(row.prompt) + len(row.completion) <= longest]
+    short = [row for row in rows if len(row.ids) <= longest]
     for batch, tokens in packs(short, budget):
         several = [short[i] for i in batch]
         yield several, tokens, partial(score_packed, packed=pack(several), finish=finish)
-    others = [row for row in rows if len(row.prompt) + len(row.completion) > longest]
-    sizes = [len(row.prompt) + len(row.completion) for row in others]
+    others = [row for row in rows if len(row.ids) > longest]
+    sizes = [len(row.ids) for row in others]
     for batch in batches(sizes, budget, is_padded=resident.habits.pads_right):
         several = [others[i] for i in batch]
         tokens = len(several) * max(sizes[i] for i in batch)
@@ -333,7 +333,7 @@ def _scorings(
 
 def _work(rows: Sequence[Encoded], tokens: int) -> Work:
     """Of a pass of so many tokens: fewer than its rows have where they share, else with padding."""
-    own = sum(len(row.prompt) + len(row.completion) for row in rows)
+    own = sum(len(row.ids) for row in rows)
     return Work(min(tokens, own), max(0, tokens - own))
 
 

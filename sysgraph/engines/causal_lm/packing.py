@@ -58,7 +58,7 @@ def pack(rows: Sequence[Encoded]) -> Packed:
     last = Ids()
     places: tuple[slice, ...] = ()  # of the last row's tokens
     for row in rows:
-        ids = row.prompt + row.completion
+        ids = row.ids
         shared = common_prefix(last, ids)
         places, last = _first(places, shared), ids
         if shared < len(ids):
@@ -84,7 +84,7 @@ def packs(rows: Sequence[Encoded], budget: int) -> Iterator[tuple[list[int], int
     """
     batch: list[int] = []
     count, last = 0, Ids()
-    for ids, index in sorted((row.prompt + row.completion, i) for i, row in enumerate(rows)):
+    for ids, index in sorted((row.ids, i) for i, row in enumerate(rows)):
         more = len(ids) - common_prefix(last, ids)
         if batch and count + more > budget:
             yield batch, count

@@ -22,7 +22,7 @@ def score(module: nn.Module, rows: Sequence[Encoded], *, finish: Finish | None =
         rows: at least one; every prompt has a token, since the first one is predicted by nothing.
         finish: see `finish_of`; None: all scored positions' logits exist at once.
     """
-    ids = [row.prompt + row.completion for row in rows]
+    ids = [row.ids for row in rows]
     tokens, mask = padded(ids, next(module.parameters()).device)  # (B, T)
     width = tokens.shape[1]
     # Flat indices (N,) into (B, T) of what is scored, known without asking the device.

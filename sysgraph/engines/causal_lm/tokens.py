@@ -22,6 +22,11 @@ class Encoded(NamedTuple):
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
 
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """All of them, as the model sees them."""
+        return self.prompt + self.completion
+
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, context: Context) -> tuple[int, ...]:
     """The prompt as sampling sees it: text, or a chat template with its generation prompt.
