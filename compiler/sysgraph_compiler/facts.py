@@ -106,9 +106,10 @@ class Facts(Prompts):
         found: set[str] = set()
         for name, node in self.graph.nodes.items():
             text = node.model_template
-            keys = {*self.keys(name)} - {*node.spread}
-            if text is not None and (flaw_of(text) or not keys_of(text).keys() <= keys):
-                found.add(name)
+            if text is not None and "{" in text:
+                keys = {*self.keys(name)} - {*node.spread}
+                if flaw_of(text) or not keys_of(text).keys() <= keys:
+                    found.add(name)
         return frozenset(found)
 
     @cached_property

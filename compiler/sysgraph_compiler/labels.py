@@ -19,15 +19,13 @@ def labels(
     Args:
         scope: what the names in the prompt stand for.
     """
-    if not facts.asks_fields(variable.node):
-        return {}
     groups = [(parent, part, True) for parent, part in scope.items()]
     turns = (turn for past in history.values() for turn in past)
     said = (one for turn in turns for one in turn.values.items())
     groups += [(facts.meant(variable.node, node), part, False) for node, part in said]
     found: dict[str, Label] = {}
     for node, part, is_own in groups:
-        if isinstance(part, tuple) and part:
+        if isinstance(part, tuple) and part and facts.asks_fields(variable.node):
             lists = _lists(facts, variable, node) if is_own else {}
             found |= _of_group(facts, node, part, lists)
     return found

@@ -254,6 +254,13 @@ class Program(Part):
             del copy.__dict__[name]
         return copy
 
+    def with_its_plan(self, update: Mapping[str, Any]) -> Self:
+        """A copy with what its plan says of it written down, from which the same plan follows."""
+        plan = self.plan
+        copy = self.model_copy(update=update)
+        copy.__dict__["plan"] = plan
+        return copy
+
     def to_json(self) -> str:
         """The program as JSON text; `from_json` gives an equal program back."""
         return self.model_dump_json(indent=2)

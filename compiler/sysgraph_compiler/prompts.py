@@ -1,6 +1,6 @@
 """What prompts can see and what they use: types of values, names, and the templates themselves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from sysgraph_schemas import NodeSpec
@@ -56,8 +56,19 @@ class Prompts(Wiring):
         turn = [ROUND] if name in self.expansion.loop_of else []
         return list(dict.fromkeys([*node.copies, *node.spread, *turn]))
 
-    def local(self, name: str) -> dict[str, str]:
+    def local(self, name: str) -> Mapping[str, str]:
         """What a node's templates may use besides its parents, with the types."""
+        found = self._locals.get(name)
+        if found is None:
+            found = self._locals[name] = self._local(name)
+        return found
+
+    @cached_property
+    def _locals(self) -> dict[str, dict[str, str]]:
+        """What `local` found, so far as it was asked."""
+        return {}
+
+    def _local(self, name: str) -> dict[str, str]:
         node, expansion = self.graph.nodes[name], self.expansion
         found = {key: type_of_items(items) for key, items in node.copies.items()}
         found |= dict.fromkeys(node.spread, "text")
@@ -114,11 +125,14 @@ class Prompts(Wiring):
 
     def remembered(self, name: str) -> set[str]:
         """The parents that a node after a loop sees in the loop's history alone."""
+        past = self.history(name)
+        if not past:
+            return set()
         node, used = self.graph.nodes[name], self.uses.get(name, {})
         beside = {*used, *node.gates, *node.spread.values()}
         return {
             one
-            for loop, nodes in self.history(name).items()
+            for loop, nodes in past.items()
             if self.loop_said(name, loop) in used and self.expansion.loop_of.get(name) != loop
             for one in nodes
             if one not in beside
@@ -185,11 +199,22 @@ class Prompts(Wiring):
         parsed = {one for one in self.templates.values() if isinstance(one, Parsed)}
         return {one: forbidden(one) for one in parsed}
 
-    def sound(self) -> Iterator[tuple[Path, Parsed]]:
+    def sound(self) -> Iterable[tuple[Path, Parsed]]:
         """The templates without syntax errors and without anything forbidden."""
-        for path, parsed in self.templates.items():
-            if isinstance(parsed, Parsed) and not self.forbidden[parsed]:
-                yield path, parsed
+        return self._sound.items()
+
+    @cached_property
+    def _sound(self) -> dict[Path, Parsed]:
+        return {
+            path: parsed
+            for path, parsed in self.templates.items()
+            if isinstance(parsed, Parsed) and not self.forbidden[parsed]
+        }
+
+    @cached_property
+    def free_names(self) -> dict[Parsed, dict[str, int]]:
+        """The names that each sound template needs from outside, with their lines."""
+        return {parsed: free_names(parsed) for parsed in dict.fromkeys(self._sound.values())}
 
     @cached_property
     def uses(self) -> dict[str, dict[str, Path]]:
@@ -197,8 +222,7 @@ class Prompts(Wiring):
 
         Nodes by their names in the graph, and keys.
         """
-        sound = dict(self.sound())
-        names = {parsed: free_names(parsed) for parsed in set(sound.values())}
+        sound = self._sound
         found: dict[str, dict[str, Path]] = {}
         for name, node in self.graph.nodes.items():
             paths: list[Path] = [("nodes", name, *path) for path in node.templates]
@@ -206,7 +230,7 @@ class Prompts(Wiring):
                 found[name] = {}
                 for path in paths:
                     own = node.local_keys.get(path[2:], ())[:1]
-                    for used in names[sound[path]]:
+                    for used in self.free_names[sound[path]]:
                         if used.partition(".")[0] not in own:
                             found[name].setdefault(self._stands_for(name, used), path)
                 for at, source in node.sources.items():

@@ -63,6 +63,8 @@ class Wiring:
     def said(self, node: str, other: str) -> tuple[str, ...]:
         """What a node's templates call another node: `meant`, backwards."""
         named = self.graph.nodes[node].called
+        if not named and "." not in node and "." not in other:
+            return (other,)
         own = [name for name, means in named.items() if means == other]
         spec = self.graph.nodes.get(other)
         if spec is not None and spec.part:

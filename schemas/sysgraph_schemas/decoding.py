@@ -33,19 +33,20 @@ class Decoding(Described):
     @classmethod
     def of(cls, spec: object) -> Self:
         """Those that a model or a node has as keys of its own."""
-        values = {field.name: getattr(spec, field.name, None) for field in fields(cls)}
+        values = {name: getattr(spec, name, None) for name in _NAMES}
         stop = values.pop("stop")
         return cls(**values, stop=None if stop is None else tuple(stop))
 
     @property
     def given(self) -> Mapping[str, object]:
         """Those that are not null, by name."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in values.items() if value is not None}
+        values = ((name, getattr(self, name)) for name in _NAMES)
+        return {name: value for name, value in values if value is not None}
 
     def over(self, other: "Decoding") -> "Decoding":
         """These settings, and `other`'s where these are null: a node's over its model's."""
-        return Decoding(**{**other.given, **self.given})  # type: ignore[arg-type]
+        given = self.given
+        return Decoding(**{**other.given, **given}) if given else other  # type: ignore[arg-type]
 
     @property
     def warp(self) -> Mapping[str, float]:
@@ -61,6 +62,9 @@ class Decoding(Described):
     def __str__(self) -> str:
         """`temperature 0.2, stop "END"`, for people; empty where nothing is set."""
         return ", ".join(f"{name} {_said(value)}" for name, value in self.given.items())
+
+
+_NAMES = tuple(field.name for field in fields(Decoding))
 
 
 def _said(value: object) -> str:

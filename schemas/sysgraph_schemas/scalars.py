@@ -10,6 +10,8 @@ _INT = re.compile(r"[-+]?[0-9]{1,100}")
 _OCTAL = re.compile(r"0o[0-7]{1,100}")
 _HEX = re.compile(r"0x[0-9a-fA-F]{1,100}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]{1,100}|[0-9]{1,100}(\.[0-9]{0,100})?)([eE][-+]?[0-9]{1,5})?")
+_OF_NUMBERS = frozenset("+-.0123456789")
+"""What every number begins with, `.inf` and `.nan` too."""
 _SPECIAL = re.compile(r"([-+]?)(\.inf|\.Inf|\.INF)|(\.nan|\.NaN|\.NAN)")
 
 
@@ -19,6 +21,8 @@ def resolve(text: str) -> Plain:
         return None
     if text in _BOOL:
         return _BOOL[text]
+    if text[0] not in _OF_NUMBERS:
+        return text
     if _INT.fullmatch(text):
         return int(text)
     if _OCTAL.fullmatch(text):

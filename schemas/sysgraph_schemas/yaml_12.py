@@ -36,6 +36,8 @@ class Text:
 
     def value(self, text: str, style: str | None, start: int, end: int) -> str:
         """What a scalar at `original[start:end]` says, from what libyaml says it says."""
+        if not self._breaks and not self._pairs:
+            return text
         for line_break, stand_in in self._breaks.items():
             text = text.replace(stand_in, line_break)
         if self._pairs and style == '"':

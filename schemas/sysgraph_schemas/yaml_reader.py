@@ -87,13 +87,12 @@ class _Composer:
 
     def _scalar(self, event: ev.ScalarEvent) -> Located:
         start, end = _place(event)
-        tag = str(event.tag) if event.tag else None
-        style = event.style or None
-        text = self.text.value(str(event.value), style, start, end)
+        tag, style = event.tag, event.style or None
+        text = self.text.value(event.value, style, start, end)
         value: object = text
-        if tag is None and event.implicit[0] and style is None:
+        if not tag and style is None and event.implicit[0]:
             value = resolve(text)
-        elif tag is not None and tag != "!":
+        elif tag and tag != "!":
             if tag not in TAGS:
                 raise GraphError([bad_tag.diagnose(self.source, start, end, tag)])
             try:

@@ -9,6 +9,7 @@ import typer
 from sysgraph_compiler import Program
 from sysgraph_compiler.observation import Observation
 from sysgraph_compiler.pipeline import PASSES
+from sysgraph_schemas.collector import no_collection
 from sysgraph_schemas.suggest import quoted, suggestion
 
 from ..support.errors import InputError
@@ -66,8 +67,9 @@ def compile(
         require_writable(output)
     observation = Observation.of(observed, method)
     tools = given_tools(plugin)
-    program = opened(graph, settings, observation, until=debug_pass, tools=tools).program
-    text = _EMITTERS[emit](program)
+    with no_collection():
+        program = opened(graph, settings, observation, until=debug_pass, tools=tools).program
+        text = _EMITTERS[emit](program)
     if output is None:
         (say_json if emit == "json" else say)(text.removesuffix("\n"))
     else:

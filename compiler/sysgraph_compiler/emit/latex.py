@@ -82,8 +82,9 @@ def _likelihood(program: Program, terms: Terms) -> Iterator[str]:
         return
     kept = {*plan.latent, *plan.observed}
     likely = [t for t in likely if t.variable in kept]
-    outside = list(terms.sums([t for t in likely if t.variable not in plan.inside]))
-    inside = list(terms.sums([t for t in likely if t.variable in plan.inside]))
+    in_sum = {*plan.inside}
+    outside = list(terms.sums([t for t in likely if t.variable not in in_sum]))
+    inside = list(terms.sums([t for t in likely if t.variable in in_sum]))
     if program.fit.sampling.estimator == "importance":
         inside[-1] += " - \\log q(y^{(a)})"
         opened = bracketed("\\log \\frac{1}{k} \\sum_{a=1}^{k} \\exp ", inside)

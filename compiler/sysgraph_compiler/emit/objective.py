@@ -95,7 +95,8 @@ def _likelihood(program: Program, words: Words) -> list[str]:
     if not plan.latent:
         return ["SysDPO-Direct: every generated value is observed"]
     inside = [program.term(name) for name in plan.inside]
-    outside = [program.term(name) for name in plan.outside if name in plan.observed]
+    observed = {*plan.observed}
+    outside = [program.term(name) for name in plan.outside if name in observed]
     weighted = program.fit.sampling.estimator == "importance"
     opened = "logmeanexp_a [ " if weighted else "logsumexp_a [ "
     sum_of = total(opened, [words.gated_factor(term) for term in inside])

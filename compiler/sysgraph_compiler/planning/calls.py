@@ -23,11 +23,13 @@ def call_of(program: Program, model: str, *, reference: bool, snapshot: bool = F
 
 def calls(program: Program, names: Iterable[str], *, reference: bool) -> tuple[Call, ...]:
     """The calls that score the terms `names`, before any reference is a snapshot."""
-    groups: dict[Hashable, dict[str, list[str]]] = {}
+    of_model: dict[str, list[str]] = {}
     for name in names:
-        model = str(program.model_of(name))
+        of_model.setdefault(str(program.model_of(name)), []).append(name)
+    groups: dict[Hashable, dict[str, list[str]]] = {}
+    for model, several in of_model.items():
         key = call_of(program, model, reference=reference)
-        groups.setdefault(key, {}).setdefault(model, []).append(name)
+        groups.setdefault(key, {})[model] = several
     return tuple(
         Call(
             side="reference" if reference else "policy",

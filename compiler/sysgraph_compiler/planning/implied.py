@@ -47,8 +47,9 @@ def _settled(program: Program, pattern: Pattern, first: Plan) -> frozenset[str]:
     # A selection has its value whatever is latent; whether it came to be may hang on that.
     inside |= {v.name for v in program.variables if not unknown.isdisjoint(v.parents)}
     doubtful: set[str] = set()
+    observed = {*first.observed}
     for variable in reversed(program.variables):
-        is_held = variable.name in first.observed or variable.name in doubtful
+        is_held = variable.name in observed or variable.name in doubtful
         if variable.selects and is_held and not inside.isdisjoint(variable.reads):
             doubtful.update(variable.reads)
     return first.branches - doubtful - {*first.latent}

@@ -31,8 +31,8 @@ def flaw_of(text: str) -> Flaw | None:
 
 def keys_of(text: str) -> dict[str, tuple[int, int]]:
     """The keys the template uses, with their places."""
-    parsed = parse(text)
-    if isinstance(parsed, Flaw):
+    parsed = parse(text) if "{" in text else None
+    if not isinstance(parsed, Parsed):
         return {}
     return {name: parsed.find(name, line) for name, line in free_names(parsed).items()}
 
@@ -43,12 +43,12 @@ def model_name(text: str, bindings: Mapping[str, object]) -> str:
     Raises:
         TemplateError: the template is flawed, or uses a key that `bindings` lacks.
     """
+    if "{" not in text:
+        return text
     parsed = parse(text)
     flaw = parsed if isinstance(parsed, Flaw) else flaw_of(text)
     if flaw is not None or not isinstance(parsed, Parsed):
         raise TemplateError(flaw.message if flaw else text)
-    if "{" not in text:
-        return text
     try:
         return "".join(_part(part, bindings) for part in parsed.tree.find_all(_PARTS))
     except KeyError as error:

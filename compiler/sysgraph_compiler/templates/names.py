@@ -26,9 +26,13 @@ def dotted(node: nodes.Node) -> str | None:
 
 def asks_fields(parsed: Parsed) -> bool:
     """Whether it asks values for fields, or filters by them."""
-    fields = (f for f in parsed.tree.find_all(nodes.Getattr) if not _is_loop(f.node))
-    others = (f for f in parsed.tree.find_all(nodes.Filter) if f.name == OTHERS)
-    return any(True for _ in fields) or any(True for _ in others)
+    asking = parsed.tree.find_all((nodes.Getattr, nodes.Filter))
+    return any(
+        not _is_loop(one.node)
+        if isinstance(one, nodes.Getattr)
+        else isinstance(one, nodes.Filter) and one.name == OTHERS
+        for one in asking
+    )
 
 
 def _is_loop(node: nodes.Node) -> bool:

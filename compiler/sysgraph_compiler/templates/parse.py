@@ -10,6 +10,7 @@ from jinja2.exceptions import TemplateSyntaxError
 from jinja2.parser import Parser
 
 from .flaw import Flaw
+from .plain import plain_tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,9 @@ def tree_of(text: str) -> nodes.Template:
     Raises:
         jinja2.TemplateSyntaxError: the text is no template.
     """
+    plain = plain_tree(text, _PARSER)
+    if plain is not None:
+        return plain
     return Parser(_PARSER, text).parse()  # Environment.parse rewrites tracebacks, with exec
 
 

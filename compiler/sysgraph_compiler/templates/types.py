@@ -52,13 +52,14 @@ class _Walker:
                     self.block(list(branch), scope)
 
     def printed(self, part: nodes.Expr, kind: str) -> None:
+        if kind != RECORD and not is_list(kind):
+            return
         name = _name(part)
         if kind == RECORD:
             said = f"`{name}` is {in_words(kind)} and would be printed with braces"
             fields = fields_of(kind) or ("field",)
             shown = " or ".join(f"{{{{ {name}.{one} }}}}" for one in fields)
             self.flaw(part, said, f"print a field, {shown}, or {{{{ {name} | tojson }}}}")
-        if not is_list(kind):
             return
         if element(kind) == RECORD:
             one = [*(fields_of(kind) or ("x",))][-1]

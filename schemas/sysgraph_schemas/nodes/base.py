@@ -219,14 +219,14 @@ class Computed(Node):
     @property
     def copies(self) -> dict[str, list[Item]]:
         """The `for_each` keys with listed items."""
-        each = self.for_each or {}
-        return {key: items for key, items in each.items() if isinstance(items, list)}
+        each = self.for_each
+        return {k: items for k, items in each.items() if isinstance(items, list)} if each else {}
 
     @property
     def spread(self) -> dict[str, str]:
         """The `for_each` keys that take a list's elements, with the node that gives the list."""
-        each = self.for_each or {}
-        return {key: name for key, name in each.items() if isinstance(name, str)}
+        each = self.for_each
+        return {key: name for key, name in each.items() if isinstance(name, str)} if each else {}
 
     @property
     def each(self) -> tuple[str, ...]:
@@ -236,8 +236,8 @@ class Computed(Node):
     @property
     def gates(self) -> dict[str, list[str]]:
         """The options under which it runs, by choice node."""
-        when = self.when or {}
-        return {name: [at] if isinstance(at, str) else at for name, at in when.items()}
+        when = self.when
+        return {n: [at] if isinstance(at, str) else at for n, at in when.items()} if when else {}
 
     def is_single(self, gate: str) -> bool:
         """Whether the option of a gate is written as one, not in a list."""

@@ -10,7 +10,6 @@ from ...edges import Edge
 from ...expansion import carry_edges
 from ...facts import Facts
 from ...records import record_of
-from ...templates.names import free_names
 from ...templates.types import in_words
 
 _Place = tuple[str, Path, tuple[int, int] | None, bool]
@@ -95,7 +94,7 @@ def _in_nodes(facts: Facts) -> Iterator[_Place]:
 def _in_templates(facts: Facts) -> Iterator[_Place]:
     """Of records alone: SG501 speaks of other values that have no fields."""
     for path, parsed in facts.sound():
-        for name, line in free_names(parsed).items():
+        for name, line in facts.free_names[parsed].items():
             owner = record_of(facts.graph, name)
             if owner and facts.graph.nodes[owner].parts:
                 yield name, path, parsed.find(name.rpartition(".")[2], line, after="."), False
