@@ -51,6 +51,10 @@ class Digraph(Generic[N]):
         """Where edges lead to it from."""
         return self._before[node].keys()
 
+    def ends(self) -> list[N]:
+        """The nodes that lead nowhere."""
+        return [node for node, children in self._after.items() if not children]
+
     def part(self, nodes: Iterable[N], without: Iterable[tuple[N, N]] = ()) -> Self:
         """A graph of some of the nodes, with the edges between them, but for some edges."""
         kept, left_out = set(nodes), set(without)

@@ -79,18 +79,23 @@ def _attention(
     heads = query.shape[1] // key.shape[1]
     if heads > 1:
         key, value = (t.repeat_interleave(heads, dim=1) for t in (key, value))
+    # Slices of the whole would each have a gradient of its size, of which all but theirs is 0.
+    sizes = [run.stop - run.start for run in packed_runs]
+    queries, keys, values = (t.split(sizes, dim=2) for t in (query, key, value))
+    number = {run.start: i for i, run in enumerate(packed_runs)}
     parts = []
-    for run in packed_runs:
-        asked = query[:, :, run.start : run.stop]
-        own = slice(run.start, run.stop)
+    for i, run in enumerate(packed_runs):
         if not run.earlier:
-            parts.append(_causal(asked, key[:, :, own], value[:, :, own], None, scaling))
+            parts.append(_causal(queries[i], keys[i], values[i], None, scaling))
             continue
-        seen = [*run.earlier, own]
-        keys, values = (torch.cat([t[:, :, s] for s in seen], dim=2) for t in (key, value))
-        rows, columns = asked.shape[2], keys.shape[2]
-        mask = torch.ones(rows, columns, dtype=torch.bool, device=asked.device)
-        parts.append(_causal(asked, keys, values, mask.tril(columns - rows), scaling))
+        before = [(number[place.start], place.stop - place.start) for place in run.earlier]
+        seen, held = (
+            torch.cat([*(t[j][:, :, :count] for j, count in before), t[i]], dim=2)
+            for t in (keys, values)
+        )
+        rows, columns = sizes[i], seen.shape[2]
+        mask = torch.ones(rows, columns, dtype=torch.bool, device=seen.device)
+        parts.append(_causal(queries[i], seen, held, mask.tril(columns - rows), scaling))
     return torch.cat(parts, dim=2).transpose(1, 2), None
 
 

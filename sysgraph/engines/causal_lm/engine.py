@@ -31,6 +31,7 @@ from .decoder import NotFinite, Way
 from .detokenizer import decode
 from .few_rows import few_rows
 from .generation import generate
+from .head import Finish
 from .packing import pack, packs
 from .resident import CausalLMResident
 from .scoring import score, score_packed
@@ -49,6 +50,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
     def __init__(self, models: Mapping[str, CausalLM], *, device: torch.device, seed: int) -> None:
         super().__init__(models, CausalLMResident, device=device, seed=seed)
         self._encoded = lru_cache(maxsize=ENCODED)(self._encode)
+        self._known = lru_cache(maxsize=ENCODED)(self._encode_prompt)
         self._heard: Mapping[int, Listener] = {}
         self._require_recomputing()
 
@@ -272,7 +274,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         own = asked.decoding.max_new_tokens
         return self._specs[asked.model].max_new_tokens if own is None else own
 
-    def _known(self, model: str, context: Context) -> Ids:
+    def _encode_prompt(self, model: str, context: Context) -> Ids:
         """The prompt, of ids that the model knows."""
         resident = self._weights[model].resident
         prompt = encode_prompt(resident.tokenizer, context)
@@ -322,13 +324,18 @@ def _scorings(
     short = [row for row in rows if len(row.ids) <= longest]
     for batch, tokens in packs(short, budget):
         several = [short[i] for i in batch]
-        yield several, tokens, partial(score_packed, packed=pack(several), finish=finish)
+        yield several, tokens, partial(_packed, several, finish)
     others = [row for row in rows if len(row.ids) > longest]
     sizes = [len(row.ids) for row in others]
     for batch in batches(sizes, budget, is_padded=resident.habits.pads_right):
         several = [others[i] for i in batch]
         tokens = len(several) * max(sizes[i] for i in batch)
         yield several, tokens, partial(score, rows=several, finish=finish)
+
+
+def _packed(rows: Sequence[Encoded], finish: Finish | None, module: nn.Module) -> Tensor:
+    """Packs as it runs: whether graphs fit is asked of more passes than are run."""
+    return score_packed(module, pack(rows), finish=finish)
 
 
 def _work(rows: Sequence[Encoded], tokens: int) -> Work:

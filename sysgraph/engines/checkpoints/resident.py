@@ -153,4 +153,9 @@ class Resident:
 
     def window(self) -> int | None:
         """Longest sequence the model was made for, in tokens."""
+        return self._window
+
+    @cached_property
+    def _window(self) -> int | None:
+        """Goes through all modules, and is asked for with every prompt."""
         return window(self.base)

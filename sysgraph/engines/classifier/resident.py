@@ -1,5 +1,7 @@
 """A sequence classifier in memory."""
 
+from functools import cached_property
+
 import torch
 from peft.utils.constants import SEQ_CLS_HEAD_NAMES
 from transformers import AutoModelForSequenceClassification
@@ -58,6 +60,6 @@ class ClassifierResident(Resident):
             torch.manual_seed(0)
             return load_model(self._source, self._auto, headless=True, **self._asked())
 
-    def window(self) -> int | None:
-        """Longest text, in tokens."""
+    @cached_property
+    def _window(self) -> int | None:
         return window(self.base, self.tokenizer)

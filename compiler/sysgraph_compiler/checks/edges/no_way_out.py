@@ -60,6 +60,8 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
 
 def _last(facts: Facts, useful: set[str]) -> Iterator[str]:
     """Of each sink without anything useful in it, the last node in the order of the file."""
+    if not facts.expansion.carried and useful.issuperset(facts.dag.ends()):
+        return
     reading = facts.dag.part(facts.dag)
     reading.add(facts.expansion.carried)
     rank = {name: index for index, name in enumerate(facts.graph.nodes)}
