@@ -1,11 +1,13 @@
 """`sysgraph serve`: the whole system as one model behind the OpenAI protocol."""
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sysgraph_compiler import Program
 from sysgraph_schemas.bounded import read_bounded
 
 from ..support.errors import InputError
@@ -13,6 +15,10 @@ from .opening import opened
 from .options import Endpoints, GraphFile, ModelDir, Settings, addresses
 from .plugins import AllowNetwork, Plugins, given_tools
 from .terminal import say, tell
+
+if TYPE_CHECKING:
+    from ..serving.log import Log
+    from ..support.progress import Reporter
 
 KEY = "SYSGRAPH_SERVE_KEY"
 """The variable with the key that clients need. SYSGRAPH_API_KEY is the one to hosted models."""
@@ -49,6 +55,14 @@ def serve(
         float,
         typer.Option(min=0.1, max=86400, metavar="SECONDS", help="Time that an answer may take."),
     ] = 300.0,
+    log: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Records every answer and what people say of it (POST /v1/feedback), for "
+            "`sysgraph collect --from-log`.",
+        ),
+    ] = None,
     endpoint: Endpoints = None,
     settings: Settings = None,
     plugin: Plugins = None,
@@ -69,9 +83,11 @@ def serve(
     from ..serving.server import listening, run
     from ..support.progress import Reporter
     from ..system import System
+    from ..system.weights import weights_of
 
     limits = Limits(max_batch, max_waiting, max_n, max_body * 1024, timeout)
-    with listening(host, port) as bound:
+    reporter = Reporter()
+    with listening(host, port) as bound, _log(log, program, reporter) as recording:
         address, number = bound.getsockname()[:2]
         is_ours = address == "::1" or address.startswith("127.")
         if not is_ours and key is None:
@@ -80,18 +96,29 @@ def serve(
                 f"{KEY}, or --api-key-file"
             )
         system = System(program, device=_device(device), model_dir=model_dir, endpoints=endpoints)
-        reporter = Reporter()
         system.tell(reporter)
         system.require_servers()
+        if recording is not None:
+            recording.answered_by(weights_of(system, trained=True))
+            reporter.line(f"{log}: all that is asked, answered and rated is recorded there")
         hosts = LOOPBACK | {host, address} if is_ours else None
         shown = f"[{address}]" if ":" in address else address
         with Service(system, limits, reporter) as service:
             run(
-                app(service, key=key, hosts=hosts),
+                app(service, recording, key=key, hosts=hosts),
                 bound,
                 patience=timeout,
                 ready=lambda: say(f"{program.name}: http://{shown}:{number}/v1"),
             )
+
+
+def _log(
+    folder: str | None, program: Program, reporter: "Reporter"
+) -> "AbstractContextManager[Log | None]":
+    """The log to write, if one is wanted."""
+    from ..serving.log import Log
+
+    return nullcontext() if folder is None else Log.opened(program, Path(folder), reporter)
 
 
 def _key(file: str | None) -> str | None:

@@ -11,16 +11,18 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..traces.trace import generated_nodes, input_names
-from .chat import Chat, Recording
+from .chat import Chat
 from .errors import ApiError, api_error
+from .feedback import Feedback
 from .guard import Guard
+from .log import Log
 from .page import Page
 from .service import Service
 
 
 def app(
     service: Service,
-    log: Recording | None = None,
+    log: Log | None = None,
     *,
     key: str | None = None,
     hosts: Iterable[str] | None = None,
@@ -29,13 +31,14 @@ def app(
 
     Args:
         service: entered, and left after the server has stopped.
-        log: is told of every answer.
+        log: is told of every answer, and of what people say of them.
         key: see `Guard`.
         hosts: see `Guard`.
     """
     about = _About(service)
     routes = [
         Route("/v1/chat/completions", Chat(service, log).answer, methods=["POST"]),
+        Route("/v1/feedback", Feedback(log, service.limits).rate, methods=["POST"]),
         Route("/v1/models", about.models),
         Route("/v1/models/{model:path}", about.model),
         Route("/health", about.health),

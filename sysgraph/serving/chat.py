@@ -18,7 +18,7 @@ from .replies import Parts, completion
 from .service import Service
 from .ticket import Answered, Progress, Ticket, Written
 
-_GONE = 499
+GONE = 499
 """The status of an answer that nobody is there to read."""
 
 
@@ -55,7 +55,7 @@ class Chat:
         try:
             content = await read_body(request, limits)
         except ClientDisconnect:
-            return Response(status_code=_GONE)
+            return Response(status_code=GONE)
         asked = read_asked(self._service.program, content, limits)
         following = Following(self._service, asked)
         if asked.stream:
@@ -67,7 +67,7 @@ class Chat:
         try:
             answered = await following.answer(request.receive)
         except ClientDisconnect:
-            return Response(status_code=_GONE)
+            return Response(status_code=GONE)
         found = completion(self._service.program, following.ticket, answered)
         await self._noted(following.ticket, answered)
         return JSONResponse(found)
