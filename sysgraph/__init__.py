@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from .traces.trace import Completion, Trace
     from .training.collection import collect
     from .training.fitting import Run, fit
+    from .training.from_log import collect_from_log
 
 __version__ = "0.1.0"
 
@@ -132,6 +133,7 @@ __all__ = [
     "__version__",
     "check",
     "collect",
+    "collect_from_log",
     "compile",
     "dump",
     "evaluate",
@@ -165,6 +167,7 @@ _MODULES = {  # where the names are that are no part of the language
     "Variable": "sysgraph_compiler",
     "check": "sysgraph_compiler",
     "collect": ".training.collection",
+    "collect_from_log": ".training.from_log",
     "compile": "sysgraph_compiler",
     "evaluate": ".measuring.evaluation",
     "find_judge": ".measuring.judges",

@@ -5,23 +5,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..support.errors import InputError
 from .opening import opened
 from .options import Endpoints, GraphFile, ModelDir, Settings, addresses
 from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
 from .terminal import say
 
+_WITH_LOG = ["graph", "output", "from_log", "overwrite", "settings", "plugin", "allow_network"]
+"""Parameters that --from-log goes with."""
+
 if TYPE_CHECKING:
+    from ..training.from_log import FromLog
     from ..training.pairing import Collection
 
 
 def collect(
+    context: typer.Context,
     graph: GraphFile,
-    inputs: Annotated[
-        str, typer.Option(help="A JSONL or Parquet file, a datasets name, or toy:WORLD/SPLIT.")
-    ],
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.")
     ],
+    inputs: Annotated[
+        str | None,
+        typer.Option(help="A JSONL or Parquet file, a datasets name, or toy:WORLD/SPLIT."),
+    ] = None,
     scorer: Annotated[
         str | None,
         typer.Option(
@@ -47,6 +54,15 @@ def collect(
     answers: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Makes pairs of what was answered on that page."),
+    ] = None,
+    from_log: Annotated[
+        str | None,
+        typer.Option(
+            "--from-log",
+            metavar="DIR",
+            help="Samples nothing: makes pairs of what people said of a served system's answers, "
+            "which `sysgraph serve --log DIR` recorded.",
+        ),
     ] = None,
     comparisons: Annotated[
         int,
@@ -76,8 +92,17 @@ def collect(
 
     Which is better says a scorer, a judge, or people. Called again, it goes on where it stopped.
     """
+    _require_fitting(context, from_log)
     tools = given_tools(plugin, allow_network)
     given = opened(graph, settings, tools=tools)
+    if from_log is not None:
+        from ..training.from_log import collect_from_log
+
+        _tell(
+            collect_from_log(given.graph, from_log, output=output, overwrite=overwrite, tools=tools)
+        )
+        return
+    assert inputs is not None
     endpoints = addresses(endpoint, given.program, drawn=answers is None)
 
     from ..training.collection import collect as run
@@ -109,6 +134,31 @@ def collect(
     say(f"{found.file}: {found.pairs} pairs from {found.traces} traces{_failures(found)}")
     if not found.pairs:
         say(_why_none(found, scored=scorer is not None))
+
+
+def _require_fitting(context: typer.Context, from_log: str | None) -> None:
+    """Refuses options that a log has no use for, or a call without inputs: InputError, with all."""
+    if from_log is None:
+        if context.params["inputs"] is None:
+            raise InputError("--inputs: missing; expected what to sample (or --from-log DIR)")
+        return
+    others = [p for p in context.command.params if p.name not in _WITH_LOG]
+    sources = {p.opts[0]: context.get_parameter_source(str(p.name)) for p in others}
+    given = [option for option, source in sources.items() if source and source.name != "DEFAULT"]
+    if given:
+        many = ", ".join(given)
+        raise InputError(f"{many}: not with --from-log, which samples nothing and asks nobody")
+
+
+def _tell(found: "FromLog") -> None:
+    whose = f"{found.answers} answers"
+    if found.policies > 1:
+        whose += f" by {found.policies} sets of weights"
+    say(f"{found.file}: {found.pairs} pairs from {found.rated} rated choices of {whose}")
+    if found.left_out:
+        say("\n".join(["left out:", *(f"  {why}: {n}" for why, n in found.left_out.items())]))
+    if found.why:
+        say(f"the first correction that is left out: {found.why}")
 
 
 def _failures(found: "Collection") -> str:

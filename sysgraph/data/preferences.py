@@ -66,6 +66,13 @@ def pair_row(program: Program, pair: Pair, folder: Path) -> dict[str, Any]:
     return row
 
 
+def unusable(program: Program, pair: Pair) -> list[str]:
+    """Why `load_pairs` would refuse a pair of completed traces; nothing where it would not."""
+    sides = zip(_SIDES, (pair.chosen, pair.rejected), strict=True)
+    found = [problem for side, trace in sides for problem in _lacking(program, trace, side)]
+    return found or _refused(program, find_gaps(program, pair.chosen, pair.rejected))
+
+
 def _pair(program: Program, row: Row, problems: list[str]) -> Pair | None:
     fields = row.fields
     problems += [_missing(side, fields) for side in _SIDES if fields.get(side) is None]

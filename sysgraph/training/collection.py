@@ -106,13 +106,13 @@ def collect(
         given = read_answers(Path(answers))
         _require_whole(files, settings, samples * len(rows[part.places]))
         return _answered(program, files, samples, given, reporter)
-    _require_free(folder, settings, overwrite)
+    require_free(folder, settings, overwrite)
     system = System(program, model_dir=model_dir, endpoints=endpoints)
     system.tell(reporter)
     require_answerable(system, rows, called(inputs))
     settings["weights"] = weights_of(system, trained=model_dir is not None)
     with files.claimed():
-        _start(folder, files, settings, overwrite)
+        start(folder, files, settings, overwrite)
         with files.undone_if_empty():
             _sample(system, rows, part, rater.scorer, samples, seed, files.traces, reporter)
             if by_hand:
@@ -161,10 +161,10 @@ def _rows(
     return list(rows)
 
 
-def _start(folder: Path, files: ShardFiles, settings: Mapping[str, Any], overwrite: bool) -> None:
+def start(folder: Path, files: ShardFiles, settings: Mapping[str, Any], overwrite: bool) -> None:
     """Writes a shard's settings, if those of other shards, and what is there, fit."""
     with claimed(folder, wait=_WAIT):  # shards that start together see each other's settings
-        _require_free(folder, settings, overwrite)
+        require_free(folder, settings, overwrite)
         if overwrite:
             clear(folder)
         write_text(files.settings, json.dumps(settings, indent=2) + "\n")
@@ -192,7 +192,7 @@ def _settings(
     }
 
 
-def _require_free(folder: Path, settings: Mapping[str, Any], overwrite: bool) -> None:
+def require_free(folder: Path, settings: Mapping[str, Any], overwrite: bool) -> None:
     """Refuses a folder that is in use by anything but calls with these settings.
 
     Raises:
@@ -302,6 +302,6 @@ def _require_whole(files: ShardFiles, settings: Mapping[str, Any], traces: int) 
             f"{files.folder} holds no collection to answer about: collect with --by-hand first, "
             "and compare on the page that it writes"
         )
-    _require_free(files.folder, settings, overwrite=False)
+    require_free(files.folder, settings, overwrite=False)
     if files.traces.read_bytes().count(b"\n") != traces:
         raise InputError(f"{files.folder}: not all is sampled; call it with --by-hand again")

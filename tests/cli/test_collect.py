@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 
+import sysgraph
+from sysgraph import Trace
+from sysgraph.serving.log import Log
+from sysgraph.support.progress import Reporter
+
 from .test_run import here
 
 GRAPH = """
@@ -76,6 +81,10 @@ def test_killed_and_called_again(
         (["-o", "."], "holds no collection to go on with: choose another --output"),
         (["-o", "g.yaml/out"], "cannot write"),
         ([], "Missing option '--output' / '-o'"),
+        (
+            ["-o", "out", "--from-log", "."],
+            "--inputs, --scorer: not with --from-log",
+        ),
     ],
 )
 def test_wrong_input_writes_nothing(
@@ -90,3 +99,35 @@ def test_wrong_input_writes_nothing(
     assert (done.code, done.out) == (2, "")
     assert said in done.err
     assert sorted(folder.rglob("*")) == before
+
+
+def test_from_a_log(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = sysgraph.compile(sysgraph.load(GRAPH))
+    answers = [Trace({"question": "?"}, {"answer": text}, program.outputs) for text in "ab"]
+    with Log.opened(program, folder / "log", Reporter(shown=False)) as log:
+        log.answered("one", answers, {"seed": 0})
+        for choice, rating in enumerate(("up", "up", "down")):
+            log.rated({"id": "one", "choice": choice % 2, "rating": rating})
+        log.rated({"id": "one", "choice": 1, "correction": "c"})
+    collect = ["collect", "g.yaml", "-o", "out"]
+    done = here([*collect, "--from-log", "log"], monkeypatch, capsys)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == (
+        "out/pairs.jsonl: 1 pairs from 2 rated choices of 1 answers\n"
+        "left out:\n"
+        "  ratings that their users changed later: 1\n"
+        "  corrections that no pair can be made of: 1\n"
+        "the first correction that is left out: one:1: answer: 'c' is no value of table 'm'; they "
+        "are: red cube tiny, red cube huge, blue ring huge\n"
+    )
+    for options, said in (
+        (["--from-log", "nowhere", "-o", "new"], "there is no folder nowhere; expected the folder"),
+        (["--from-log", ".", "-o", "new"], ". holds no log; expected the folder that `sysgraph"),
+        (["-o", "new"], "--inputs: missing; expected what to sample (or --from-log DIR)"),
+    ):
+        done = here([*collect, *options], monkeypatch, capsys)
+        assert (done.code, done.out) == (2, "")
+        assert said in done.err
+        assert not (folder / "new").exists()

@@ -10,6 +10,7 @@ from sysgraph_compiler import Program
 from ...support.errors import InputError
 from ...support.progress import Reporter
 from ...support.seeding import derive
+from ...traces.trace import Trace
 from ..samples import Scored
 from ..scorers import Scorer
 
@@ -112,3 +113,13 @@ def ends(
     for place in places:
         start = place.input * samples
         yield scored[start + place.first], scored[start + place.second]
+
+
+def same_outputs(a: Trace, b: Trace) -> bool:
+    """Whether two answers look the same: texts, and images by their content."""
+    return _outputs(a) == _outputs(b)
+
+
+def _outputs(trace: Trace) -> list[Any]:
+    values = [trace.values.get(name) for name in trace.outputs]
+    return [getattr(value, "text", value) for value in values]

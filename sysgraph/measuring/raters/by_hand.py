@@ -11,9 +11,8 @@ from sysgraph_schemas.bounded import read_bounded
 
 from ...support.errors import DataError, InputError
 from ...support.progress import Reporter
-from ...traces.trace import Trace
 from ..samples import Scored
-from .base import Place, Rating, ends, to_ask
+from .base import Place, Rating, ends, same_outputs, to_ask
 from .page import page
 
 _MAX_BYTES = 1 << 26
@@ -137,10 +136,4 @@ def _read(answer: Any) -> tuple[Place, Better | None] | None:
 
 
 def _same(a: Scored, b: Scored) -> bool:
-    return _outputs(a.trace) == _outputs(b.trace)
-
-
-def _outputs(trace: Trace) -> list[Any]:
-    """Its outputs as they are compared: texts, and images by their content."""
-    values = [trace.values.get(name) for name in trace.outputs]
-    return [getattr(value, "text", value) for value in values]
+    return same_outputs(a.trace, b.trace)
