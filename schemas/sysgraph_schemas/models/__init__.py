@@ -11,6 +11,7 @@ from .diffusion_lora import DiffusionLoRA
 from .diffusion_objective import DiffusionObjective
 from .endpoint import Endpoint
 from .lora import LoRA
+from .model_sampler import ModelSampler
 from .table import Table
 
 MODEL_KINDS = Kinds(
@@ -33,6 +34,7 @@ __all__ = [
     "Endpoint",
     "LoRA",
     "Model",
+    "ModelSampler",
     "ModelSpec",
     "Table",
 ]

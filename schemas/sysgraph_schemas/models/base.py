@@ -73,7 +73,7 @@ class Model(Spec):
     folders: ClassVar[tuple[str, ...]] = ()
     """Its keys that can name a folder."""
     for_training: ClassVar[tuple[str, ...]] = ()
-    """Its keys that say something of training alone."""
+    """Its keys that mean nothing once it is trained no further, wherever it is to run."""
     is_hosted: ClassVar[bool] = False
     """Whether a server elsewhere runs it, whose address is given outside the graph."""
 
@@ -109,6 +109,16 @@ class Model(Spec):
     @property
     def adapted(self) -> str | None:
         """The folder of an adapter that is on its base before any training, if there is one."""
+        return None
+
+    @property
+    def trains_adapter(self) -> bool:
+        """Whether what is trained is an adapter, which can be passed on without its base."""
+        return False
+
+    @property
+    def server(self) -> str | None:
+        """The name of the server that draws from it while it is scored and trained here."""
         return None
 
     @property
@@ -192,6 +202,11 @@ class Checkpoint(Model):
     def adapted(self) -> str | None:
         """`adapter`."""
         return self.adapter
+
+    @property
+    def trains_adapter(self) -> bool:
+        """Of `train: lora`."""
+        return self.train == "lora"
 
     @property
     def summary(self) -> str:

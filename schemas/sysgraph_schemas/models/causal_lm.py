@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from ..decoding import Decoding, MaxNewTokens, Stop, Temperature, TopP
-from .base import Gives
+from .base import Checkpoint, Gives
+from .model_sampler import ModelSampler
 from .transformer import Transformer
 
 
@@ -15,6 +16,7 @@ class CausalLM(Transformer):
     noun: ClassVar[str] = "a causal_lm model"
     gives: ClassVar[tuple[Gives, ...]] = ("text", "choice")
     decodes: ClassVar[bool] = True
+    for_training: ClassVar[tuple[str, ...]] = (*Checkpoint.for_training, "sampler")
 
     kind: Annotated[Literal["causal_lm"], Field(examples=["causal_lm"])] = "causal_lm"
     """A causal language model."""
@@ -29,6 +31,13 @@ class CausalLM(Transformer):
     one, and the value is the text before it. What is scored are the tokens that were drawn, without
     an end of sequence behind them. A text from a file, which has no tokens, is scored as any other:
     with its end of sequence."""
+    sampler: Annotated[ModelSampler | None, Field(examples=[{"server": "gpu"}])] = None
+    """Who draws its texts; absent: the process that trains it. Not with `train: full`."""
+
+    @property
+    def server(self) -> str | None:
+        """That of `sampler`."""
+        return self.sampler.server if self.sampler is not None else None
 
     @property
     def decoding(self) -> Decoding:
