@@ -12,6 +12,7 @@ from sysgraph_schemas.kinds import package_of
 
 from ..support.errors import InputError
 from .base import (
+    Asking,
     Counting,
     Draw,
     Exported,
@@ -73,6 +74,7 @@ def engine_of(kind: str) -> Callable[..., object]:
 
 
 __all__ = [
+    "Asking",
     "Counting",
     "Draw",
     "Exported",

@@ -19,6 +19,7 @@ from sysgraph_schemas import Decoding
 
 from ..support.device import on_device
 from ..support.errors import InputError
+from ..support.progress import Reporter
 from ..traces.pictures import Picture
 from ..traces.prompt import Context
 from ..traces.trace import Completion
@@ -305,15 +306,11 @@ class Telling(Protocol):
 
 
 @runtime_checkable
-class Hosted(Protocol):
-    """An engine whose models run on servers elsewhere."""
+class Asking(Protocol):
+    """An engine that asks servers elsewhere."""
 
-    def connect(self, endpoints: Mapping[str, str]) -> None:
-        """Takes the servers' addresses, by model; under "", that of those without one of their own.
-
-        Raises:
-            InputError: one is no address.
-        """
+    def report_to(self, reporter: Reporter) -> None:
+        """Has what servers do told there from now on."""
         ...
 
     def ask_at_once(self, requests: int) -> None:
@@ -325,6 +322,19 @@ class Hosted(Protocol):
 
         Raises:
             InputError: no address is known for it, or a package is missing.
+        """
+        ...
+
+
+@runtime_checkable
+class Hosted(Asking, Protocol):
+    """An engine whose models run on servers elsewhere."""
+
+    def connect(self, endpoints: Mapping[str, str]) -> None:
+        """Takes the servers' addresses, by model; under "", that of those without one of their own.
+
+        Raises:
+            InputError: one is no address.
         """
         ...
 

@@ -15,11 +15,11 @@ from sysgraph_compiler import Program
 from sysgraph_compiler.planning import call_of
 
 from ..engines import (
+    Asking,
     Counting,
     Draw,
     Exported,
     Fingerprinted,
-    Hosted,
     Listener,
     Pass,
     Prompted,
@@ -33,11 +33,9 @@ from ..engines import (
     Tokenwise,
     Work,
     choices,
-    engine_of,
 )
 from ..engines.base import total
 from ..engines.changes import Changes
-from ..support.addresses import require_hosted
 from ..support.changes import listed
 from ..support.device import default_device
 from ..support.errors import InputError, RunError
@@ -45,11 +43,13 @@ from ..support.files import component
 from ..support.grouping import grouped, in_groups
 from ..support.manifest import MANIFEST, require_whole
 from ..support.progress import Reporter
+from ..support.servers import Servers
 from ..tools import record, toolbox_of
 from ..traces.pictures import Picture
 from ..traces.prompt import Context
 from ..traces.trace import Completion
 from .binding import Bindings, Elsewhere
+from .engines import own_engines, with_servers
 from .identity import Identity, differences, identity_of, program_of, require_all, require_own
 
 E = TypeVar("E")
@@ -70,29 +70,19 @@ class Models:
         model_dir: Path | str | None,
         elsewhere: Elsewhere | None = None,
         endpoints: Mapping[str, str] | None = None,
+        servers: Servers | None = None,
     ) -> None:
         # What is wrong with tools or a folder is told before models are loaded.
         toolbox_of(program)
         if model_dir is not None:
             _saved_models(program, model_dir)
-        hosted = [name for name, spec in program.models.items() if spec.is_hosted]
-        require_hosted(endpoints or {}, hosted)
         self.program = program
         self.device = torch.device(device) if device else default_device()
-        used = {term.model for term in program.terms}
-        by_kind: dict[str, dict[str, Any]] = defaultdict(dict)
-        for name, spec in program.models.items():
-            if name in used:
-                by_kind[spec.kind][name] = spec
-        self._engines: dict[str, object] = {}
-        for kind, specs in by_kind.items():
-            engine = engine_of(kind)(
-                specs, device=self.device, seed=program.fit.seed if seed is None else seed
-            )
-            self._engines.update(dict.fromkeys(specs, engine))
-            if isinstance(engine, Hosted):
-                engine.connect(endpoints or {})
-        self._bound = Bindings.of(program, self._engines, elsewhere or {})
+        self._engines = own_engines(
+            program, device=self.device, seed=seed, endpoints=endpoints or {}
+        )
+        placed = with_servers(program, self._engines, elsewhere or {}, servers or Servers())
+        self._bound = Bindings.of(program, self._engines, placed)
         self._requests = 0
         """Requests to hosted models under way at a time, where somebody said how many."""
         self._changes: dict[str, Changes] = {}
@@ -103,7 +93,9 @@ class Models:
             self.load(model_dir)
 
     def tell(self, reporter: Reporter) -> None:
-        """Shows `warnings`: what chat templates do to nodes' messages."""
+        """Shows `warnings`: what chat templates do to nodes' messages; later, what servers do."""
+        for engine in self._asking():
+            engine.report_to(reporter)
         for text in self.warnings:
             reporter.warning(text)
 
@@ -235,19 +227,19 @@ class Models:
 
     def require_servers(self) -> None:
         """Refuses to go on where it is not known what server to ask for a model: InputError."""
-        for engine in self._hosted():
+        for engine in self._asking():
             engine.require()
 
     def ask_at_once(self, requests: int) -> None:
         """Has so many requests to hosted models under way at a time, and inputs enough for them."""
         self._requests = requests
-        for engine in self._hosted():
+        for engine in self._asking():
             engine.ask_at_once(requests)
 
-    def _hosted(self) -> list[Hosted]:
-        """The engines whose models are on servers."""
+    def _asking(self) -> list[Asking]:
+        """The engines that ask servers."""
         engines = {id(engine): engine for engine in self._bound.sampled.values()}
-        return [engine for engine in engines.values() if isinstance(engine, Hosted)]
+        return [engine for engine in engines.values() if isinstance(engine, Asking)]
 
     def room(self, model: str) -> int | None:
         """Values that one call of a model draws at once; None: that depends on the values."""

@@ -16,6 +16,7 @@ from ..engines.requests import requests
 from ..support.device import on_device
 from ..support.errors import InputError, RunError, ServiceError
 from ..support.seeding import derive
+from ..support.servers import Servers
 from ..tools import bind
 from ..traces.course import Course, call_ahead, call_tools, complete, context
 from ..traces.messages import messages_text
@@ -60,6 +61,7 @@ class System(Models):
         tools: your own tools by name: functions, or what `sysgraph.Tool` says.
         endpoints: addresses of hosted models, by model; under "", for those without one of their
             own; default: what the environment says.
+        servers: where those are that a model's `sampler` names.
 
     Raises:
         InputError: a tool or a model cannot be loaded, or `model_dir` holds no models.
@@ -75,6 +77,7 @@ class System(Models):
         elsewhere: Elsewhere | None = None,
         tools: Mapping[str, Any] | None = None,
         endpoints: Mapping[str, str] | None = None,
+        servers: Servers | None = None,
     ) -> None:
         bind(program, tools)
         super().__init__(
@@ -84,6 +87,7 @@ class System(Models):
             model_dir=model_dir,
             elsewhere=elsewhere,
             endpoints=endpoints,
+            servers=servers,
         )
 
     # ---- scoring

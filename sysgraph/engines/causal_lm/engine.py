@@ -22,6 +22,7 @@ from ..checkpoints.engine import ENCODED, CheckpointEngine, Part, Values
 from ..checkpoints.prompt_check import changed_turns, prompt_oddities
 from ..checkpoints.vocabulary import require_known
 from ..checkpoints.weights import Weights
+from ..ordering import Finished, Order
 from ..picking import pick
 from ..work import Work
 from .aloud import Aloud
@@ -180,6 +181,23 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
             found = [Completion(stops.text(ids), ids) for ids in rows]
             out.update(zip(batch, found, strict=True))
         return [out[i] for i in range(len(draws))]
+
+    def order(self, draw: Draw) -> Order:
+        """What is drawn, but for the seed; see `Ordering`."""
+        ends = self._weights[draw.model].resident.ends
+        return Order(self._prompt(draw), self._room(draw), ends, self._decoding(draw))
+
+    def finished(self, draw: Draw, ids: Sequence[int]) -> Finished:
+        """The value that ids are; see `Ordering`."""
+        resident = self._weights[draw.model].resident
+        stops = StopStrings(resident.tokenizer, self._decoding(draw).stop or ())
+        end = stops.end(ids, resident.ends)
+        own = tuple(ids[:end])
+        return Finished(Completion(stops.text(own), own), end is not None)
+
+    def dtype(self, model: str) -> torch.dtype:
+        """That of the base; see `Ordering`."""
+        return self._weights[model].resident.base.dtype
 
     def refusal(self, draw: Draw) -> str | None:
         """Why nothing can be drawn (no token to start from, beyond the window), or None."""

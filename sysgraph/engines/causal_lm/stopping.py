@@ -32,6 +32,11 @@ class StopStrings:
             return False
         return self._is_in(self._tail(ids)) and self._is_in(decode(self._tokenizer, ids))
 
+    def end(self, ids: Sequence[int], ends: Sequence[int]) -> int | None:
+        """How many of `ids` a text has that one of `ends`, or of these, ends; None: it goes on."""
+        lengths = range(1, len(ids) + 1)
+        return next((n for n in lengths if ids[n - 1] in ends or self.ends(ids[:n])), None)
+
     def before(self, text: str) -> str:
         """The text before the first of them in it: the whole text without any."""
         found = [text.find(one) for one in self._strings if one in text]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sysgraph_schemas.visible import visible
@@ -95,6 +96,20 @@ class Client:
         def ask(client: "openai.OpenAI") -> bytes:
             create: Any = client.completions.with_raw_response.create
             return _content(create, model=model, prompt=prompt, extra_body=settings)
+
+        return self._asked(ask)
+
+    def send(self, path: str, body: Mapping[str, object] | None = None) -> bytes:
+        """What it replies to a body that is posted, or (None) when a path is read, as it came.
+
+        Raises:
+            openai.OpenAIError: it does not reply, refuses, or sends on to another address.
+        """
+        import httpx2
+
+        def ask(client: "openai.OpenAI") -> bytes:
+            how: Any = client.get if body is None else partial(client.post, body=dict(body))
+            return _content(lambda **asked: how(path, **asked), cast_to=httpx2.Response)
 
         return self._asked(ask)
 

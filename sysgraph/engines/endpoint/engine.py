@@ -36,6 +36,10 @@ class EndpointEngine:
         """Takes the servers' addresses."""
         self._endpoints = dict(endpoints)
 
+    def report_to(self, reporter: Reporter) -> None:
+        """Has warnings told there, of models that are asked from now on."""
+        self._reporter = reporter
+
     def ask_at_once(self, requests: int) -> None:
         """Has so many requests under way at a time from now on."""
         self._workers = requests
