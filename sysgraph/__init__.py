@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from .measuring.winrate import win_rate
     from .studies import study
     from .support.errors import DataError, InputError, RunError
+    from .support.servers import Servers
     from .system import System
     from .tools import Tool, ToolError
     from .traces.pictures import Picture
@@ -119,6 +120,7 @@ __all__ = [
     "Sampling",
     "Scorer",
     "SelectNode",
+    "Servers",
     "Span",
     "Split",
     "System",
@@ -160,6 +162,7 @@ _MODULES = {  # where the names are that are no part of the language
     "Run": ".training.fitting",
     "RunError": ".support.errors",
     "Scorer": ".measuring.scorers",
+    "Servers": ".support.servers",
     "System": ".system",
     "TemplateError": "sysgraph_compiler",
     "Term": "sysgraph_compiler",

@@ -7,7 +7,16 @@ import typer
 
 from ..support.errors import InputError
 from .opening import opened
-from .options import Endpoints, GraphFile, ModelDir, Settings, addresses
+from .options import (
+    AdapterDir,
+    Endpoints,
+    GraphFile,
+    ModelDir,
+    ServerAddresses,
+    Settings,
+    addresses,
+    servers_of,
+)
 from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
 from .terminal import say
 
@@ -84,6 +93,8 @@ def collect(
         bool, typer.Option("--overwrite", help="Remove the collection that is in DIR first.")
     ] = False,
     endpoint: Endpoints = None,
+    server: ServerAddresses = None,
+    adapters: AdapterDir = None,
     settings: Settings = None,
     plugin: Plugins = None,
     allow_network: AllowNetwork = False,
@@ -104,6 +115,7 @@ def collect(
         return
     assert inputs is not None
     endpoints = addresses(endpoint, given.program, drawn=answers is None)
+    servers = servers_of(server, adapters, given.program, drawn=answers is None)
 
     from ..training.collection import collect as run
 
@@ -122,6 +134,7 @@ def collect(
         shard=shard,
         overwrite=overwrite,
         endpoints=endpoints,
+        servers=servers,
         tools=tools,
     )
     if found.page is not None:

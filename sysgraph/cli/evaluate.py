@@ -10,8 +10,19 @@ import typer
 from sysgraph_compiler import Program
 
 from ..support.errors import DataError, InputError
+from ..support.servers import Servers
 from .opening import opened
-from .options import Endpoints, Format, GraphFile, ModelDir, Settings, addresses
+from .options import (
+    AdapterDir,
+    Endpoints,
+    Format,
+    GraphFile,
+    ModelDir,
+    ServerAddresses,
+    Settings,
+    addresses,
+    servers_of,
+)
 from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
 from .terminal import say, say_json
 
@@ -61,6 +72,8 @@ def evaluate(
         ),
     ] = None,
     endpoint: Endpoints = None,
+    server: ServerAddresses = None,
+    adapters: AdapterDir = None,
     seed: Annotated[int, typer.Option(help="Seed of the answers.")] = 0,
     format: Format = "text",
     settings: Settings = None,
@@ -69,7 +82,12 @@ def evaluate(
 ) -> None:
     """Answers every held-out input; prints the mean score or win rate with its 95 % interval."""
     program = opened(graph, settings, tools=given_tools(plugin, allow_network)).program
-    build = partial(_system, program, endpoints=addresses(endpoint, program, drawn=True))
+    build = partial(
+        _system,
+        program,
+        endpoints=addresses(endpoint, program, drawn=True),
+        servers=servers_of(server, adapters, program, drawn=True),
+    )
     source = inputs or program.fit.eval_inputs
     name = given_scorer(scorer) if scorer else program.fit.scorer
     problems = [] if source else ["no inputs to answer: give --inputs, or set fit.eval_inputs"]
@@ -98,10 +116,12 @@ Build = Callable[[str | None], "System"]
 """Makes the system with a run's models, or untrained (None)."""
 
 
-def _system(program: Program, model_dir: str | None, *, endpoints: Mapping[str, str]) -> "System":
+def _system(
+    program: Program, model_dir: str | None, *, endpoints: Mapping[str, str], servers: Servers
+) -> "System":
     from ..system import System
 
-    return System(program, model_dir=model_dir, endpoints=endpoints)
+    return System(program, model_dir=model_dir, endpoints=endpoints, servers=servers)
 
 
 def _score(

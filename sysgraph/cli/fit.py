@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .opening import opened
-from .options import Endpoints, GraphFile, Settings, addresses
+from .options import (
+    AdapterDir,
+    Endpoints,
+    GraphFile,
+    ServerAddresses,
+    Settings,
+    addresses,
+    bound_addresses,
+    servers_of,
+)
 from .plugins import AllowNetwork, Plugins, bindings, given_scorer, given_tools
 from .terminal import say, tell
 
@@ -32,6 +41,8 @@ def fit(
         bool, typer.Option("--overwrite", help="Remove the run that is in --output first.")
     ] = False,
     endpoint: Endpoints = None,
+    server: ServerAddresses = None,
+    adapters: AdapterDir = None,
     scorer: Annotated[
         str | None,
         typer.Option(
@@ -47,10 +58,11 @@ def fit(
     tools = given_tools(plugin, allow_network)
     found = opened(graph, settings, tools=tools)
     loaded, endpoints = found.graph, addresses(endpoint, found.program)
+    servers = servers_of(server, adapters, found.program)
 
     from accelerate import PartialState
 
-    from ..support.errors import Interrupted
+    from ..support.errors import Interrupted, ServiceError
     from ..training.fitting import fit as train
 
     try:
@@ -63,10 +75,12 @@ def fit(
             scorer=None if scorer is None else given_scorer(scorer),
             tools=tools,
             endpoints=endpoints,
+            servers=servers,
         )
-    except Interrupted as error:  # its folder does not know what the options bind
-        bound = shlex.join(bindings(scorer, plugin, allow_network))
-        raise Interrupted(f"{error} {bound}".rstrip()) from None
+    except (Interrupted, ServiceError) as error:  # its folder does not know what the options bind
+        words = bound_addresses(endpoint, server, adapters)
+        bound = shlex.join([*bindings(scorer, plugin, allow_network), *words])
+        raise type(error)(f"{error} {bound}".rstrip()) from None
     if not PartialState().is_main_process:
         return
     if run.before is not None and run.after is not None:

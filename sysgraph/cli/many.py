@@ -27,7 +27,7 @@ class Manner:
         all_values: whether a row has every node's value, or the outputs alone.
         resume: go on with what a stopped call has left.
         overwrite: replace the file, and what a stopped call has left.
-        workers: requests to hosted models at a time; None: as many as usual.
+        workers: requests to hosted models and servers at a time; None: as many as usual.
     """
 
     seed: int = 0
@@ -50,9 +50,11 @@ class Manner:
         """Refuses options that contradict each other or the graph: InputError."""
         if self.resume and self.overwrite:
             raise InputError("--resume and --overwrite: expected one of them")
-        hosted = any(spec.is_hosted for spec in program.models.values())
-        if self.workers is not None and not hosted:
-            raise InputError("--workers: no model of this graph is hosted (kind: endpoint)")
+        asked = any(spec.is_hosted or spec.server for spec in program.models.values())
+        if self.workers is not None and not asked:
+            raise InputError(
+                "--workers: no model of this graph is hosted (kind: endpoint) or has a `sampler`"
+            )
 
 
 def file_for(output: str | None, single: Mapping[str, object]) -> Path:

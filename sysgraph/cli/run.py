@@ -13,12 +13,23 @@ from sysgraph_schemas.suggest import suggestion
 
 from ..support.errors import InputError
 from ..support.files import component
+from ..support.servers import Servers
 from ..traces.messages import inputs_by_name, messages_text
 from ..traces.presence import why_skipped
 from ..traces.trace import Trace, by_node, input_names, is_broken
 from .many import Manner, answer_file, file_for
 from .opening import opened
-from .options import Endpoints, Format, GraphFile, ModelDir, Settings, addresses
+from .options import (
+    AdapterDir,
+    Endpoints,
+    Format,
+    GraphFile,
+    ModelDir,
+    ServerAddresses,
+    Settings,
+    addresses,
+    servers_of,
+)
 from .plugins import AllowNetwork, Plugins, given_tools
 from .terminal import say, say_json
 
@@ -41,6 +52,8 @@ def run(
     ] = None,
     model_dir: ModelDir = None,
     endpoint: Endpoints = None,
+    server: ServerAddresses = None,
+    adapters: AdapterDir = None,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
     output: Annotated[
         str | None,
@@ -68,7 +81,8 @@ def run(
         typer.Option(
             min=1,
             max=1024,
-            help="With --inputs, requests to hosted models at a time; default 8.",
+            help="With --inputs, requests to hosted models and servers at a time; default 8, "
+            "and 32.",
         ),
     ] = None,
     show_prompts: Annotated[
@@ -85,7 +99,12 @@ def run(
     why it failed under `error`. Exit code 1: rows failed, and all others are answered.
     """
     program = opened(graph, settings, tools=given_tools(plugin, allow_network)).program
-    build = _Build(program, model_dir, addresses(endpoint, program, drawn=True))
+    build = _Build(
+        program,
+        model_dir,
+        addresses(endpoint, program, drawn=True),
+        servers_of(server, adapters, program, drawn=True),
+    )
     manner = Manner(seed, all_values, resume, overwrite, workers)
     if inputs is None:
         manner.require_default()
@@ -102,11 +121,17 @@ class _Build:
     program: Program
     model_dir: str | None
     endpoints: Mapping[str, str]
+    servers: Servers
 
     def __call__(self) -> "System":
         from ..system import System
 
-        return System(self.program, model_dir=self.model_dir, endpoints=self.endpoints)
+        return System(
+            self.program,
+            model_dir=self.model_dir,
+            endpoints=self.endpoints,
+            servers=self.servers,
+        )
 
 
 def _run_one(

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .opening import opened
-from .options import Endpoints, Format, GraphFile, Settings, addresses
+from .options import (
+    AdapterDir,
+    Endpoints,
+    Format,
+    GraphFile,
+    ServerAddresses,
+    Settings,
+    addresses,
+    servers_of,
+)
 from .plugins import AllowNetwork, Plugins, given_scorer, given_tools
 from .terminal import say, say_json
 
@@ -44,6 +53,8 @@ def study(
         bool, typer.Option("--overwrite", help="Remove the study that is in --output first.")
     ] = False,
     endpoint: Endpoints = None,
+    server: ServerAddresses = None,
+    adapters: AdapterDir = None,
     scorer: Annotated[
         str | None,
         typer.Option(
@@ -63,6 +74,7 @@ def study(
     tools = given_tools(plugin, allow_network)
     found = opened(graph, settings, tools=tools)
     loaded, endpoints = found.graph, addresses(endpoint, found.program)
+    servers = servers_of(server, adapters, found.program, drawn=True)
 
     from accelerate import PartialState
 
@@ -83,6 +95,7 @@ def study(
         overwrite=overwrite,
         tools=tools,
         endpoints=endpoints,
+        servers=servers,
         cut_loops=cut_loops,
     )
     if PartialState().is_main_process:

@@ -24,6 +24,7 @@ from ..support.files import claimed, component, damaged, made, read_json, write_
 from ..support.manifest import MANIFEST, digest
 from ..support.progress import Reporter
 from ..support.seeding import derive
+from ..support.servers import Servers
 from ..system import System, occurrences_of
 from ..training.fitting import fit
 from ..training.folder import RunFolder
@@ -54,6 +55,7 @@ class Bench:
     workers: Workers
     reporter: Reporter
     endpoints: Mapping[str, str] = field(default_factory=dict)
+    servers: Servers = field(default_factory=Servers)
     before: "Bench | None" = None
     _prompted: dict[int, list[Scored]] = field(default_factory=dict)
 
@@ -79,6 +81,7 @@ class Bench:
             scorer=self.scorer,
             tools=self.program.bound.tools,
             endpoints=self.endpoints,
+            servers=self.servers,
             reporter=self.reporter,
         )
         return folder
@@ -172,7 +175,12 @@ class Bench:
         """
         places = range(len(self.inputs)) if only is None else only
         occurrences = occurrences_of(self.program, self.inputs)
-        system = System(self.program, device=self.workers.device, endpoints=self.endpoints)
+        system = System(
+            self.program,
+            device=self.workers.device,
+            endpoints=self.endpoints,
+            servers=self.servers,
+        )
         for run in trained:
             system.load(run)
         with self.reporter.task("answer", len(places)) as task:
@@ -221,6 +229,7 @@ def open_bench(
     *,
     overwrite: bool = False,
     endpoints: Mapping[str, str],
+    servers: Servers,
 ) -> Iterator[Bench]:
     """Checks what a study needs, and keeps its folder from other processes until it is done.
 
@@ -255,7 +264,18 @@ def open_bench(
             RunFolder(root).start(graph, program)
         workers.wait()  # no process trains in a folder that is not claimed yet
         try:
-            yield Bench(graph, program, root, inputs, scorer, judge, workers, reporter, endpoints)
+            yield Bench(
+                graph,
+                program,
+                root,
+                inputs,
+                scorer,
+                judge,
+                workers,
+                reporter,
+                endpoints,
+                servers,
+            )
         except InputError:
             if workers.main and folder.is_empty:
                 folder.clear()

@@ -15,6 +15,7 @@ from ..measuring.scorers import Scorer, ScorerLike
 from ..support.errors import InputError, Interrupted, RunError
 from ..support.files import write_text
 from ..support.progress import Reporter
+from ..support.servers import Servers
 from ..training.folder import RunFolder
 from ..training.needs import has_gaps
 from .bench import Bench, open_bench
@@ -46,6 +47,7 @@ def study(
     overwrite: bool = False,
     tools: Mapping[str, Any] | None = None,
     endpoints: Mapping[str, str] | None = None,
+    servers: Servers | None = None,
     reporter: Reporter | None = None,
     on_row: Callable[[StudyRow], None] = lambda row: None,
 ) -> Study:
@@ -74,6 +76,7 @@ def study(
         overwrite: remove the study in `output` first, if one is there; other files stay.
         tools: your own tools by name: functions, or what `sysgraph.Tool` says.
         endpoints: addresses of hosted models, as `System` takes them.
+        servers: where those are that a `sampler` names, as `System` takes them.
         on_row: called with each row as it is done.
 
     Raises:
@@ -98,6 +101,7 @@ def study(
         reporter,
         overwrite=overwrite,
         endpoints=endpoints or {},
+        servers=servers or Servers(),
     )
     with opened as bench:
         samplers = compare == "samplers"

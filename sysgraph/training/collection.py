@@ -30,6 +30,7 @@ from ..support.changes import changes, listed, program_changes
 from ..support.errors import InputError
 from ..support.files import claimed, is_free, read_json, write_text
 from ..support.progress import Reporter
+from ..support.servers import Servers
 from ..system import System, occurrences_of
 from ..system.answerable import require_answerable
 from ..system.weights import weights_of
@@ -59,6 +60,7 @@ def collect(
     overwrite: bool = False,
     tools: Mapping[str, Any] | None = None,
     endpoints: Mapping[str, str] | None = None,
+    servers: Servers | None = None,
     reporter: Reporter | None = None,
 ) -> Collection:
     """Samples every input, and writes the pairs of samples of which one is better (section 5.1).
@@ -84,6 +86,7 @@ def collect(
         overwrite: remove the collection in `output` first, if one is there; other files stay.
         tools: your own tools by name: functions, or what `sysgraph.Tool` says.
         endpoints: addresses of hosted models, as `System` takes them.
+        servers: where those are that a `sampler` names, as `System` takes them.
 
     Raises:
         GraphError, InputError: what was given is wrong, or another process collects it; nothing was
@@ -107,7 +110,7 @@ def collect(
         _require_whole(files, settings, samples * len(rows[part.places]))
         return _answered(program, files, samples, given, reporter)
     require_free(folder, settings, overwrite)
-    system = System(program, model_dir=model_dir, endpoints=endpoints)
+    system = System(program, model_dir=model_dir, endpoints=endpoints, servers=servers)
     system.tell(reporter)
     require_answerable(system, rows, called(inputs))
     settings["weights"] = weights_of(system, trained=model_dir is not None)

@@ -24,9 +24,10 @@ from ..reports.curves import charts
 from ..reports.facts import read_facts, read_metrics
 from ..reports.notebook import Figures, notebook
 from ..reports.page import write_report
-from ..support.errors import DataError, InputError, RunError
+from ..support.errors import DataError, InputError, RunError, ServiceError
 from ..support.files import damaged, read_json, write_text
 from ..support.progress import Reporter
+from ..support.servers import Servers
 from ..system import System
 from ..system.answerable import require_answerable
 from ..system.binding import Elsewhere
@@ -90,6 +91,7 @@ def fit(
     scorer: ScorerLike | None = None,
     tools: Mapping[str, Any] | None = None,
     endpoints: Mapping[str, str] | None = None,
+    servers: Servers | None = None,
     elsewhere: Elsewhere | None = None,
     reporter: Reporter | None = None,
 ) -> Run:
@@ -104,6 +106,7 @@ def fit(
         scorer: scores outputs: a scorer, a function of a trace, or a name; default: `fit.scorer`.
         tools: your own tools by name: functions, or what `sysgraph.Tool` says.
         endpoints: addresses of hosted models, as `System` takes them.
+        servers: where those are that a `sampler` names, as `System` takes them.
         elsewhere: engines that draw or search in place of those that train, as `System` takes them.
         reporter: shows progress; default: standard error.
 
@@ -128,7 +131,13 @@ def fit(
     reporter = reporter or Reporter()
     reporter.only_if(workers.main)
     shelf(reporter)  # a switch that says neither is told before anything is written
-    system = System(program, device=workers.device, endpoints=endpoints, elsewhere=elsewhere)
+    system = System(
+        program,
+        device=workers.device,
+        endpoints=endpoints,
+        servers=servers,
+        elsewhere=elsewhere,
+    )
     system.tell(reporter)
     _check(system, material)
     workers.wait()  # every process has seen the folder as it was
@@ -168,6 +177,8 @@ def _run(
                 best_round=session.best_round,
             )
             write_text(folder.result, result.model_dump_json(indent=2) + "\n")
+    except ServiceError as error:
+        raise ServiceError(f"{error}\nwhen that is mended: {folder.resume_command()}") from error
     except (OSError, SafetensorError) as error:
         raise RunError(
             f"{_said(error, folder)}; when that is mended: {folder.resume_command()}"

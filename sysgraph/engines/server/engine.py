@@ -139,10 +139,10 @@ class ServerEngine:
 
     def _send(self, model: str, folder: Path, weights: str) -> None:
         before = self._remote(model).folder
-        self._remote(model).send(f"{self._run}-{folder.name}", folder, weights)
+        self._remote(model).send(f"{self._run}-{folder.parent.name}", folder, weights)
         self._sent[model] = weights
         if before is not None:
-            shutil.rmtree(before, ignore_errors=True)
+            shutil.rmtree(before.parent, ignore_errors=True)
 
     def _again(self, error: Forgotten) -> None:
         """Has servers that were started anew take their adapters."""
@@ -155,11 +155,12 @@ class ServerEngine:
     def _new_folder(self, model: str) -> Path:
         """Where an adapter is to be written: a path that no server has read from."""
         self._versions += 1
+        place = self._folder / f"{component(model)}-{self._versions}"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            place.mkdir(parents=True)
         except OSError as error:
             raise InputError(f"cannot write {self._folder}: {error.strerror}") from None
-        return self._folder / f"{component(model)}-{self._versions}"
+        return place / "adapter"  # peft writes a card beside it
 
     # ---- asking
 

@@ -9,8 +9,8 @@ from ...facts import Facts
 CODE = Code(
     id="SG316",
     title="weights that no server takes",
-    meaning="A server that samples while the model is trained is sent what was trained: an adapter. "
-    "It takes no whole checkpoint while it runs, and would go on with the weights of before.",
+    meaning="A server that samples a model while it is trained is sent what was trained: an "
+    "adapter. It takes no whole checkpoint while it runs, and would draw from the one of before.",
     wrong="models:\n  ada: {kind: causal_lm, id: gpt2, train: full, sampler: {server: gpu}}\n",
     right="models:\n  ada: {kind: causal_lm, id: gpt2, train: lora, sampler: {server: gpu}}\n",
 )
