@@ -14,6 +14,7 @@ from ..conftest import several_nodes_program
 from .vllm_like import Vllm, serving
 
 GPU = {"server": "gpu"}
+LORA = {"r": 4, "target_modules": ["q_proj", "down_proj"]}
 
 
 class Told(Reporter):
@@ -51,7 +52,7 @@ def build(vllm: Vllm, chat_folder: Path, told: Told) -> Callable[..., System]:
     """A system of one node per model, on the server's checkpoint; keys by model over the usual."""
 
     def system(**models: dict[str, Any]) -> System:
-        usual = {"id": str(chat_folder), "max_new_tokens": 6, "sampler": GPU, "lora": {"r": 4}}
+        usual = {"id": str(chat_folder), "max_new_tokens": 6, "sampler": GPU, "lora": LORA}
         specs = {name: {**usual, **keys} for name, keys in models.items()}
         nodes = {
             f"by_{name}": {
