@@ -62,6 +62,15 @@ def within(seconds: float, work: Callable[[], R]) -> R:
     Raises:
         TimeoutError: it takes longer, or raised that itself.
     """
+    return as_long_as(lambda: False, seconds, work)
+
+
+def as_long_as(hopeful: Callable[[], bool], seconds: float, work: Callable[[], R]) -> R:
+    """work(), waited for as long as `hopeful()`, which is asked every so many seconds.
+
+    Raises:
+        TimeoutError: it no longer is, or work() raised that itself.
+    """
     done: queue.SimpleQueue[tuple[R] | BaseException] = queue.SimpleQueue()
 
     def run() -> None:
@@ -71,10 +80,13 @@ def within(seconds: float, work: Callable[[], R]) -> R:
             done.put(error)
 
     threading.Thread(target=run, daemon=True).start()
-    try:
-        got = done.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError from None
+    while True:
+        try:
+            got = done.get(timeout=seconds)
+            break
+        except queue.Empty:
+            if not hopeful():
+                raise TimeoutError from None
     if isinstance(got, BaseException):
         raise got
     return got[0]

@@ -11,6 +11,7 @@ from ...support.addresses import Address
 from ...support.errors import InputError, ServiceError
 from ...support.progress import Reporter
 from ..endpoint.client import Client
+from ..endpoint.parallel import as_long_as
 from .protocol import base_model
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ _FIRST = 2
 """Times that one is which has not answered yet: its address may be wrong."""
 _REPLY = 900.0
 """Seconds for a whole reply: a server may have many requests before it."""
+_PULSE = 20.0
+"""Seconds of waiting for a reply after which a server is asked whether it is still there."""
 _BUSY = (408, 409, 425, 429)
 
 
@@ -132,7 +135,7 @@ class Site:
         waits = iter(_WAITS)
         while True:
             try:
-                content = self._client.send(path, body)
+                content = self._send(path, body)
             except openai.APIStatusError as error:
                 self._has_answered = True
                 may_help = error.status_code >= 500 and not is_final
@@ -150,6 +153,35 @@ class Site:
                 raise self._gone(failure)
             self._tell(failure)
             time.sleep(wait)
+
+    def _send(self, path: str, body: Mapping[str, Any] | None) -> bytes:
+        """What it replies. One that goes down may hold a connection for ever, and takes no other.
+
+        Raises:
+            openai.OpenAIError: it does not reply, or refuses.
+        """
+        import openai
+
+        try:
+            return as_long_as(self._is_there, _PULSE, lambda: self._client.send(path, body))
+        except TimeoutError:
+            raise openai.OpenAIError("it has stopped, with a request under way") from None
+
+    def _is_there(self) -> bool:
+        """Whether it answers others; one that is too busy to say so does."""
+        import openai
+
+        root = self._client.url.rstrip("/").removesuffix("/v1")
+        client = Client(self._address, needs="servers", retries=0, timeout=_PULSE / 2)
+        try:
+            client.send(f"{root}/health")
+        except openai.APIStatusError as error:
+            return error.status_code < 500
+        except openai.APITimeoutError:
+            return True
+        except openai.OpenAIError:
+            return False
+        return True
 
     def _gone(self, failure: "openai.OpenAIError") -> ServiceError:
         return ServiceError(f"{self} does not answer: {self.said(failure)}")

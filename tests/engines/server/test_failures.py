@@ -1,5 +1,6 @@
 """Servers that go away, come back without their adapters, or draw from something else."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,17 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(
     assert len(away) == 1, "however many requests wait"
     assert "asking again for" in away[0]
     assert told.lines[-1].endswith("answers again")
+
+
+def test_one_that_goes_down_with_requests_under_way(
+    build: Build, vllm: Vllm, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sysgraph.engines.server.site._PULSE", 0.2)
+    system = build(ada={})
+    system.draw(draws(1))
+    vllm.hung = threading.Event()
+    assert len(system.draw(draws(2))) == 2
+    assert "it has stopped, with a request under way" in told.lines[-2]
 
 
 def test_one_that_stays_away_ends_the_run_and_what_came_is_kept(build: Build, vllm: Vllm) -> None:

@@ -24,6 +24,8 @@ class Vllm:
         asked: (path, body) of each request.
         adapters: the folder of each adapter, by name.
         down: requests from now on that get no answer.
+        hung: while it is there, texts are waited for in vain, and nothing else is answered; it ends
+            with the next question after its health.
         runtime_lora: whether it takes adapters while it runs.
     """
 
@@ -32,6 +34,7 @@ class Vllm:
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     adapters: dict[str, str] = field(default_factory=dict)
     down: int = 0
+    hung: threading.Event | None = None
     dies_after: int | None = None
     runtime_lora: bool = True
     logits_mode: bool = False
@@ -143,6 +146,13 @@ def serving(folder: Path, **how: Any) -> Iterator[Vllm]:
         def do_POST(self) -> None:
             size = int(self.headers["Content-Length"] or 0)
             body = json.loads(self.rfile.read(size) or b"{}")
+            hung = vllm.hung
+            if hung is not None:
+                if self.path == "/health":
+                    vllm.hung = None
+                    hung.set()
+                hung.wait()
+                return
             with vllm.lock:
                 if vllm.dies_after is not None and len(vllm.asked) >= vllm.dies_after:
                     vllm.down, vllm.dies_after = vllm.down or 10**9, None
