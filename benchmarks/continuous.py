@@ -10,6 +10,7 @@ a machine's memory, of a CPU's too. Then, whether a prompt's texts are the same 
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from .row import Options, ratio
 from .timing import own
 
 SAMPLES = 4
+_REPETITIONS = 3
 _PAGE = 32
 Texts = list[tuple[int, ...]]
 
@@ -88,7 +90,7 @@ def main() -> None:
     asked = parser.parse_args()
     options = Options(model=asked.model, quick=asked.quick)
     torch.set_num_threads(1)
-    count, new = (2, 6) if options.quick else (8, 32)
+    count, new = (2, 6) if options.quick else (4, 24)
     ours = Ours(options.language_model, new)
     resident = ours.system._engines["m"]._weights["m"].resident  # type: ignore[attr-defined]
     theirs = Continuous(options.language_model, new, resident.tokenizer, resident.ends)
@@ -97,7 +99,7 @@ def main() -> None:
         joined = [" ".join(pair["prompt"] for pair in found[i::count]) for i in range(count)]
         prompts = [f"Question: {text[:length]}\nAnswer:" for text in joined]
         times: dict[str, list[float]] = {"sysgraph": [], "continuous": []}
-        for _ in range(options.repetitions):
+        for _ in range(_REPETITIONS):
             times["sysgraph"].append(_per_token(ours, prompts))
             times["continuous"].append(_per_token(theirs, prompts))
         tokens = sum(len(resident.tokenizer(prompt)["input_ids"]) for prompt in prompts) / count
@@ -107,7 +109,7 @@ def main() -> None:
         )
     for name, side in (("sysgraph", ours), ("continuous", theirs)):
         alone, beside = side(prompts[:1]), side(prompts)
-        same = len(set(alone) & set(beside))
+        same = (Counter(alone) & Counter(beside)).total()
         print(f"{name}: {same} of {SAMPLES} texts of a prompt are the same beside others")
 
 
