@@ -16,6 +16,8 @@ FILE = "sysgraph.json"
 _PROGRAM = "program.json"
 _RUN = ("models", "variables", "parsers")
 """The parts of a program that decide what it runs."""
+_ALIKE = (".learning_rate ", ".sampler ", ".sampler.server ")
+"""Keys of models that change nothing of what they run: how they were trained, who draws."""
 _REMEDY = "put it back as it was, or train again"
 
 
@@ -160,5 +162,5 @@ def require_all(
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """How the program of a run differs from another in what it runs, in a few words."""
     sides = [{part: program.get(part) for part in _RUN} for program in (then, now)]
-    found = [text for text in changes(*sides) if ".learning_rate " not in text]
+    found = [text for text in changes(*sides) if not any(key in text for key in _ALIKE)]
     return listed(found) if found else None

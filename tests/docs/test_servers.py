@@ -32,7 +32,7 @@ def test_commands_do_what_is_said(
             words = shlex.split(line.removeprefix("$ ").replace("$GPU", vllm.url))
             done = here(words[1:], monkeypatch, capsys)
             assert done.code == 0, (line, done.err)
-            assert "model 'editor' is the trained one: over " in done.err, line
+            assert "draws from model 'editor' as it is here: over " in done.err, line
         assert Path("answers.jsonl").read_text().count("\n") == 3
     code = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     names: dict[str, object] = {}

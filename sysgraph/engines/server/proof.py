@@ -74,8 +74,8 @@ def prove(remote: Remote, draws: Sequence[Draw], own: Scoring) -> str:
     if not found.nats <= most:  # NaN is not
         raise InputError(_differs(remote, found, name, most))
     return (
-        f"{remote.site}: model {remote.name!r} is the trained one: over {found.tokens} tokens, "
-        f"log p differs by {found.nats:.1e} at most ({name}: {most:g} may be)"
+        f"{remote.site} draws from model {remote.name!r} as it is here: over {found.tokens} "
+        f"tokens, log p differs by {found.nats:.1e} at most ({name}: {most:g} may be)"
     )
 
 

@@ -72,7 +72,7 @@ def test_one_that_was_started_anew_is_sent_its_adapters_and_proven_again(
     found = system.draw(draws(3))
     assert len(vllm.adapters) == 2
     assert "it is sent the adapters again" in told.lines[0]
-    assert any("model 'ada' is the trained one" in line for line in told.lines)
+    assert any("draws from model 'ada' as it is here" in line for line in told.lines)
     assert build(ada={}, bo={}).draw(draws(3)) != found
 
 

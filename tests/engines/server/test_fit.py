@@ -62,7 +62,7 @@ def test_a_run_goes_on_after_its_server_died(
     bound = ["--server", f"gpu={vllm.url}", "--adapters", str(tmp_path / "shared")]
     whole = here([*fit, *bound, "-o", "whole"], monkeypatch, capsys)
     assert whole.code == 0, whole.err
-    assert whole.err.count("is the trained one: over ") == 4, "two models, two rounds"
+    assert whole.err.count("as it is here: over ") == 4, "two models, two rounds"
     first_round = len(vllm.asked) // 2
     assert {Path(b["lora_path"]).parents[2] for b in vllm.bodies("/v1/load_lora_adapter")} == {
         tmp_path / "shared"

@@ -142,7 +142,7 @@ def test_adapters_over_two_rounds(base: Path, url: str, tmp_path: Path) -> None:
     run = sysgraph.fit(
         loaded, output=tmp_path / "run", scorer=score, servers=servers, reporter=told
     )
-    proofs = [line for line in told.lines if "is the trained one" in line]
+    proofs = [line for line in told.lines if "as it is here" in line]
     assert len(proofs) == 4, told.lines
     print(*proofs, sep="\n")
 

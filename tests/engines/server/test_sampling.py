@@ -59,7 +59,7 @@ def test_adapters_on_one_base_draw_what_is_trained_and_are_sent_when_they_change
     assert neutral.items() <= body.items()
     ends = vllm.tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|endoftext|>"])
     assert sorted(body["stop_token_ids"]) == sorted(ends)
-    assert len([line for line in told.lines if "is the trained one" in line]) == 3
+    assert len([line for line in told.lines if "as it is here" in line]) == 3
 
     before = len(vllm.asked)
     assert system.sample({"question": QUESTION}, n=3, seed=5) == traces
@@ -83,6 +83,22 @@ def test_adapters_on_one_base_draw_what_is_trained_and_are_sent_when_they_change
     del system
     assert not folder.exists()
     assert vllm.adapters == {}
+
+
+def test_a_frozen_adapter_is_sent_once(
+    build: Build, vllm: Vllm, told: Told, jitter: Jitter, tmp_path: Path
+) -> None:
+    trained = build(ada={"sampler": None})
+    jitter(trained, 0.3)
+    trained.save(tmp_path / "models")
+    own = {"adapter": str(tmp_path / "models" / "ada"), "train": "frozen"}
+    system = build(bo=own)
+    for seed in (1, 2):
+        (trace,) = system.sample({"question": QUESTION}, seed=seed)
+        assert ids_of(trace, "by_bo").ids
+    assert len(vllm.bodies(LOAD)) == 1
+    assert Path(vllm.bodies(LOAD)[0]["lora_path"]).parents[2] == tmp_path / "cache" / "adapters"
+    assert len(told.lines) == 1
 
 
 def test_a_text_ends_where_the_models_own_engine_ends_it(
