@@ -13,7 +13,16 @@ import typer
 from sysgraph_compiler import Program
 
 from ..support.errors import InputError
-from .options import Endpoints, Format, addresses, require_writable
+from ..support.servers import Servers
+from .options import (
+    AdapterDir,
+    Endpoints,
+    Format,
+    ServerAddresses,
+    addresses,
+    require_writable,
+    servers_of,
+)
 from .plugins import AllowNetwork, Plugins, given_tools
 from .terminal import say, say_json
 
@@ -49,6 +58,8 @@ def compare(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the answers.")] = 0,
     endpoint: Endpoints = None,
+    server: ServerAddresses = None,
+    adapters: AdapterDir = None,
     plugin: Plugins = None,
     allow_network: AllowNetwork = False,
     format: Format = "text",
@@ -64,11 +75,20 @@ def compare(
         bind(side.program, given_tools(plugin, allow_network))
     if output is not None:
         require_writable(Path(output))
-    places = [addresses(endpoint, side.program, drawn=True) for side in sides]
+    places = [
+        (
+            addresses(endpoint, side.program, drawn=True),
+            servers_of(server, adapters, side.program, drawn=True),
+        )
+        for side in sides
+    ]
     reporter = Reporter()
     rows, scorer = _asked(sides[0].program, inputs)
     decides: Judge | Scorer | None = find_judge(judge, reporter=reporter) if judge else scorer
-    answers = [_answers(*each, rows, seed, reporter) for each in zip(sides, places, strict=True)]
+    answers = [
+        _answers(side, *place, rows, seed, reporter)
+        for side, place in zip(sides, places, strict=True)
+    ]
     wins = win_rate(decides, *answers, reporter=reporter) if decides is not None else None
     found = _Found(sides, answers, scorer, wins)
     if format == "json":
@@ -174,6 +194,7 @@ def _asked(
 def _answers(
     side: _Side,
     endpoints: Mapping[str, str],
+    servers: Servers,
     rows: Sequence[Mapping[str, Any]],
     seed: int,
     reporter: "Reporter",
@@ -182,7 +203,7 @@ def _answers(
     from ..system import System
     from ..system.answerable import require_answerable
 
-    system = System(side.program, model_dir=side.model_dir, endpoints=endpoints)
+    system = System(side.program, model_dir=side.model_dir, endpoints=endpoints, servers=servers)
     system.tell(reporter)
     require_answerable(system, rows, "the inputs")
     traces: list[Trace] = []

@@ -12,7 +12,16 @@ from sysgraph_schemas.bounded import read_bounded
 
 from ..support.errors import InputError
 from .opening import opened
-from .options import Endpoints, GraphFile, ModelDir, Settings, addresses
+from .options import (
+    AdapterDir,
+    Endpoints,
+    GraphFile,
+    ModelDir,
+    ServerAddresses,
+    Settings,
+    addresses,
+    servers_of,
+)
 from .plugins import AllowNetwork, Plugins, given_tools
 from .terminal import say, tell
 
@@ -64,6 +73,8 @@ def serve(
         ),
     ] = None,
     endpoint: Endpoints = None,
+    server: ServerAddresses = None,
+    adapters: AdapterDir = None,
     settings: Settings = None,
     plugin: Plugins = None,
     allow_network: AllowNetwork = False,
@@ -75,6 +86,7 @@ def serve(
     """
     program = opened(graph, settings, tools=given_tools(plugin, allow_network)).program
     endpoints = addresses(endpoint, program, drawn=True)
+    servers = servers_of(server, adapters, program, drawn=True)
     key = _key(api_key_file)
     _require_packages()
 
@@ -95,7 +107,13 @@ def serve(
                 f"warning: whoever reaches {host} can use this system, as no key is asked for: set "
                 f"{KEY}, or --api-key-file"
             )
-        system = System(program, device=_device(device), model_dir=model_dir, endpoints=endpoints)
+        system = System(
+            program,
+            device=_device(device),
+            model_dir=model_dir,
+            endpoints=endpoints,
+            servers=servers,
+        )
         system.tell(reporter)
         system.require_servers()
         if recording is not None:
