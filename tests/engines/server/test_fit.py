@@ -17,9 +17,9 @@ SCORER = "def score(trace):\n    return float(sum(map(ord, trace.output())) % 97
 
 
 def graph(folder: Path) -> dict[str, Any]:
-    model = {"kind": "causal_lm", "id": str(folder), "max_new_tokens": 4}
+    model = {"kind": "causal_lm", "id": str(folder), "max_new_tokens": 3}
     model |= {"sampler": {"server": "gpu"}, "lora": {"r": 4, "target_modules": ["q_proj"]}}
-    fit = {"rounds": 2, "inputs": "in.jsonl", "samples": 3, "steps": 2, "batch_size": 4}
+    fit = {"rounds": 2, "inputs": "in.jsonl", "samples": 3, "steps": 1, "batch_size": 4}
     return {
         "name": "two",
         "models": {"first": model, "second": model},
@@ -49,16 +49,8 @@ def test_a_run_goes_on_after_its_server_died(
     monkeypatch.chdir(tmp_path)
     Path("g.yaml").write_text(json.dumps(graph(chat_folder)))
     Path("score.py").write_text(SCORER)
-    Path("in.jsonl").write_text("".join(json.dumps({"question": f"q{i}"}) + "\n" for i in range(3)))
+    Path("in.jsonl").write_text("".join(json.dumps({"question": f"q{i}"}) + "\n" for i in range(2)))
     fit = ["fit", "g.yaml", "--scorer", "./score.py:score"]
-    unbound = here([*fit, "-o", "none"], monkeypatch, capsys)
-    assert unbound.code == 2
-    assert (
-        "models are sampled by the server 'gpu', and nothing says where: give --server gpu=http"
-        in (unbound.err)
-    )
-    assert not Path("none").exists()
-
     bound = ["--server", f"gpu={vllm.url}", "--adapters", str(tmp_path / "shared")]
     whole = here([*fit, *bound, "-o", "whole"], monkeypatch, capsys)
     assert whole.code == 0, whole.err
@@ -86,3 +78,28 @@ def test_a_run_goes_on_after_its_server_died(
         assert pairs[0] == pairs[1]
     found, again = weights(Path("whole")), weights(Path("part"))
     assert all(torch.equal(value, again[name]) for name, value in found.items())
+
+
+def test_no_command_that_draws_starts_without_an_address(
+    chat_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("g.yaml").write_text(json.dumps(graph(chat_folder)))
+    Path("in.jsonl").write_text('{"question": "what is zor fam hok ?"}\n')
+    rows = ["--inputs", "in.jsonl"]
+    for command in (
+        ["fit", "g.yaml", "-o", "none"],
+        ["run", "g.yaml", "--input", "question=x"],
+        ["run", "g.yaml", *rows, "-o", "none"],
+        ["collect", "g.yaml", *rows, "--scorer", "attributes", "-o", "none"],
+        ["study", "g.yaml", "-o", "none"],
+        ["eval", "g.yaml", *rows],
+        ["serve", "g.yaml"],
+    ):
+        done = here(command, monkeypatch, capsys)
+        assert done.code == 2, command
+        assert "nothing says where: give --server gpu=http://HOST:PORT/v1, or set" in done.err
+        assert not Path("none").exists()

@@ -22,6 +22,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 import sysgraph
 from sysgraph import Completion, Servers, System, Trace
+from sysgraph.engines import Draw
+from sysgraph_schemas import Decoding
 
 from ..conftest import CHATML, _tokenizer
 from .conftest import Told
@@ -169,3 +171,12 @@ def test_adapters_over_two_rounds(base: Path, url: str, tmp_path: Path) -> None:
     print(f"log p of texts: {worst:.1e} apart at most; training moved them by up to {moved:.2f}")
     assert worst < 1e-3
     assert moved > 0.1
+
+    # Where a text ends is the model's to say: a server that ends it otherwise is refused.
+    stop = Decoding(stop=("e", "an"), temperature=1.5, max_new_tokens=12)
+    drawn = system.draw([Draw("second", "How many ?", seed, decoding=stop) for seed in range(64)])
+    whole = [tokenizer.decode(value.ids, skip_special_tokens=True) for value in drawn]  # type: ignore[union-attr]
+    cut = [text for text in whole if "e" in text or "an" in text]
+    assert cut
+    assert all("e" not in str(value) and "an" not in str(value) for value in drawn)
+    print(f"{len(cut)} of {len(whole)} texts ended at a stop string")
