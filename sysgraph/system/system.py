@@ -146,7 +146,8 @@ class System(Models):
         A trace depends on `seed`, its input and its number among that input's traces, never on what
         is drawn beside it or on `batch_size` (rows per call of a model; default: by memory), but
         for rounding: what is computed beside a row moves its logits by some 1e-5 in float32, which
-        draws another token once in some ten thousand, in half precision more often.
+        draws another token once in some ten thousand, in half precision more often. What a model's
+        server draws (`sampler`) also depends on the samples of the same prompt before it.
 
         Args:
             occurrences: how many rows equal to each come before it, where `inputs` are a part of
