@@ -10,6 +10,7 @@ from sysgraph_schemas import Decoding
 
 from ...support.errors import InputError
 from ...support.seeding import derive
+from ...traces.prompt import Context
 from ..base import Draw, Request, Scored
 from ..ordering import Ordering
 from .protocol import Drawn
@@ -105,9 +106,15 @@ def _largest(probes: Sequence[Draw], drawn: Sequence[Drawn], own: Scoring) -> Di
             nats = abs(theirs - ours)
             if worst is None or not nats <= worst.nats:
                 said = own.finished(probe, text.ids[:place]).value.text
-                worst = Difference(nats, theirs, ours, str(probe.context), said, sum(parts))
+                worst = Difference(nats, theirs, ours, _shown(probe.context), said, sum(parts))
     assert worst is not None, "every text has a token"
     return worst
+
+
+def _shown(context: Context) -> str:
+    """A prompt, for people."""
+    turns = context if not isinstance(context, str) else ()
+    return "; ".join(f"{turn.role}: {turn.content}" for turn in turns) if turns else str(context)
 
 
 def _said(one: Drawn) -> Sequence[float]:
