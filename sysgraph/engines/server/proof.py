@@ -19,9 +19,11 @@ from .remote import Remote
 _PROMPTS = 4
 _LENGTH = 16
 """Of the texts: enough that another template or precision shows, and little to wait for."""
-_TOLERANCES = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 0.3}
+_TOLERANCES = {torch.float32: 1e-3, torch.float16: 0.1, torch.bfloat16: 0.75}
 """Nats by which the log-probability of a token may differ, by the type that a model is run in.
-Other kernels add in another order; what is wrong (other weights, another template) is off by more.
+Other kernels add in another order: seen between two CPU backends on SmolLM2-135M, over 64 tokens,
+4e-5 in float32 and 0.15 to 0.31 in bfloat16. What is wrong is off by more: other weights and
+templates by whole nats, bfloat16 for float32 by 0.2.
 """
 
 
