@@ -119,6 +119,7 @@ from .checks.types import (
     template_type,
     tool_type,
     unknown_field,
+    unread_image,
 )
 from .facts import Facts
 from .observation import EVERYTHING, Observation
@@ -185,6 +186,7 @@ CHECKS: tuple[Check, ...] = (
     select_type,
     unknown_field,
     field_edge,
+    unread_image,
     empty_for_each,
     repeated_item,
     shadowing_key,

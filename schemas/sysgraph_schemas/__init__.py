@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         ModelSampler,
         ModelSpec,
         Table,
+        VisionLM,
     )
     from .nodes import (
         ChoiceNode,
@@ -108,6 +109,7 @@ __all__ = [
     "Table",
     "Tagged",
     "ToolNode",
+    "VisionLM",
     "Word",
     "dump",
     "load",
@@ -165,6 +167,7 @@ _MODULES = {
     "Table": ".models",
     "Tagged": ".parsers",
     "ToolNode": ".nodes",
+    "VisionLM": ".models",
     "Word": ".parsers",
     "dump": ".writer",
     "load": ".reader",

@@ -13,8 +13,9 @@ from .names import dotted
 from .parse import Parsed
 
 ANY = "any"
+IMAGE = "image"
+"""The type of an image, and of a text with images in it: it can be printed, and nothing else."""
 _INSTEAD = {
-    "image": "use the text that the image is drawn from",
     "messages": "put them in among `messages:`, as `- insert: {name}`",
 }
 """What to do with values of types that templates cannot use."""
@@ -94,8 +95,8 @@ class _Walker:
         if isinstance(node, nodes.Name):
             return self.name(node, scope.get(node.name, ANY))
         if isinstance(node, nodes.TemplateData | nodes.Concat):
-            self.all(node.iter_child_nodes(), scope)
-            return "text"
+            kinds = {self.type(child, scope) for child in node.iter_child_nodes()}
+            return IMAGE if IMAGE in kinds else "text"
         if isinstance(node, nodes.Const):
             return _const(node.value)
         if isinstance(node, nodes.List | nodes.Tuple):
@@ -158,7 +159,13 @@ class _Walker:
         if node.node is None:
             return ANY
         kind = self.type(node.node, scope)
-        fits = kind == ANY or rule.takes == ANY or _family(kind) in rule.takes
+        shows = IMAGE in (kind, element(kind))
+        fits = kind == ANY or (rule.takes == ANY and not shows) or _family(kind) in rule.takes
+        if not fits and shows and rule.takes == ANY:
+            name = _name(node.node)
+            said = f"the filter `{node.name}` makes no text of {in_words(kind)}, as `{name}` is"
+            self.flaw(node.node, said, "print images as they are: {{ " + name + " }}")
+            return ANY
         if not fits:
             name = _name(node.node)
             said = f"the filter `{node.name}` takes {rule.takes}; `{name}` is {in_words(kind)}"
@@ -166,7 +173,7 @@ class _Walker:
             return ANY
         if node.name == OTHERS and kind != ANY:
             self.others(node, kind, scope)
-        if rule.gives == "element":
+        if rule.gives == "element" or (shows and rule.gives == "text"):
             return element(kind)
         return kind if rule.gives == "same" else rule.gives
 

@@ -13,9 +13,10 @@ from .endpoint import Endpoint
 from .lora import LoRA
 from .model_sampler import ModelSampler
 from .table import Table
+from .vision_lm import VisionLM
 
 MODEL_KINDS = Kinds(
-    "model", "sysgraph.models", Model, (CausalLM, Classifier, Diffusion, Table, Endpoint)
+    "model", "sysgraph.models", Model, (CausalLM, VisionLM, Classifier, Diffusion, Table, Endpoint)
 )
 
 if TYPE_CHECKING:
@@ -37,4 +38,5 @@ __all__ = [
     "ModelSampler",
     "ModelSpec",
     "Table",
+    "VisionLM",
 ]

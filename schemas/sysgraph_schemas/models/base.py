@@ -70,6 +70,9 @@ class Model(Spec):
     decodes: ClassVar[bool] = False
     """Whether it writes texts token by token, under settings that a node may have its own of."""
 
+    reads_images: ClassVar[bool] = False
+    """Whether its prompts may have images in them."""
+
     folders: ClassVar[tuple[str, ...]] = ()
     """Its keys that can name a folder."""
     for_training: ClassVar[tuple[str, ...]] = ()

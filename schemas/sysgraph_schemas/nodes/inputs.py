@@ -15,9 +15,10 @@ class InputNode(Node):
 
     kind: Annotated[Literal["input"], Field(examples=["input"])] = "input"
     """A value the user gives."""
-    type: Annotated[Literal["text", "messages"], Field(examples=["messages"])] = "text"
+    type: Annotated[Literal["text", "messages", "image"], Field(examples=["messages"])] = "text"
     """What it is. `messages`: a list of {role, content}, which chat prompts `insert`: examples that
-    every row may bring along, or a talk so far."""
+    every row may bring along, or a talk so far. `image`: a file, which prompts of models that read
+    images can have in them."""
 
     @property
     def value_type(self) -> str:

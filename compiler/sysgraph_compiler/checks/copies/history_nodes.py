@@ -11,7 +11,7 @@ CODE = Code(
     id="SG623",
     title="history of no node of the loop",
     meaning="`history` names nodes of the loop, each once: what is remembered of every turn. What "
-    "is outside of the loop is the same in all turns. An image is nothing that a prompt can have.",
+    "is outside of the loop is the same in all turns. Of images, no history is kept.",
     wrong="""\
 nodes:
   draft:
@@ -46,7 +46,7 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
                 said = f"`history` of `{loop}` names {quoted(name)}, which is no node of the loop"
                 help = suggestion(name, spec.nodes, "the nodes of the loop are")
             elif name in facts.graph.nodes and facts.type_of(name) == "image":
-                said = f"`{name}` is an image, and prompts are made of texts"
+                said = f"`{name}` is an image, and a history has texts alone"
             else:
                 continue
             yield facts.diagnose(CODE, said, ("loops", loop, "history", index), help=help)

@@ -52,7 +52,7 @@ def _misfit(facts: Facts, parent: str, child: str) -> tuple[str, str] | None:
     kind, own = facts.seen_as(parent, child), facts.type_of(parent)
     reads = f"`{child}` reads a text; `{parent}` is"
     if own == "image":
-        return f"{reads} {in_words(kind)}", "nothing in a system reads an image"
+        return f"{reads} {in_words(kind)}", "a model that reads images can say what it shows"
     if own == "choice":
         help = f"use it as it is: `when: {{{parent}: ...}}`, or {{{{ {parent} }}}} in a prompt"
         return f"{reads} {in_words(kind)}", help

@@ -9,8 +9,8 @@ from ...facts import Facts
 CODE = Code(
     id="SG507",
     title="image for a tool",
-    meaning="Tools take texts and lists of texts. Nothing in a system reads an image: it is an "
-    "output, or what a select node chooses.",
+    meaning="Tools take texts and lists of texts. What reads an image is a model that can "
+    "(`kind: vision_lm`); it may also be an output, or what a select node chooses.",
     wrong="""\
 models:
   painter: {kind: diffusion, id: stabilityai/sd-turbo}
