@@ -107,7 +107,7 @@ def row_of(
     others = {k: v for k, v in given.items() if k not in input_names(program)}
     inputs = {
         **dict.fromkeys(input_names(program)),
-        **inputs_by_name(program, trace.inputs),
+        **inputs_by_name(program, trace.inputs, partial(written, folder=folder)),
         **{key: value for key, value in others.items() if key in known},
     }
     kept = {key: value for key, value in others.items() if key not in known}
@@ -183,7 +183,7 @@ def _traces(
     program = system.program
     right = [(row, before.of(row)) for row in chunk if not row.problem]
     drawn = iter(_drawn(system, right, seed, hopeless=hopeless))
-    texts = [v.name for v in program.variables if v.is_given and v.type == "text"]
+    texts = [v.name for v in program.variables if v.is_given and v.type != "messages"]
     traces = []
     for row in chunk:
         found = next(drawn) if not row.problem else None

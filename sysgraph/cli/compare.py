@@ -230,7 +230,7 @@ def _print(found: _Found) -> None:
     first, second = found.names
     differing = [(a, b) for a, b in zip(*found.answers, strict=True) if a.output() != b.output()]
     for a, b in differing[:_SHOWN]:
-        say(", ".join(f"{name}: {text}" for name, text in a.inputs.items()))
+        say(", ".join(f"{name}: {a[name]}" for name in a.inputs))
         say(f"  {first}: {a.output() or '(none)'}\n  {second}: {b.output() or '(none)'}")
     if len(differing) > _SHOWN:
         say(f"... and {len(differing) - _SHOWN} more that differ (-o FILE.html shows them)")

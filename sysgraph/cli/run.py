@@ -11,12 +11,12 @@ import typer
 from sysgraph_compiler import Program, Variable
 from sysgraph_schemas.suggest import suggestion
 
-from ..support.errors import InputError
+from ..support.errors import DataError, InputError
 from ..support.files import component
 from ..support.servers import Servers
 from ..traces.messages import inputs_by_name, messages_text
 from ..traces.presence import why_skipped
-from ..traces.trace import Trace, by_node, input_names, is_broken
+from ..traces.trace import Given, Trace, by_node, input_names, is_broken
 from .many import Manner, answer_file, file_for
 from .opening import opened
 from .options import (
@@ -41,7 +41,11 @@ def run(
     graph: GraphFile,
     input: Annotated[
         list[str] | None,
-        typer.Option("--input", metavar="NAME=TEXT", help="An input's value; repeatable."),
+        typer.Option(
+            "--input",
+            metavar="NAME=TEXT",
+            help="An input's value, of an image its file; repeatable.",
+        ),
     ] = None,
     inputs: Annotated[
         str | None,
@@ -145,7 +149,8 @@ def _run_one(
 ) -> None:
     program = build.program
     inputs = _inputs(program, given)
-    if output is not None and all(variable.type != "image" for variable in program.variables):
+    drawn = any(v.type == "image" and not v.is_given for v in program.variables)
+    if output is not None and not drawn:
         raise InputError("--output is for images, and this system draws none")
 
     from ..support.progress import Reporter
@@ -167,17 +172,18 @@ def _run_one(
             say(_shown(program, trace, variable))
 
 
-def _inputs(program: Program, given: list[str]) -> dict[str, str]:
+def _inputs(program: Program, given: list[str]) -> dict[str, Given]:
     """The inputs that NAME=TEXT arguments give.
 
     Raises:
         InputError: they are not exactly the graph's; everything that is wrong.
     """
     names = input_names(program)
-    inputs: dict[str, str] = {}
+    inputs: dict[str, Given] = {}
     problems = []
     for pair in given:
         name, equals, text = pair.partition("=")
+        value: Given = text
         if not equals:
             problems.append(f"--input {pair!r}: expected NAME=TEXT, NAME one of {', '.join(names)}")
         elif name not in names:
@@ -187,16 +193,33 @@ def _inputs(program: Program, given: list[str]) -> dict[str, str]:
             problems.append(f"--input {name} is given twice; expected once")
         elif is_broken(text):
             problems.append(f"--input {name}: {text!r:.80} is no UTF-8; expected text in UTF-8")
-        elif program.variable(name).type == "messages":
+        else:
             try:
-                text = messages_text(text)
-            except ValueError as error:
+                value = _value(program.variable(name), text)
+            except (ValueError, DataError) as error:
                 problems.append(f"--input {name}: {error}")
-        inputs[name] = text
-    problems += [f'missing --input {name}="..."' for name in names if name not in inputs]
+        inputs[name] = value
+    problems += [
+        f"missing --input {name}=" + ("FILE" if program.variable(name).type == "image" else '"..."')
+        for name in names
+        if name not in inputs
+    ]
     if problems:
         raise InputError("\n".join(f"error: {problem}" for problem in problems))
     return inputs
+
+
+def _value(variable: Variable, text: str) -> Given:
+    """What an argument gives for an input.
+
+    Raises:
+        DataError, ValueError: it is no such value.
+    """
+    if variable.type == "image":
+        from ..traces.pictures import Picture
+
+        return Picture.read(text)
+    return messages_text(text) if variable.type == "messages" else text
 
 
 def _prompts(system: "System", trace: Trace) -> dict[str, str]:

@@ -26,9 +26,13 @@ class ImageFiles:
     def picture(self, given: Any) -> Picture:
         """The image of a row's value: a path, encoded bytes, or both as `datasets` stores them.
 
+        Rows from Python may also have `Picture`s and Pillow's images.
+
         Raises:
             BadValue: there is no such file, or it is no image that `decoded` takes.
         """
+        if isinstance(given, Picture):
+            return given
         content, path = given, given
         if is_image_column(given):
             content, path = given["bytes"], given["path"]
@@ -38,6 +42,8 @@ class ImageFiles:
             except ValueError as error:
                 name = path if isinstance(path, str) else "the image"
                 raise BadValue(f"{name}: {error}") from None
+        if hasattr(given, "convert"):
+            return Picture.of(given)
         if not isinstance(path, str) or not path:
             raise BadValue(f"expected the path of an image, got {kind(given)}")
         file = self.folder / path

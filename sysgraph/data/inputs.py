@@ -1,7 +1,7 @@
-"""What the system is run on: rows with a text for every input of the graph."""
+"""What the system is run on: rows with a value for every input of the graph."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from sysgraph_schemas.suggest import closest, suggestion
 from .. import toys
 from ..support.errors import InputError, RunError
 from ..traces.messages import messages_text
-from ..traces.trace import input_names, is_broken
+from ..traces.pictures import Picture
+from ..traces.trace import Given, input_names, is_broken
 from .columns import as_json
 from .images import ImageFiles
 from .implicit import with_prompt
@@ -60,7 +61,7 @@ def input_row(program: Program, row: Row) -> InputRow:
     fields = _lifted(program, row)
     inputs = fields.pop("inputs", None)
     fields = {**fields, **(inputs if isinstance(inputs, dict) else {})}
-    wrong = {name for name in input_names(program) if not isinstance(fields.get(name), str)}
+    wrong = {n for n in input_names(program) if not isinstance(fields.get(n), str | Picture)}
     kept = {key: value for key, value in fields.items() if key not in wrong}
     return InputRow(kept, row.place, "; ".join(problems))
 
@@ -76,19 +77,28 @@ def toy_rows(source: Source) -> list[Row] | None:
 
 
 def read_inputs(
-    program: Program, fields: Mapping[str, Any], where: str, problems: list[str]
-) -> dict[str, str]:
-    """The text of every input, of messages their JSON; what is wrong goes to `problems`.
+    program: Program,
+    fields: Mapping[str, Any],
+    images: ImageFiles,
+    where: str,
+    problems: list[str],
+) -> dict[str, Given]:
+    """The value of every input, of messages their JSON; what is wrong goes to `problems`.
 
     Args:
+        images: opens those that inputs are.
         where: what stands before an input's name there.
     """
-    out = {}
+    readers: dict[str, Callable[[Any], Given]] = {
+        "messages": messages_text,
+        "image": images.picture,
+    }
+    out: dict[str, Given] = {}
     for name in input_names(program):
-        value = fields.get(name)
-        if value is not None and program.variable(name).type == "messages":
+        value, kind_of = fields.get(name), program.variable(name).type
+        if value is not None and kind_of in readers:
             try:
-                out[name] = messages_text(value)
+                out[name] = readers[kind_of](value)
             except ValueError as error:
                 problems.append(f"{where}{name}: {error}")
         elif isinstance(value, str) and is_broken(value):
@@ -96,18 +106,21 @@ def read_inputs(
         elif isinstance(value, str):
             out[name] = value
         elif name in fields:
-            problems.append(f"{where}{name}: expected a text, got {kind(value)}")
+            problems.append(f"{where}{name}: expected {_WANTED[kind_of]}, got {kind(value)}")
         else:
             near = closest(name, fields)
             has = ", ".join(map(str, fields)) or "nothing"
             hint = f"is {near!r} a misspelling of it?" if near else f"there is {has}"
-            problems.append(f"{where}{name}: missing; expected a text ({hint})")
+            problems.append(f"{where}{name}: missing; expected {_WANTED[kind_of]} ({hint})")
     return out
 
 
+_WANTED = {"text": "a text", "messages": "messages", "image": "the path of an image"}
+
+
 def row_inputs(
-    program: Program, fields: Mapping[str, Any], problems: list[str]
-) -> tuple[dict[str, str], set[str]] | None:
+    program: Program, fields: Mapping[str, Any], images: ImageFiles, problems: list[str]
+) -> tuple[dict[str, Given], set[str]] | None:
     """A row's inputs and the fields beside `inputs` that they are in; None where it gives none.
 
     They stand in `inputs`, in TRL's `prompt`, or in fields of the row itself.
@@ -118,13 +131,15 @@ def row_inputs(
     names = input_names(program)
     flat = [name for name in names if fields.get(name) is not None]
     if fields.get("inputs") is not None:
-        return _nested(program, fields["inputs"], problems), set()
+        return _nested(program, fields["inputs"], images, problems), set()
     if fields.get("prompt") is not None and (not flat or names == ("prompt",)):
-        return prompt_input(program, fields["prompt"]), {"prompt"}
-    return (read_inputs(program, fields, "", problems), set(names)) if flat else None
+        return prompt_input(program, fields["prompt"], images), {"prompt"}
+    return (read_inputs(program, fields, images, "", problems), set(names)) if flat else None
 
 
-def _nested(program: Program, inputs: Any, problems: list[str]) -> dict[str, str]:
+def _nested(
+    program: Program, inputs: Any, images: ImageFiles, problems: list[str]
+) -> dict[str, Given]:
     names = input_names(program)
     if not isinstance(inputs, dict):
         wanted = json.dumps(dict.fromkeys(names, "..."))
@@ -136,12 +151,19 @@ def _nested(program: Program, inputs: Any, problems: list[str]) -> dict[str, str
         for name in inputs
         if name not in names and closest(name, missing) is None
     ]
-    return read_inputs(program, inputs, "inputs.", problems)
+    return read_inputs(program, inputs, images, "inputs.", problems)
 
 
 def _lifted(program: Program, row: Row) -> dict[str, Any]:
     """A row's fields: beside its inputs is also what `inputs` holds besides them."""
-    fields = {key: as_json(value) for key, value in row.fields.items()}
+    images = {v.name for v in program.variables if v.is_given and v.type == "image"}
+
+    def each(key: str, value: Any) -> Any:
+        if key == "inputs" and isinstance(value, Mapping):
+            return {str(name): each(str(name), inner) for name, inner in value.items()}
+        return value if key in images else as_json(value)
+
+    fields = {key: each(key, value) for key, value in row.fields.items()}
     nested = fields.get("inputs")
     if isinstance(nested, dict):  # here, what else it holds is for scorers too
         names = input_names(program)
@@ -153,11 +175,11 @@ def _lifted(program: Program, row: Row) -> dict[str, Any]:
 def _fields(program: Program, row: Row, problems: list[str]) -> InputRow | None:
     fields = _lifted(program, row)
     try:
-        found = row_inputs(program, with_prompt(program, fields), problems)
+        found = row_inputs(program, with_prompt(program, fields), row.images, problems)
     except BadValue as error:
         problems.append(str(error))
         return None
-    inputs, used = found or (read_inputs(program, fields, "", problems), set[str]())
+    inputs, used = found or (read_inputs(program, fields, row.images, "", problems), set[str]())
     rest = {key: value for key, value in fields.items() if key not in used | {"inputs"}}
     return InputRow({**rest, **inputs}, row.place)
 

@@ -12,9 +12,9 @@ from ..latent import Gaps, find_gaps, unfounded
 from ..tools import toolbox_of
 from ..traces.messages import inputs_by_name
 from ..traces.pair import Pair
-from ..traces.trace import Trace, by_node, ids_by_node, input_names
+from ..traces.trace import Given, Trace, by_node, ids_by_node, input_names
 from .columns import as_json
-from .images import written
+from .images import ImageFiles, written
 from .implicit import with_prompt
 from .inputs import row_inputs
 from .rows import Row, Source, convert, read_rows
@@ -56,7 +56,7 @@ def pair_row(program: Program, pair: Pair, folder: Path) -> dict[str, Any]:
     """
     row: dict[str, Any] = {
         **pair.chosen.extra,
-        "inputs": inputs_by_name(program, pair.chosen.inputs),
+        "inputs": inputs_by_name(program, pair.chosen.inputs, partial(written, folder=folder)),
     }
     for side, ids, trace in zip(_SIDES, _IDS, (pair.chosen, pair.rejected), strict=True):
         row[side] = by_node(program, trace, partial(written, folder=folder))
@@ -80,7 +80,7 @@ def _pair(program: Program, row: Row, problems: list[str]) -> Pair | None:
         return None
     try:
         fields = with_prompt(program, fields)
-        inputs, used = _inputs(program, fields, problems)
+        inputs, used = _inputs(program, fields, row.images, problems)
         values = {side: by_its_node(program, side, fields[side]) for side in _SIDES}
     except BadValue as error:
         problems.append(str(error))
@@ -113,9 +113,9 @@ def _missing(side: str, fields: Mapping[str, Any]) -> str:
 
 
 def _inputs(
-    program: Program, fields: Mapping[str, Any], problems: list[str]
-) -> tuple[dict[str, str], set[str]]:
-    found = row_inputs(program, fields, problems)
+    program: Program, fields: Mapping[str, Any], images: ImageFiles, problems: list[str]
+) -> tuple[dict[str, Given], set[str]]:
+    found = row_inputs(program, fields, images, problems)
     if found is not None:
         return found
     near = [name for name in input_names(program) if closest(name, fields) is not None]

@@ -94,14 +94,17 @@ class InputStream:
         broken: list[str] = []
         wrong: list[str] = []
         without: dict[str, None] = {}
+        given = (v for v in self._program.variables if v.is_given)
+        images = {variable.name for variable in given if variable.type == "image"}
         for row in self._kept or stream_rows(self._source):
             count += 1
             if row.problem is not None:
                 broken.append(f"{row.place}: {row.problem}")
                 continue
-            without.update(dict.fromkeys(k for k, v in row.fields.items() if _is_binary(v)))
+            binary = (key for key, value in row.fields.items() if _is_binary(value))
+            without.update(dict.fromkeys(key for key in binary if key not in images))
             read = input_row(self._program, row)
-            digest.update(json.dumps([read, read.problem]).encode())
+            digest.update(json.dumps([read, read.problem], default=repr).encode())
             if not read.problem:
                 keys.append(_key(self._program, read))
             elif len(wrong) == count - 1:  # no row was right so far

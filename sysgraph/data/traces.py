@@ -22,7 +22,7 @@ def trace_row(program: Program, trace: Trace, folder: Path) -> dict[str, Any]:
     Its images are written to `folder`, where the row's file is to lie.
     """
     return {
-        "inputs": inputs_by_name(program, trace.inputs),
+        "inputs": inputs_by_name(program, trace.inputs, partial(written, folder=folder)),
         "values": by_node(program, trace, partial(written, folder=folder)),
         "ids": ids_by_node(program, trace),
         "extra": dict(trace.extra),
@@ -37,7 +37,7 @@ def read_trace_row(program: Program, row: Row, problems: list[str]) -> Trace:
     stopped = fields.get("stopped")
     trace = read_trace(
         program,
-        read_inputs(program, _object(fields, "inputs"), "inputs.", problems),
+        read_inputs(program, _object(fields, "inputs"), row.images, "inputs.", problems),
         ("values", fields.get("values")),
         ("ids", fields.get("ids")),
         _object(fields, "extra"),

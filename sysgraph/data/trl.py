@@ -5,17 +5,18 @@ from typing import Any
 from sysgraph_compiler import Program, Variable
 
 from ..traces.messages import messages_text
-from ..traces.trace import input_names
-from .images import is_image_column
+from ..traces.trace import Given, input_names
+from .images import ImageFiles, is_image_column
 from .shown import BadValue, kind
 from .values import example
 
 
-def prompt_input(program: Program, prompt: Any) -> dict[str, str]:
+def prompt_input(program: Program, prompt: Any, images: ImageFiles) -> dict[str, Given]:
     """The one input, of a prompt.
 
     Raises:
-        BadValue: it is no text and no user message, or the graph takes more than one input.
+        BadValue: it is no text and no user message (of an input that is an image: no image), or
+            the graph takes more than one input.
     """
     names = input_names(program)
     if len(names) != 1:
@@ -25,6 +26,8 @@ def prompt_input(program: Program, prompt: Any) -> dict[str, str]:
         )
     if program.variable(names[0]).type == "messages":
         return {names[0]: _messages(prompt)}
+    if program.variable(names[0]).type == "image":
+        return {names[0]: images.picture(prompt)}
     return {names[0]: _text(prompt, "prompt", "user")}
 
 

@@ -17,6 +17,7 @@ from ..traces.presence import why_skipped
 from ..traces.record import Record
 from ..traces.trace import (
     Completion,
+    Given,
     Trace,
     Value,
     element_nodes,
@@ -30,7 +31,7 @@ from .shown import BadValue, kind
 
 def read_trace(
     program: Program,
-    inputs: Mapping[str, str],
+    inputs: Mapping[str, Given],
     side: tuple[str, Any],
     ids: tuple[str, Any],
     extra: Mapping[str, Any],
@@ -43,7 +44,7 @@ def read_trace(
     """The trace of one side of a row; what is wrong is appended to `problems`.
 
     Args:
-        inputs: every input's text.
+        inputs: every input's value.
         side: the field's name and its values by node.
         ids: the field's name and the token ids of its texts by node, None without any.
         extra: the row's other fields.

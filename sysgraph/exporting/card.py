@@ -100,7 +100,10 @@ def _table(parts: Sequence[Part]) -> Iterator[str]:
 
 
 def _running(facts: Facts) -> Iterator[str]:
-    inputs = " ".join(f'--input {name}="..."' for name in input_names(facts.program))
+    given = (facts.program.variable(name) for name in input_names(facts.program))
+    inputs = " ".join(
+        f"--input {v.name}=FILE" if v.type == "image" else f'--input {v.name}="..."' for v in given
+    )
     yield "Run it, all models in one process:"
     yield f"```sh\nsysgraph run graph.yaml {inputs}\n```"
 

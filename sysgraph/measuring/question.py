@@ -4,14 +4,20 @@ from collections.abc import Mapping
 
 from ..support.errors import InputError
 from ..traces.pictures import Picture
-from ..traces.trace import Trace
+from ..traces.trace import Given, Trace, is_picture
+
+_IMAGE = "(an image)"
 
 
-def question(inputs: Mapping[str, str]) -> str:
-    """A graph's inputs as one text; with their names, if there are several."""
-    if len(inputs) == 1:
-        return next(iter(inputs.values()))
-    return "\n".join(f"{name}: {text}" for name, text in inputs.items())
+def question(inputs: Mapping[str, Given]) -> str:
+    """A graph's inputs as one text; with their names, if there are several.
+
+    Of an image, it says that there is one: who reads the text sees no images.
+    """
+    texts = {name: _IMAGE if is_picture(given) else str(given) for name, given in inputs.items()}
+    if len(texts) == 1:
+        return next(iter(texts.values()))
+    return "\n".join(f"{name}: {text}" for name, text in texts.items())
 
 
 def answer(trace: Trace, reader: str) -> str:

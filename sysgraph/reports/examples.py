@@ -8,7 +8,7 @@ from typing import Any
 from sysgraph_compiler import Program
 
 from .facts import Facts, Line
-from .texts import both, shortened
+from .texts import both, image, shortened
 
 _MOST, _MOST_WITH_IMAGES = 100, 24
 PAGE = 10
@@ -64,7 +64,8 @@ def wrong(facts: Facts) -> str:
         ]  # fmt: skip
         shares = ", ".join(f"{name} {share:+.3f}" for name, share in row["shares"].items())
         head = f"margin {row['margin']:+.3f} <small>({escape(shares)})</small>"
-        parts.append(_card(head, row["inputs"], ("chosen", "rejected"), rows))
+        asked = _asked(row["inputs"], folder, pictures)
+        parts.append(_card(head, asked, ("chosen", "rejected"), rows))
         if sum(map(len, parts)) > _BUDGET:
             break
     return _paged("wrong", f"{len(parts)} pairs with the lowest margins", parts)
@@ -91,16 +92,19 @@ def _answer(
     scores = f"score {_score(before)} → {_score(after)}" if "score" in after else ""
     sign = "better" if _change(pair) > 0 else "worse" if _change(pair) < 0 else "as good"
     head = f'input {number + 1}: {scores} <small class="{sign.split()[0]}">{sign}</small>'
-    return _card(head, after["inputs"], names, rows)
+    return _card(head, _asked(after["inputs"], folders[1], pictures), names, rows)
 
 
-def _card(
-    head: str, inputs: Mapping[str, Any], names: tuple[str, str], rows: Sequence[tuple[str, ...]]
-) -> str:
-    asked = "".join(
-        f"<p><b>{escape(name)}</b> {escape(shortened(str(text)))}</p>"
-        for name, text in inputs.items()
-    )
+def _asked(inputs: Mapping[str, Any], folder: Path, pictures: frozenset[str]) -> str:
+    """The inputs; images lie in `folder`."""
+    shown = {
+        name: image(folder / str(given)) if name in pictures else escape(shortened(str(given)))
+        for name, given in inputs.items()
+    }
+    return "".join(f"<p><b>{escape(name)}</b> {each}</p>" for name, each in shown.items())
+
+
+def _card(head: str, asked: str, names: tuple[str, str], rows: Sequence[tuple[str, ...]]) -> str:
     body = "".join(
         f'<tr><th scope="row">{escape(node)}</th><td>{left}</td><td>{right}</td></tr>'
         for node, left, right in rows

@@ -7,6 +7,7 @@ final answers, so the one way to train a single model on them alone is to let it
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,8 +15,10 @@ from sysgraph_compiler import Program, Variable
 from sysgraph_schemas import Graph
 
 from ..data import load_pairs
+from ..data.images import written
 from ..support.errors import InputError, RunError
 from ..support.files import component, write_text
+from ..traces.messages import inputs_by_name
 from ..traces.trace import input_names
 from .bench import Bench, with_fit
 from .folder import FINAL_ANSWERS
@@ -85,9 +88,10 @@ class Separate:
         file = bench.root / FINAL_ANSWERS
         if bench.workers.main and not file.is_file():
             (output,) = bench.program.outputs
+            writes = partial(written, folder=file.parent)
             rows = [
                 {
-                    "inputs": dict(pair.chosen.inputs),
+                    "inputs": inputs_by_name(bench.program, pair.chosen.inputs, writes),
                     "chosen": {output: pair.chosen[output]},
                     "rejected": {output: pair.rejected[output]},
                 }
@@ -114,7 +118,7 @@ def _answering(graph: Graph, program: Program, model: str) -> Graph | None:
         "name": f"{model}_alone",
         "models": {model: graph.models[model].model_dump(mode="json", exclude_unset=True)},
         "nodes": {
-            **{name: {"kind": "input"} for name in names},
+            **{name: _input(program.variable(name)) for name in names},
             output: {"kind": "lm", "model": model, **prompt},
         },
         "edges": [f"{', '.join(names)} -> {output}"],
@@ -132,12 +136,17 @@ def _prompt(program: Program, model: str) -> dict[str, Any] | None:
     for variable in own:
         if set(variable.parents) == set(names) and not variable.bindings and not variable.empty:
             return _as_written(variable)
-    if not own or len(names) != 1:
+    if not own or len(names) != 1 or program.variable(names[0]).type != "text":
         return None
     question = f"{{{{ {names[0]} }}}}"
     if own[0].messages is None:
         return {"prompt": question}
     return {"messages": [{"role": "user", "content": question}]}
+
+
+def _input(variable: Variable) -> dict[str, Any]:
+    """An input as it is in the whole system."""
+    return {"kind": "input", **({} if variable.type == "text" else {"type": variable.type})}
 
 
 def _as_written(variable: Variable) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ..support.files import write_bytes
 from ..support.seeding import derive
 from ..traces.course import context
 from ..traces.pictures import Picture
-from ..traces.trace import Trace
+from ..traces.trace import Trace, plain
 from ..training.batches import shuffled
 from .bench import Bench
 from .folder import SHEET
@@ -67,7 +67,7 @@ def write_contact_sheet(bench: Bench, rows: Mapping[str, Sequence[Path]]) -> Non
     }
     panels = [
         Panel(
-            " / ".join(several[0].trace.inputs.values()),
+            " / ".join(str(plain(given)) for given in several[0].trace.inputs.values()),
             tuple(
                 _strip(bench, name, answer)
                 for name, answer in zip(rows_answers, several, strict=True)

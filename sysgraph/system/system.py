@@ -1,7 +1,7 @@
 """A compiled system: sample traces, score traces."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,14 +14,15 @@ from sysgraph_compiler import Program, Variable
 from ..engines import Draw, Listener, Refused, Request
 from ..engines.requests import requests
 from ..support.device import on_device
-from ..support.errors import InputError, RunError, ServiceError
+from ..support.errors import DataError, InputError, RunError, ServiceError
 from ..support.seeding import derive
 from ..support.servers import Servers
 from ..tools import bind
 from ..traces.course import Course, call_ahead, call_tools, complete, context
 from ..traces.messages import messages_text
+from ..traces.pictures import Picture
 from ..traces.scope import Unobserved
-from ..traces.trace import Trace, input_names, is_broken
+from ..traces.trace import Given, Trace, input_names, is_broken
 from .binding import Elsewhere
 from .models import Models
 
@@ -311,25 +312,30 @@ class System(Models):
                 return RunError(f"{name}: {found}; the inputs were {inputs}")
         return error
 
-    def _messages(self, row: Mapping[str, Any]) -> dict[str, str]:
-        """The inputs that are messages, as traces hold them."""
+    def _read(self, row: Mapping[str, Any]) -> dict[str, Given]:
+        """The inputs that are messages or images, as traces hold them."""
+        readers: dict[str, Callable[[Any], Given]] = {
+            "messages": messages_text,
+            "image": Picture.of,
+        }
         found = {}
         for variable in self.program.variables:
-            if variable.type == "messages" and row.get(variable.name) is not None:
+            given = row.get(variable.name) if variable.is_given else None
+            if variable.type in readers and given is not None:
                 try:
-                    found[variable.name] = messages_text(row[variable.name])
-                except ValueError as error:
+                    found[variable.name] = readers[variable.type](given)
+                except (ValueError, DataError) as error:
                     raise InputError(f"input {variable.name!r}: {error}") from error
         return found
 
     def _start(self, row: Mapping[str, Any]) -> Trace:
         place = getattr(row, "place", "")
         names = input_names(self.program)
-        row = {**row, **self._messages(row)}
+        row = {**row, **self._read(row)}
         for name in names:
             if is_broken(str(row.get(name))):
                 raise InputError(f"input {name!r}: {row[name]!r:.60} holds half of a character")
-            if not isinstance(row.get(name), str):
+            if not isinstance(row.get(name), str | Picture):
                 raise InputError(
                     f"input {name!r} is {'missing' if name not in row else 'no text'}: the system "
                     f"takes {', '.join(names)}"

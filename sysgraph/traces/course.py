@@ -9,26 +9,31 @@ from ..support.errors import InputError, RunError
 from ..tools import toolbox_of
 from .deterministic import Failure, arguments_of, compute
 from .presence import Absence, Known, absence, why_skipped
-from .prompt import ChatTurn, Context
-from .scope import scope_of
-from .trace import Trace, Value
+from .prompt import ChatTurn, Context, illustrated
+from .scope import pictures_in, scope_of
+from .trace import Given, Trace, Value
 
 
 def context(variable: Variable, trace: Known) -> Context:
     """The prompt of a variable, rendered over its parents' values in `trace`.
 
-    Of a group, the template sees the members that exist.
+    Of a group, the template sees the members that exist. Where it has images in it, its texts are
+    `Illustrated`.
 
     Raises:
         Unobserved: a parent's value is missing.
         InputError: the template cannot be rendered on these values.
     """
-    scope = scope_of(variable, trace)
+    scope, pictures = scope_of(variable, trace), pictures_in(variable, trace)
+
+    def rendered(template: str, names: Mapping[str, object]) -> str:
+        return illustrated(render_template(template, names), pictures)
+
     try:
         if variable.prompt is not None:
-            return render_template(variable.prompt, scope)
+            return rendered(variable.prompt, scope)
         return tuple(
-            ChatTurn(t.role, render_template(t.content, {**scope, **t.names}))
+            ChatTurn(t.role, rendered(t.content, {**scope, **t.names}))
             if t.is_template
             else ChatTurn(t.role, t.content)
             for part in variable.messages or ()
@@ -43,7 +48,7 @@ class Course:
     """A trace as it comes about, variable by variable in topological order."""
 
     program: Program
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, Given]
     values: dict[str, Value] = field(default_factory=dict)
     nonexistent: set[str] = field(default_factory=set)
     rejected: set[str] = field(default_factory=set)

@@ -1,13 +1,17 @@
 """Inputs of `type: messages`: a list of {role, content}, kept in traces as its JSON text."""
 
 import json
-from collections.abc import Mapping
-from typing import Any, get_args
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, get_args
 
 from sysgraph_compiler import Program
 from sysgraph_schemas.nodes.messages import Role
 
-from .trace import is_broken
+from .trace import Given, is_broken, is_picture
+
+if TYPE_CHECKING:  # it imports torch
+    from .pictures import Picture
 
 _ROLES = get_args(Role)
 EXAMPLE = '[{"role": "user", "content": "..."}]'
@@ -46,7 +50,22 @@ def _turn(number: int, one: Any) -> dict[str, str]:
 _LEGAL = f"{', '.join(_ROLES[:-1])} or {_ROLES[-1]}"
 
 
-def inputs_by_name(program: Program, inputs: Mapping[str, str]) -> dict[str, Any]:
-    """Inputs as files write them: messages as lists."""
+def inputs_by_name(
+    program: Program,
+    inputs: Mapping[str, Given],
+    picture: Callable[["Picture"], str] = attrgetter("name"),
+) -> dict[str, Any]:
+    """Inputs as files write them: messages as lists.
+
+    Args:
+        picture: gives the text that stands for an image.
+    """
     lists = {v.name for v in program.variables if v.type == "messages"}
-    return {name: json.loads(text) if name in lists else text for name, text in inputs.items()}
+    return {
+        name: picture(given)
+        if is_picture(given)
+        else json.loads(str(given))
+        if name in lists
+        else given
+        for name, given in inputs.items()
+    }

@@ -23,7 +23,7 @@ LATENTS = ".safetensors"
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Picture:
     """An image that a model drew or that a file holds: equal where its content is.
 
@@ -52,6 +52,25 @@ class Picture:
         image.save(png, "PNG")
         final = _as_safetensors(latents, vae)
         return cls(_digest(image, final), image.size, png.getvalue(), final)
+
+    @classmethod
+    def of(cls, given: object) -> "Picture":
+        """What a user means by an image: one of these, a Pillow image, encoded bytes, or a path.
+
+        Raises:
+            DataError, ValueError: it is none.
+        """
+        if isinstance(given, cls):
+            return given
+        if isinstance(given, bytes):
+            return cls.encoded(given)
+        if isinstance(given, str | Path):
+            return cls.read(given)
+        if hasattr(given, "convert"):  # Pillow's, which need not be installed
+            png = io.BytesIO()
+            given.convert("RGB").save(png, "PNG")
+            return cls.encoded(png.getvalue())
+        raise ValueError(f"expected the path of an image, or an image, got {given!r:.40}")
 
     @classmethod
     def encoded(cls, content: bytes) -> "Picture":
@@ -85,6 +104,10 @@ class Picture:
             raise DataError([f"{beside}: no latents that can be read: {error}"]) from None
         final = beside if content is not None else None
         return cls(_digest(image, content), image.size, path, final)
+
+    def __repr__(self) -> str:
+        """Equal for equal ones, and short."""
+        return f"<image {self.digest}>"
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from sysgraph_compiler import Variable
 from sysgraph_compiler.variable import Element, Gate
 
-from .trace import Value, plain
+from .trace import Given, Value, plain
 
 Absence = Literal["rejected", "abstained", "skipped"]
 
@@ -20,7 +20,7 @@ class Known(Protocol):
     """What is known of a trace so far."""
 
     @property
-    def inputs(self) -> Mapping[str, str]:
+    def inputs(self) -> Mapping[str, Given]:
         """Given values."""
         ...
 

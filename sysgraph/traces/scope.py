@@ -1,7 +1,7 @@
 """What the names in a prompt stand for: values of a trace, what its copy and turn are called."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sysgraph_compiler import Variable
 from sysgraph_compiler.expansion import NUMBER, ROUND, ROUNDS
@@ -10,7 +10,11 @@ from sysgraph_compiler.variable import Label, Past
 
 from ..support.errors import InputError
 from .presence import Known
-from .trace import plain
+from .prompt import mark
+from .trace import is_picture, plain
+
+if TYPE_CHECKING:  # it imports torch
+    from .pictures import Picture
 
 
 class Unobserved(InputError):
@@ -75,10 +79,16 @@ def _turn(variable: Variable, known: Known, turn: Past) -> Record:
     return Record(values)
 
 
+def pictures_in(variable: Variable, known: Known) -> "dict[str, Picture]":
+    """The images that a variable's prompt may have in it, by what stands for them in its scope."""
+    values = (known.inputs.get(name) or known.values.get(name) for name in variable.parents)
+    return {mark(value): value for value in values if is_picture(value)}
+
+
 def _seen(known: Known, variable: str) -> Any:
-    """A variable's value as templates see it."""
-    if variable in known.inputs:
-        return known.inputs[variable]
-    if variable not in known.values:
+    """A variable's value as templates see it; of an image, its mark."""
+    if variable not in known.inputs and variable not in known.values:
         raise Unobserved(variable)
-    return plain(known.values[variable])
+    inputs, values = known.inputs, known.values
+    value = inputs[variable] if variable in inputs else values[variable]
+    return mark(value) if is_picture(value) else plain(value)

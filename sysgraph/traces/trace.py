@@ -1,11 +1,12 @@
 """A trace: one assignment of values to a program's variables, complete or with gaps."""
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, TypeGuard, Union
 
 from sysgraph_compiler import Program
 from sysgraph_compiler.expansion import ROUND
@@ -30,6 +31,8 @@ class Completion:
 
 
 Value = Union[str, tuple[str, ...], Record, Completion, "Picture"]
+Given = Union[str, "Picture"]
+"""The value of an input: of messages, their JSON text."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Trace:
     have no value: they are not called again. `place` is where its inputs stand, for messages.
     """
 
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, Given]
     values: Mapping[str, Value]
     outputs: tuple[str, ...] = ()
     nonexistent: frozenset[str] = frozenset()
@@ -91,14 +94,12 @@ class Trace:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: every value, and what never came to be."""
-        texts = {name: plain(value) for name, value in self.values.items()}
-        shown = {n: "\n".join(map(str, t)) if isinstance(t, list) else t for n, t in texts.items()}
-        rows = [*self.inputs.items(), *shown.items()]
+        rows = [(name, _cell(v)) for name, v in (*self.inputs.items(), *self.values.items())]
         rows += [(name, "(never came to be)") for name in sorted(self.nonexistent)]
         cells = "".join(
             f'<tr><th style="text-align:left">{escape(name)}</th>'
-            f'<td style="text-align:left;white-space:pre-wrap">{escape(str(text))}</td></tr>'
-            for name, text in rows
+            f'<td style="text-align:left;white-space:pre-wrap">{cell}</td></tr>'
+            for name, cell in rows
         )
         stopped = f"<p>stopped: {escape(self.stopped)}</p>" if self.stopped else ""
         return f"<table>{cells}</table>{stopped}"
@@ -120,6 +121,20 @@ def plain(value: Value) -> str | list[str] | dict[str, str | list[str]]:
     return value if isinstance(value, str) else value.name
 
 
+def is_picture(value: object) -> "TypeGuard[Picture]":
+    """Whether a value is an image; torch is not loaded to find out."""
+    return not isinstance(value, str | tuple | Record | Completion | None)
+
+
+def _cell(value: Value) -> str:
+    """A value as HTML."""
+    if is_picture(value):
+        data = b64encode(value.png()).decode()
+        return f'<img alt="{escape(value.name)}" src="data:image/png;base64,{data}">'
+    text = plain(value)
+    return escape("\n".join(map(str, text)) if isinstance(text, list) else str(text))
+
+
 Plain = str | list[str] | dict[str, str | list[str]] | list["Plain"] | None
 
 
@@ -134,9 +149,7 @@ def by_node(
         picture: gives the text that stands for an image.
     """
     values: dict[str, Plain] = {
-        name: plain(value)
-        if isinstance(value, str | tuple | Record | Completion)
-        else picture(value)
+        name: picture(value) if is_picture(value) else plain(value)
         for name, value in trace.values.items()
     }
     out: dict[str, Plain] = {}

@@ -8,8 +8,10 @@ from .writer import Writer
 
 
 class VisionLM(Writer):
-    """A vision-language model, loaded by transformers: it writes texts, and its prompts may have
-    images in them. Its term is exact, given the images.
+    """A vision-language model, loaded by transformers.
+
+    It writes texts, and its prompts may have images in them: `{{ picture }}`. Its term is exact,
+    given the images.
     """
 
     noun: ClassVar[str] = "a vision_lm model"

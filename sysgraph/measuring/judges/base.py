@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from ...traces.trace import Given
+
 Verdict = Literal["a", "b", "tie"]
 """Which answer is better."""
 
@@ -15,7 +17,7 @@ class Comparison:
     `extra` holds the input row's other fields.
     """
 
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, Given]
     a: str
     b: str
     extra: Mapping[str, Any] = field(default_factory=dict)

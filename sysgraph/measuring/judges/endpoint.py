@@ -48,7 +48,7 @@ class Endpoint:
 def _key(identity: str, comparison: Comparison) -> str:
     """The name of a comparison, in this order, by the judge that `identity` stands for."""
     parts = [identity, dict(comparison.inputs), comparison.a, comparison.b]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()
 
 
 def _verdict(value: object) -> Verdict | None:

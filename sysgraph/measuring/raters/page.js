@@ -53,10 +53,13 @@ function image(digest, name) {
   return shown;
 }
 
-function side(outputs) {
-  if (!outputs.length) return [text("(no output)")];
-  return outputs.flatMap((one) =>
+function values(several) {
+  return several.flatMap((one) =>
     part(one.name, "image" in one ? image(one.image, one.name) : text(one.text)));
+}
+
+function side(outputs) {
+  return outputs.length ? values(outputs) : [text("(no output)")];
 }
 
 function show() {
@@ -66,7 +69,7 @@ function show() {
   byId("progress").value = done;
   byId("count").textContent = `${done} of ${all.length}`;
   byId("inputs").replaceChildren(
-    ...(one ? Object.entries(one.inputs).flatMap(([name, value]) => part(name, text(value))) : []));
+    ...(one ? values(one.inputs) : []));
   byId("left").replaceChildren(...(one ? side(one.sides[0]) : []));
   byId("right").replaceChildren(...(one ? side(one.sides[1]) : []));
   const given = one && answers[key(one)];

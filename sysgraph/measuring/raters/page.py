@@ -10,7 +10,7 @@ from string import Template
 from typing import Any
 
 from ...traces.pictures import Picture
-from ...traces.trace import Trace, plain
+from ...traces.trace import Trace, Value, plain
 from .base import Place
 
 _FOLDER = Path(__file__).parent
@@ -35,7 +35,7 @@ def page(
             "input": place.input,
             "left": place.first,
             "right": place.second,
-            "inputs": dict(left.inputs),
+            "inputs": [_shown(name, given, images) for name, given in left.inputs.items()],
             "sides": [_side(trace, images) for trace in (left, right)],
         }
         for place, (left, right) in zip(places, both, strict=True)
@@ -52,17 +52,17 @@ def page(
 
 def _side(trace: Trace, images: dict[str, str]) -> list[dict[str, str]]:
     """A sample's outputs; its images are put into `images`, each once."""
-    shown = []
-    for name in trace.outputs:
-        value = trace.values.get(name)
-        if isinstance(value, Picture):
-            if value.digest not in images:
-                images[value.digest] = f"data:image/png;base64,{b64encode(value.png()).decode()}"
-            shown.append({"name": name, "image": value.digest})
-        elif value is not None:
-            text = plain(value)
-            shown.append({"name": name, "text": text if isinstance(text, str) else "\n".join(text)})
-    return shown
+    values = ((name, trace.values.get(name)) for name in trace.outputs)
+    return [_shown(name, value, images) for name, value in values if value is not None]
+
+
+def _shown(name: str, value: Value, images: dict[str, str]) -> dict[str, str]:
+    if isinstance(value, Picture):
+        if value.digest not in images:
+            images[value.digest] = f"data:image/png;base64,{b64encode(value.png()).decode()}"
+        return {"name": name, "image": value.digest}
+    text = plain(value)
+    return {"name": name, "text": text if isinstance(text, str) else "\n".join(text)}
 
 
 def _in_html(data: Any) -> str:

@@ -11,7 +11,7 @@ from .base import Scorer
 
 def _attributes(traces: Sequence[Trace]) -> list[float]:
     try:
-        return [specialists.attributes(t.inputs["question"], t.output()) for t in traces]
+        return [specialists.attributes(str(t.inputs["question"]), t.output()) for t in traces]
     except KeyError:
         raise InputError("scorer 'attributes' needs a graph with an input `question`") from None
     except ValueError as error:
