@@ -42,6 +42,7 @@ _ENGINES = {
     "classifier": ("sysgraph.engines.classifier", "ClassifierEngine"),
     "diffusion": ("sysgraph.engines.diffusion", "DiffusionEngine"),
     "endpoint": ("sysgraph.engines.endpoint", "EndpointEngine"),
+    "vision_lm": ("sysgraph.engines.vision_lm", "VisionLMEngine"),
     "table": ("sysgraph.engines.table", "TableEngine"),
 }
 

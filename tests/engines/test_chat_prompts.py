@@ -130,10 +130,8 @@ def test_a_text_is_scored_as_it_is_sampled(
             ),
             ["leaves out what the system message says"],
         ),
-        (
-            TURNS.replace("m.content", "m.content[0].text") + PROMPT,
-            ["leaves out what every message says"],
-        ),
+        (TURNS.replace("m.content", "'so'") + PROMPT, ["leaves out what every message says"]),
+        (TURNS.replace("m.content", "m.content[0].text") + PROMPT, []),  # it is given parts
         ("{{ strftime_now('%Y') }}" + TURNS + PROMPT, ["prints the time"]),
         ("{{ ['a', 'b'] | random }}" + TURNS + PROMPT, ["draws at random"]),
         (TURNS.replace("<|end|>", "##") + PROMPT, ["ends a turn with '##', which is no special"]),

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ...support.errors import RunError
 from ..checkpoints.batching import Ids, padded
 from .head import head_only_at
+from .seen import dtype_of, seen_inputs
 
 _CACHES = ("past_key_values", "cache_params", "state")
 """What transformers calls a cache, of its inputs and its outputs: of attention, Mamba, RWKV."""
@@ -59,6 +60,9 @@ class Decoder:
         module: a causal LM of transformers, with or without a peft adapter.
     """
 
+    _prompts: list[Ids]
+    _width: int
+
     def __init__(self, module: nn.Module, way: Way) -> None:
         self._module, self._way = module, way
         self._cache: Any = None  # the model makes the kind that fits it
@@ -76,6 +80,7 @@ class Decoder:
             NotFinite: they are no distribution.
         """
         device = next(self._module.parameters()).device
+        self._prompts, self._width = list(prompts), max(map(len, prompts))
         self._tokens, self._mask = padded(prompts, device, left=True)  # (R, T)
         return self._run(self._tokens)
 
@@ -92,6 +97,7 @@ class Decoder:
             if self._kept:
                 self._cache.reorder_cache(index)
             self._tokens, self._mask = self._tokens[index], self._mask[index]
+            self._prompts = [self._prompts[row] for row in rows]
         self._mask = torch.cat([self._mask, self._mask.new_ones(len(rows), 1)], dim=1)
         column = torch.tensor(tokens, device=self._mask.device)[:, None]
         self._tokens = torch.cat([self._tokens, column], dim=1)
@@ -108,9 +114,13 @@ class Decoder:
             extra["position_ids"] = positions[:, -width:]
         if self._kept:
             extra[self._kept] = self._cache
+        inputs: dict[str, Any] = {"input_ids": tokens}
+        if not self._kept or self._written == 0:  # a cache has seen the images
+            dtype = dtype_of(self._module)
+            inputs |= seen_inputs(self._prompts, tokens, dtype, left=self._width)
         last = torch.arange(1, rows + 1, device=tokens.device) * width - 1
         with head_only_at(self._module, last):
-            out = self._module(input_ids=tokens, use_cache=self._kept is not None, **extra)
+            out = self._module(**inputs, use_cache=self._kept is not None, **extra)
         if self._kept:
             self._cache = getattr(out, self._kept)
         logits: Tensor = out.logits[0]

@@ -2,18 +2,20 @@
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from sysgraph_schemas import CausalLM, Decoding
+from sysgraph_schemas.models.writer import Writer
 
 from ...support.device import on_device
 from ...support.errors import InputError, RunError
-from ...support.grouping import in_groups
+from ...support.grouping import grouped, in_groups
 from ...traces.prompt import Context
 from ...traces.trace import Completion
 from ..base import Draw, Listener, Request, Search
@@ -34,10 +36,12 @@ from .few_rows import few_rows
 from .generation import generate
 from .head import Finish
 from .packing import pack, packs
+from .probe import Habits
 from .resident import CausalLMResident
 from .scoring import score, score_packed
+from .seen import shape_of
 from .stopping import StopStrings
-from .tokens import Encoded, encode, encode_prompt
+from .tokens import Encoded
 
 # Tokens in flight (prompt and completion, padded) in one call of `generate` or `beam_search`.
 _TOKENS_PER_GENERATE = 32_768
@@ -45,11 +49,22 @@ _PROBE = 16
 """Tokens of a prompt and of a completion on which the memory of a graph is measured."""
 
 
-class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
-    """All `causal_lm` models of a system. For the methods see `engines.base`."""
+W = TypeVar("W", bound=Writer)
+R = TypeVar("R", bound=CausalLMResident)
 
-    def __init__(self, models: Mapping[str, CausalLM], *, device: torch.device, seed: int) -> None:
-        super().__init__(models, CausalLMResident, device=device, seed=seed)
+
+class WriterEngine(CheckpointEngine[W, R]):
+    """All models of a kind that write texts from left to right; see `engines.base`."""
+
+    def __init__(
+        self,
+        models: Mapping[str, W],
+        resident: Callable[[W, torch.device], R],
+        *,
+        device: torch.device,
+        seed: int,
+    ) -> None:
+        super().__init__(models, resident, device=device, seed=seed)
         self._encoded = lru_cache(maxsize=ENCODED)(self._encode)
         self._known = lru_cache(maxsize=ENCODED)(self._encode_prompt)
         self._heard: Mapping[int, Listener] = {}
@@ -103,7 +118,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         return len(self._encoded(request).completion)
 
     def _parts(
-        self, weights: Weights[CausalLMResident], requests: Sequence[Request], gradients: bool
+        self, weights: Weights[R], requests: Sequence[Request], gradients: bool
     ) -> Iterator[Part]:
         """Log p, summed over completion tokens; what rows begin with alike is run once."""
         # Models that share weights but not tokenizers do not exist: one resident has one tokenizer,
@@ -113,7 +128,8 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
             where[self._encoded(request)].append(index)
         budget = TOKENS_PER_PASS
         if gradients:
-            budget = min(budget, int(2 * _PROBE * self._fitting(requests[0].model)))
+            model = requests[0].model
+            budget = min(budget, int(len(self._probe_row(model).ids) * self._fitting(model)))
         for rows, tokens, values in _scorings(weights.resident, list(where), budget):
             copies = [where[row] for row in rows]
             yield Part(
@@ -129,10 +145,14 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         return row.prompt, row.completion
 
     def _probe(self, model: str) -> Values:
-        blank = (0,) * _PROBE
-        resident = self._weights[model].resident
-        [(_, _, values)] = _scorings(resident, [Encoded(blank, blank)], 2 * _PROBE)
+        row = self._probe_row(model)
+        [(_, _, values)] = _scorings(self._weights[model].resident, [row], len(row.ids))
         return values
+
+    def _probe_row(self, model: str) -> Encoded:
+        """A row like many, on which the memory of a graph is measured."""
+        del model
+        return Encoded((0,) * _PROBE, (0,) * _PROBE)
 
     def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> list[Completion]:
         """One completion per draw, its ids stored; the same to rounding whatever the batch size."""
@@ -159,8 +179,9 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         prompts = [self._prompt(draw) for draw in draws]
         stops = StopStrings(resident.tokenizer, decoding.stop or ())
         out: dict[int, Completion] = {}
-        way, room = resident.habits.samples, self._room(draws[0])
-        for batch in _batches(prompts, room, way, most=batch_size):
+        room = self._room(draws[0])
+        for batch, habits in _batches(resident, prompts, room, "samples", most=batch_size):
+            way = habits.samples
             seeds = [draws[i].seed for i in batch]
             there = {k: self._heard[seed] for k, seed in enumerate(seeds) if seed in self._heard}
             with few_rows(module, room), self._explained(model, [prompts[i] for i in batch]):
@@ -173,7 +194,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
                     ends=resident.ends,
                     stops=stops,
                     way=way,
-                    moves=way == resident.habits.searches,
+                    moves=way == habits.searches,
                     told=Aloud(resident.tokenizer, stops, there) if there else None,
                 )
             once = dict.fromkeys(prompts[i] for i in batch)
@@ -251,11 +272,11 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
             ends=resident.ends,
             stops=stops,
         )
-        way = resident.habits.searches
-        for batch in _batches(prompts, settings.max_new_tokens, way, copies=asked.beams):
+        room = settings.max_new_tokens
+        for batch, habits in _batches(resident, prompts, room, "searches", copies=asked.beams):
             together = [prompts[i] for i in batch]
             with self._explained(asked.model, together):
-                results = beam_search(module, together, settings, way)
+                results = beam_search(module, together, settings, habits.searches)
             for i, found in zip(batch, results, strict=True):
                 by_group = [
                     [(text.ids, text.score) for text in found if text.group == group]
@@ -276,9 +297,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         resident = self._weights[request.model].resident
         tokenizer, known = resident.tokenizer, resident.vocabulary
         stop = self._specs[request.model].stop if request.stop is None else request.stop
-        row = encode(
-            tokenizer, request.context, request.completion, vocabulary=known, stop=stop or ()
-        )
+        row = resident.encode(request.context, request.completion, stop or ())
         for ids, what in zip(row, row._fields, strict=True):
             require_known(tokenizer, ids, known, f"{what} for model {request.model!r}")
         return row
@@ -295,7 +314,7 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
     def _encode_prompt(self, model: str, context: Context) -> Ids:
         """The prompt, of ids that the model knows."""
         resident = self._weights[model].resident
-        prompt = encode_prompt(resident.tokenizer, context)
+        prompt = resident.encode_prompt(context)
         what = f"prompt {context!r:.200} for model {model!r}"
         require_known(resident.tokenizer, prompt, resident.vocabulary, what)
         return prompt
@@ -312,19 +331,36 @@ class CausalLMEngine(CheckpointEngine[CausalLM, CausalLMResident]):
         return prompt
 
 
+class CausalLMEngine(WriterEngine[CausalLM, CausalLMResident]):
+    """All `causal_lm` models of a system."""
+
+    def __init__(self, models: Mapping[str, CausalLM], *, device: torch.device, seed: int) -> None:
+        super().__init__(models, CausalLMResident, device=device, seed=seed)
+
+
 def _batches(
-    prompts: Sequence[Ids], room: int, way: Way, *, most: int | None = None, copies: int = 1
-) -> Iterator[list[int]]:
-    """Indices of prompts by what a device can hold at once.
+    resident: CausalLMResident,
+    prompts: Sequence[Ids],
+    room: int,
+    doing: Literal["samples", "searches"],
+    *,
+    most: int | None = None,
+    copies: int = 1,
+) -> Iterator[tuple[list[int], Habits]]:
+    """Indices of prompts by what a device can hold at once, and how such prompts may be run.
 
     Args:
         room: tokens that each prompt's completion may take.
-        way: how completions are written: beside prompts of one length alone, unless it is padded.
+        doing: beside prompts of one length alone, unless this is done padded.
         most: prompts of a batch.
         copies: completions of each prompt that are written side by side.
     """
-    sizes = [copies * (len(prompt) + room) for prompt in prompts]
-    return batches(sizes, _TOKENS_PER_GENERATE, most=most, is_padded=way.padded)
+    for where in grouped(prompts, shape_of):
+        habits = resident.habits_of(prompts[where[0]])
+        way: Way = getattr(habits, doing)
+        sizes = [copies * (len(prompts[i]) + room) for i in where]
+        for batch in batches(sizes, _TOKENS_PER_GENERATE, most=most, is_padded=way.padded):
+            yield [where[i] for i in batch], habits
 
 
 def _scorings(
@@ -338,17 +374,20 @@ def _scorings(
     Returns:
         By forward pass: its rows, its tokens, and the pass.
     """
-    finish, longest = resident.finish, resident.habits.packs
-    short = [row for row in rows if len(row.ids) <= longest]
-    for batch, tokens in packs(short, budget):
-        several = [short[i] for i in batch]
-        yield several, tokens, partial(_packed, several, finish)
-    others = [row for row in rows if len(row.ids) > longest]
-    sizes = [len(row.ids) for row in others]
-    for batch in batches(sizes, budget, is_padded=resident.habits.pads_right):
-        several = [others[i] for i in batch]
-        tokens = len(several) * max(sizes[i] for i in batch)
-        yield several, tokens, partial(score, rows=several, finish=finish)
+    finish = resident.finish
+    for where in grouped(rows, lambda row: shape_of(row.prompt)):
+        several = [rows[i] for i in where]
+        habits = resident.habits_of(several[0].prompt)
+        short = [row for row in several if len(row.ids) <= habits.packs]
+        for batch, tokens in packs(short, budget):
+            some = [short[i] for i in batch]
+            yield some, tokens, partial(_packed, some, finish)
+        others = [row for row in several if len(row.ids) > habits.packs]
+        sizes = [len(row.ids) for row in others]
+        for batch in batches(sizes, budget, is_padded=habits.pads_right):
+            some = [others[i] for i in batch]
+            tokens = len(some) * max(sizes[i] for i in batch)
+            yield some, tokens, partial(score, rows=some, finish=finish)
 
 
 def _packed(rows: Sequence[Encoded], finish: Finish | None, module: nn.Module) -> Tensor:

@@ -8,7 +8,7 @@ asks the model itself, through the very functions that score, sample and search.
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from ..checkpoints.probing import FAILURES, LENGTH, few_rows, holds, is_close
 from .attention import forbid_packing, let_pack, packed_inputs
 from .decoder import FASTEST, Decoder, Way
 from .packing import pack
+from .seen import SeenIds, first, seen_inputs, sight_of
 from .tokens import Encoded
 
 _WAYS = [Way(*flags) for flags in itertools.product((True, False), repeat=3)]
@@ -55,11 +56,11 @@ def probe(module: PreTrainedModel, vocabulary: int) -> Habits:
             causal model: what follows a token changes its log-probability.
     """
     name = type(module).__name__
-    first, second, third = few_rows(vocabulary)
+    one, second, third = few_rows(vocabulary)
     half = LENGTH // 2
-    turned = first[:half] + second[half:]
+    turned = one[:half] + second[half:]
     try:
-        table = _table(module, [first, turned, second, third])  # (4, T, V)
+        table = _table(module, [one, turned, second, third])  # (4, T, V)
     except FAILURES as error:
         raise InputError(f"{name} cannot be run on a few tokens: {error!r:.300}") from error
     if not table.amax(-1).isfinite().all():
@@ -73,8 +74,8 @@ def probe(module: PreTrainedModel, vocabulary: int) -> Habits:
             f"{name} is no causal language model: the log-probability of a token changes with the "
             "tokens that follow it; take one that is made to write texts from left to right"
         )
-    packs = _packs(module, {first: table[0], turned: table[1], third: table[3]}, alike)
-    habits = _habits(module, packs, {first: table[0], second: table[2], third: table[3]}, alike)
+    packs = _packs(module, {one: table[0], turned: table[1], third: table[3]}, alike)
+    habits = _habits(module, packs, {one: table[0], second: table[2], third: table[3]}, alike)
     if habits is None:
         raise InputError(
             f"{name} gives other log-probabilities for a text when it is written token by token"
@@ -82,27 +83,80 @@ def probe(module: PreTrainedModel, vocabulary: int) -> Habits:
     return habits
 
 
+@torch.no_grad()
+def probe_seen(module: PreTrainedModel, prompts: Sequence[Ids], vocabulary: int) -> Habits:
+    """The habits of a causal LM with prompts that have images, which are not packed.
+
+    Args:
+        prompts: three, of one shape, whose last id stands for an image or follows it.
+        vocabulary: as for `probe`.
+
+    Raises:
+        InputError: it cannot be run on them, or not written behind them.
+    """
+    name = type(module).__name__
+
+    def known(several: Sequence[Ids]) -> dict[Ids, Tensor]:
+        texts = zip(several, few_rows(vocabulary), strict=True)
+        rows = [_continued(prompt, text) for prompt, text in texts]
+        return {row: _table(module, [row])[0] for row in rows}  # (T, V) each, alone
+
+    try:
+        alone = known(prompts)
+    except FAILURES as error:
+        raise InputError(f"{name} cannot be run on an image: {error!r:.300}") from error
+    tails = torch.stack([table[-LENGTH:] for table in alone.values()])
+    if not tails.amax(-1).isfinite().all():
+        raise InputError(f"{name} gives logits that are NaN or +infinite behind an image")
+    alike = partial(is_close, differences=tails[:, 1:] - tails[:, :-1], dtype=module.dtype)
+    habits = _habits(module, 0, alone, alike, even=lambda: known([prompts[0]] * 3))
+    if habits is None:
+        raise InputError(
+            f"{name} gives other log-probabilities behind an image when it writes token by token"
+        )
+    return habits
+
+
+def _continued(prompt: Ids, text: Ids) -> Ids:
+    """A prompt and ids that stand for no image."""
+    sight = sight_of(prompt)
+    assert sight is not None
+    other = next(i for i in range(len(sight.stand_ins) + 1) if i not in sight.stand_ins)
+    return SeenIds((*prompt, *(other if i in sight.stand_ins else i for i in text)), sight)
+
+
 def _habits(
     module: PreTrainedModel,
     packs: int,
     known: dict[Ids, Tensor],
     alike: Callable[[Tensor, Tensor], bool],
+    even: Callable[[], dict[Ids, Tensor]] | None = None,
 ) -> Habits | None:
-    """Compares what scoring and writing do with what rows [T, V] are; None: no way does right."""
-    first, _, third = known
+    """Compares what scoring and writing do with what rows [T, V] are; None: no way does right.
+
+    Args:
+        known: rows that are cut within their last `LENGTH` ids alone: what is before may stand for
+            images.
+        even: gives such rows of one length, if `known` has others.
+    """
+    one, _, third = known
+    evenly = cache(even or (lambda: known))
 
     def is_padded_right() -> bool:
-        short = third[: LENGTH // 2]
-        return alike(_table(module, [first, short])[1, : len(short)], known[third][: len(short)])
+        start = len(third) - LENGTH
+        short = first(third, start + LENGTH // 2)
+        after = slice(start, len(short))
+        return alike(_table(module, [one, short])[1, after], known[third][after])
 
     def is_right(way: Way, moved: Sequence[int]) -> bool:
         """Whether beginnings of rows, and then two more tokens of each, are as known."""
+        table = known if way.padded else evenly()
         sizes = [7, 3, 5] if way.padded else [6, 6, 6]
-        rows = [(row, size) for row, size in zip(known, sizes, strict=True)]
+        rows = [(r, len(r) - LENGTH + size) for r, size in zip(table, sizes, strict=True)]
         decoder = Decoder(module, way)
-        logits = decoder.start([row[:size] for row, size in rows])
+        logits = decoder.start([first(row, size) for row, size in rows])
         for _ in range(3):
-            if not alike(logits, torch.stack([known[row][size - 1] for row, size in rows])):
+            if not alike(logits, torch.stack([table[row][size - 1] for row, size in rows])):
                 return False
             rows = [rows[i] for i in moved]
             logits = decoder.step(moved, [row[size] for row, size in rows])
@@ -141,6 +195,7 @@ def _packs(
 def _table(module: PreTrainedModel, rows: Sequence[Ids]) -> Tensor:
     """Logits at every position: [len(rows), longest row, V], float32."""
     tokens, mask = padded(rows, next(module.parameters()).device)
-    out = module(input_ids=tokens, attention_mask=mask, use_cache=False)
+    inputs = {"input_ids": tokens, "attention_mask": mask, "use_cache": False}
+    out = module(**inputs | seen_inputs(rows, tokens, module.dtype))
     logits: Tensor = out.logits.float()
     return logits

@@ -1,21 +1,26 @@
 """A causal LM in memory, and what sampling from it needs to know."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
-from sysgraph_schemas import CausalLM
+from sysgraph_schemas.models.writer import Writer
 
 from ...support.errors import InputError
+from ...traces.prompt import Context
+from ...traces.trace import Completion
+from ..checkpoints.batching import Ids
 from ..checkpoints.loading import Loaded
 from ..checkpoints.resident import Resident
 from ..checkpoints.turns import finished_turn
 from ..checkpoints.vocabulary import vocabulary
 from .attention import let_pack
 from .head import finish_of
-from .probe import probe
+from .probe import Habits, probe
+from .tokens import Encoded, encode, encode_prompt
 
 
 class CausalLMResident(Resident):
@@ -32,10 +37,10 @@ class CausalLMResident(Resident):
         pad: the id that transformers writes behind an end; None: none that is not an end itself.
     """
 
-    _auto = AutoModelForCausalLM
+    _auto: ClassVar[Any] = AutoModelForCausalLM
     _task = "CAUSAL_LM"
 
-    def __init__(self, spec: CausalLM, device: torch.device) -> None:
+    def __init__(self, spec: Writer, device: torch.device) -> None:
         super().__init__(spec, device)
         end = self.tokenizer.eos_token_id
         if end is None:
@@ -50,6 +55,19 @@ class CausalLMResident(Resident):
         pad = self.tokenizer.pad_token_id
         has_pad = pad is not None and pad < self.vocabulary and pad not in self.ends
         self.pad: int | None = pad if has_pad else None
+
+    def habits_of(self, prompt: Ids) -> Habits:
+        """How rows with such a prompt may be run: any, as this model reads texts alone."""
+        del prompt
+        return self.habits
+
+    def encode_prompt(self, context: Context) -> Ids:
+        """See `tokens.encode_prompt`."""
+        return encode_prompt(self.tokenizer, context)
+
+    def encode(self, context: Context, value: Completion, stop: Sequence[str]) -> Encoded:
+        """See `tokens.encode`."""
+        return encode(self.tokenizer, context, value, vocabulary=self.vocabulary, stop=stop)
 
     def load(self) -> PreTrainedModel:
         """As `Resident.load`; it is run as the base is."""

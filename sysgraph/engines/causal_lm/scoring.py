@@ -11,6 +11,7 @@ from ..checkpoints.batching import padded
 from .attention import packed_inputs
 from .head import Finish, head_log_probs, head_only_at, hidden_states_at, token_log_probs
 from .packing import Packed
+from .seen import dtype_of, seen_inputs
 from .tokens import Encoded
 
 
@@ -20,6 +21,7 @@ def score(module: nn.Module, rows: Sequence[Encoded], *, finish: Finish | None =
     Args:
         module: a causal LM of transformers, with or without a peft adapter.
         rows: at least one; every prompt has a token, since the first one is predicted by nothing.
+            All of one shape, if they have images (see `seen`).
         finish: see `finish_of`; None: all scored positions' logits exist at once.
     """
     ids = [row.ids for row in rows]
@@ -32,6 +34,7 @@ def score(module: nn.Module, rows: Sequence[Encoded], *, finish: Finish | None =
         torch.long,
     )
     inputs = {"input_ids": tokens, "attention_mask": mask, "use_cache": False}
+    inputs |= seen_inputs([row.prompt for row in rows], tokens, dtype_of(module))
     log_probs = _log_probs(module, inputs, flat - 1, tokens.flatten()[flat], finish)
     return log_probs.new_zeros(tokens.numel()).index_copy(0, flat, log_probs).view_as(tokens).sum(1)
 

@@ -1,7 +1,7 @@
 """From (prompt, completion) to token ids: the very ids of sampling, or TRL's for plain text."""
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from transformers import PreTrainedTokenizerBase
@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from ...support.errors import InputError
 from ...traces.prompt import ChatTurn, Context
 from ...traces.trace import Completion
-from ..checkpoints.batching import common_prefix
+from ..checkpoints.batching import Ids, common_prefix
 from ..checkpoints.chat import chat_text, encode_rendered
 from ..checkpoints.turns import finished_turn
 from .detokenizer import decode
@@ -28,24 +28,43 @@ class Encoded(NamedTuple):
         return self.prompt + self.completion
 
 
-def encode_prompt(tokenizer: PreTrainedTokenizerBase, context: Context) -> tuple[int, ...]:
+
+Tokenize = Callable[[str, bool], Ids]
+"""The ids of a text, with the special tokens that go around texts or without."""
+
+
+def encode_prompt(
+    tokenizer: PreTrainedTokenizerBase, context: Context, tokenize: Tokenize | None = None
+) -> tuple[int, ...]:
     """The prompt as sampling sees it: text, or a chat template with its generation prompt.
 
     It begins with one beginning-of-sequence token at most, and what the tokenizer ends texts with
     is left out: a prompt goes on.
 
+    Args:
+        tokenize: gives the ids of the prompt's text; None: the tokenizer does.
+
     Raises:
         InputError: no token would come before the first one to predict.
     """
-    if isinstance(context, str):
-        ids = _plain(tokenizer, context)
-    else:
-        ids = _chat(tokenizer, chat_text(tokenizer, context, add_generation_prompt=True))
+    tokenize = tokenize or partial(_tokenized, tokenizer)
+    ids = _prompt_ids(tokenizer, prompt_text(tokenizer, context), context, tokenize)
     if not ids:
         raise InputError(
             "the prompt is empty and the tokenizer adds no beginning-of-sequence token"
         )
     return ids
+
+
+def prompt_text(tokenizer: PreTrainedTokenizerBase, context: Context) -> str:
+    """The text of a prompt, in which an image of a chat stands as the chat template has it.
+
+    Raises:
+        InputError: the template does not take the messages.
+    """
+    if isinstance(context, str):
+        return context
+    return chat_text(tokenizer, context, add_generation_prompt=True)
 
 
 def encode(
@@ -55,6 +74,7 @@ def encode(
     *,
     vocabulary: int,
     stop: Sequence[str] = (),
+    tokenize: Tokenize | None = None,
 ) -> Encoded:
     """Prompt and completion ids.
 
@@ -70,18 +90,21 @@ def encode(
     Args:
         vocabulary: number of ids that the model knows; stored ids beyond it are another model's.
         stop: the strings at which sampling ends a text.
+        tokenize: as for `encode_prompt`.
 
     Raises:
         InputError: no token would come before the first one to score.
     """
-    prompt = encode_prompt(tokenizer, context)
+    tokenize = tokenize or partial(_tokenized, tokenizer)
+    prompt = encode_prompt(tokenizer, context, tokenize)
     stops = StopStrings(tokenizer, stop)
     if value.ids and _made(tokenizer, value.ids, value.text, vocabulary, stops):
         return Encoded(prompt, value.ids)
     if isinstance(context, str):
-        whole = _plain(tokenizer, context + _ended(value.text, tokenizer.eos_token))
+        text = context + _ended(value.text, tokenizer.eos_token)
     else:
-        whole = _chat(tokenizer, _with_answer(tokenizer, context, value.text))
+        text = _with_answer(tokenizer, context, value.text)
+    whole = _prompt_ids(tokenizer, text, context, tokenize)
     shared = common_prefix(prompt, whole)
     if not shared:
         raise InputError(
@@ -118,16 +141,20 @@ def _ended(text: str, end: str) -> str:
     return text if text.endswith(end) else text + end
 
 
-def _plain(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
-    ids = tuple(tokenizer(text)["input_ids"])
-    added = _appended(tokenizer)
+def _tokenized(tokenizer: PreTrainedTokenizerBase, text: str, special: bool) -> Ids:
+    return tuple(tokenizer(text)["input_ids"]) if special else encode_rendered(tokenizer, text)
+
+
+def _prompt_ids(
+    tokenizer: PreTrainedTokenizerBase, text: str, context: Context, tokenize: Tokenize
+) -> Ids:
+    """Of a text that the context begins: a chat's has its special tokens already."""
+    if not isinstance(context, str):
+        return _begun_once(tokenizer, tokenize(text, False))
+    ids, added = tokenize(text, True), _appended(tokenizer)
     if added and ids[-len(added) :] == added:
         ids = ids[: -len(added)]
     return _begun_once(tokenizer, ids)
-
-
-def _chat(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
-    return _begun_once(tokenizer, encode_rendered(tokenizer, text))
 
 
 def _begun_once(tokenizer: PreTrainedTokenizerBase, ids: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,13 +1,15 @@
 """Messages as text and as token ids, through a tokenizer's chat template."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
 from sysgraph_compiler import TemplateError
 
 from ...support.errors import InputError
-from ...traces.prompt import ChatTurn
+from ...traces.prompt import ChatTurn, Illustrated
 from .chat_template import Refused, Rendered, render_chat
 
 
@@ -53,13 +55,16 @@ def rendered_chat(
 ) -> Rendered:
     """The text of a chat, and whether another run can give another one.
 
+    A content with images is given to the template as the parts that transformers' own has them as;
+    so is one without to a template that prints no other.
+
     Raises:
         InputError: as for `encode_chat`.
     """
     try:
         return render_chat(
             chat_template(tokenizer),
-            [turn._asdict() for turn in turns],
+            [_message(tokenizer, turn) for turn in turns],
             add_generation_prompt=add_generation_prompt,
             special_tokens=tokenizer.special_tokens_map,
         )
@@ -67,6 +72,35 @@ def rendered_chat(
         raise InputError(f"the model's chat template refuses these messages: {error}") from error
     except TemplateError as error:
         raise InputError(f"the model's chat template fails: {error}") from error
+
+
+def _message(tokenizer: PreTrainedTokenizerBase, turn: ChatTurn) -> dict[str, Any]:
+    content: Any = turn.content
+    if isinstance(content, Illustrated):
+        content = [_part(part) for part in content.parts]
+    elif _takes_parts_alone(chat_template(tokenizer)):
+        content = [_part(content)]
+    return {"role": turn.role, "content": content}
+
+
+def _part(part: object) -> dict[str, Any]:
+    return {"type": "text", "text": part} if isinstance(part, str) else {"type": "image"}
+
+
+@lru_cache(maxsize=64)
+def _takes_parts_alone(template: str) -> bool:
+    """Whether it prints contents that are lists of parts, and no texts."""
+    mark = "Sysgraph"
+
+    def prints(content: Any) -> bool:
+        asked = [{"role": "user", "content": content}]
+        try:
+            found = render_chat(template, asked, add_generation_prompt=True, special_tokens={})
+        except TemplateError:
+            return False
+        return mark.casefold() in found.text.casefold()
+
+    return not prints(mark) and prints([_part(mark)])
 
 
 def chat_template(tokenizer: PreTrainedTokenizerBase) -> str:

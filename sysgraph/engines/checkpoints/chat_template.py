@@ -46,7 +46,7 @@ class _Watched(Budget):
 
 def render_chat(
     template: str,
-    messages: Sequence[Mapping[str, str]],
+    messages: Sequence[Mapping[str, Any]],
     *,
     add_generation_prompt: bool,
     special_tokens: Mapping[str, str],
@@ -59,7 +59,7 @@ def render_chat(
         TemplateError: it cannot be rendered, or costs too much; `Refused` where it says so itself.
     """
     compiled = _compiled(template)
-    size = sum(len(text) for message in messages for text in message.values())
+    size = sum(_characters(part) for message in messages for part in message.values())
     budget = _Watched(MAX_WORK + _PER_CHARACTER * size)
     scope = {
         "messages": [dict(message) for message in messages],
@@ -69,6 +69,13 @@ def render_chat(
         **special_tokens,
     }
     return Rendered(written(compiled, scope, budget), budget.varies)
+
+
+def _characters(content: str | Sequence[Mapping[str, str]]) -> int:
+    """Of a content, a text or a list of parts."""
+    if isinstance(content, str):
+        return len(content)
+    return sum(len(text) for part in content for text in part.values())
 
 
 @lru_cache(maxsize=64)

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from transformers import PreTrainedTokenizerBase
 
-from ...traces.prompt import ChatTurn
+from ...traces.prompt import ChatTurn, Illustrated
 from .chat import chat_template, chat_text, rendered_chat
 from .turns import MARK, finished_turn
 
@@ -49,11 +49,18 @@ def changed_turns(tokenizer: PreTrainedTokenizerBase, turns: Sequence[ChatTurn])
     changed = [
         f"{turn.role} (message {i + 1})"
         for i, turn in enumerate(turns)
-        if i not in lost and turn.content.strip() not in text
+        if i not in lost and any(said.strip() not in text for said in _texts(turn))
     ]
     if not changed:
         return None
     return f"the chat template changes what {' and '.join(changed)} says"
+
+
+def _texts(turn: ChatTurn) -> tuple[str, ...]:
+    """What a message says, without its images."""
+    if not isinstance(turn.content, Illustrated):
+        return (turn.content,)
+    return tuple(part for part in turn.content.parts if isinstance(part, str))
 
 
 def _oddities_of_answers(tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:

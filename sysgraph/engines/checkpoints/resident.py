@@ -43,7 +43,7 @@ class Resident:
         self._spec, self.device = spec, device
         require_attention(spec.id, spec.attn_implementation, device)
         self._source = source(spec.id, revision=spec.revision)
-        self.tokenizer = load_part(self._source, AutoTokenizer)
+        self.tokenizer = self._load_tokenizer()
         loaded = self._fetch()
         require_half(spec.id, spec.attn_implementation, loaded.module)
         self.fresh = loaded.fresh
@@ -53,6 +53,9 @@ class Resident:
         # Taken before adapters are put into the base, which rename what is in it.
         self._weights = weights_in(self.base)
         self.adapters: Adapters = self._adapters(self.base)
+
+    def _load_tokenizer(self) -> Any:
+        return load_part(self._source, AutoTokenizer)
 
     def _adapters(self, base: PreTrainedModel) -> Adapters:
         return PeftAdapters(base, task_type=self._task, exclude_modules=self._unadapted())
