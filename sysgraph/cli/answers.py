@@ -10,7 +10,7 @@ from typing import Any
 
 from sysgraph_compiler import Program
 
-from ..data.images import written
+from ..data.images import referred, written
 from ..data.inputs import InputRow
 from ..data.parquet import write_parquet
 from ..data.streamed import InputStream, Occurrences, Survey
@@ -107,7 +107,7 @@ def row_of(
     others = {k: v for k, v in given.items() if k not in input_names(program)}
     inputs = {
         **dict.fromkeys(input_names(program)),
-        **inputs_by_name(program, trace.inputs, partial(written, folder=folder)),
+        **inputs_by_name(program, trace.inputs, partial(referred, folder=folder)),
         **{key: value for key, value in others.items() if key in known},
     }
     kept = {key: value for key, value in others.items() if key not in known}

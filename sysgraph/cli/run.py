@@ -196,7 +196,9 @@ def _inputs(program: Program, given: list[str]) -> dict[str, Given]:
         else:
             try:
                 value = _value(program.variable(name), text)
-            except (ValueError, DataError) as error:
+            except DataError as error:
+                problems += [f"--input {name}: {problem}" for problem in error.problems]
+            except ValueError as error:
                 problems.append(f"--input {name}: {error}")
         inputs[name] = value
     problems += [

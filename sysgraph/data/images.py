@@ -1,5 +1,6 @@
 """Images of rows: paths relative to the file that holds the rows, or encoded bytes."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +70,17 @@ def written(picture: Picture, folder: Path) -> str:
         RunError: it cannot be written there.
     """
     return picture.write(folder / FOLDER).relative_to(folder).as_posix()
+
+
+def referred(picture: Picture, folder: Path) -> str:
+    """As `written`; of an image that is in a file already, that file's path.
+
+    Raises:
+        RunError: it cannot be written there.
+    """
+    if not isinstance(picture.source, Path):
+        return written(picture, folder)
+    return Path(os.path.relpath(picture.source, folder)).as_posix()
 
 
 def _picture(file: Path) -> Picture | str:

@@ -325,7 +325,8 @@ class System(Models):
                 try:
                     found[variable.name] = readers[variable.type](given)
                 except (ValueError, DataError) as error:
-                    raise InputError(f"input {variable.name!r}: {error}") from error
+                    why = error.problems[0] if isinstance(error, DataError) else error
+                    raise InputError(f"input {variable.name!r}: {why}") from error
         return found
 
     def _start(self, row: Mapping[str, Any]) -> Trace:

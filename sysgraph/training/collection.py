@@ -186,7 +186,9 @@ def _settings(
     return {
         "program": json.loads(program.to_json()),
         "inputs": called(inputs),
-        "rows": hashlib.blake2b(json.dumps(rows).encode(), digest_size=16).hexdigest(),
+        "rows": hashlib.blake2b(
+            json.dumps(rows, default=repr).encode(), digest_size=16
+        ).hexdigest(),
         "scorer": rater.name,
         "samples": samples,
         "seed": seed,

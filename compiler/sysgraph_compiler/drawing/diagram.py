@@ -71,7 +71,7 @@ def _box(id: str, nodes: Sequence[Node]) -> Box:
 
 def _single(node: Node) -> str:
     if node.role == "input":
-        return node.kind
+        return node.kind if node.type == "text" else f"{node.kind} · {node.type}"
     if node.parser is not None:
         what = node.parser.partition(",")[0].rstrip(")").replace(" (", ": ")
         return f"{node.kind} · {what}" + (f" of {', '.join(node.options)}" if node.options else "")

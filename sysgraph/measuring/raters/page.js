@@ -53,13 +53,14 @@ function image(digest, name) {
   return shown;
 }
 
-function values(several) {
-  return several.flatMap((one) =>
-    part(one.name, "image" in one ? image(one.image, one.name) : text(one.text)));
+function asked(value, name) {
+  return typeof value === "string" ? text(value) : image(value.image, name);
 }
 
 function side(outputs) {
-  return outputs.length ? values(outputs) : [text("(no output)")];
+  if (!outputs.length) return [text("(no output)")];
+  return outputs.flatMap((one) =>
+    part(one.name, "image" in one ? image(one.image, one.name) : text(one.text)));
 }
 
 function show() {
@@ -69,7 +70,7 @@ function show() {
   byId("progress").value = done;
   byId("count").textContent = `${done} of ${all.length}`;
   byId("inputs").replaceChildren(
-    ...(one ? values(one.inputs) : []));
+    ...(one ? Object.entries(one.inputs).flatMap(([name, value]) => part(name, asked(value, name))) : []));
   byId("left").replaceChildren(...(one ? side(one.sides[0]) : []));
   byId("right").replaceChildren(...(one ? side(one.sides[1]) : []));
   const given = one && answers[key(one)];

@@ -10,7 +10,7 @@ from string import Template
 from typing import Any
 
 from ...traces.pictures import Picture
-from ...traces.trace import Trace, Value, plain
+from ...traces.trace import Given, Trace, plain
 from .base import Place
 
 _FOLDER = Path(__file__).parent
@@ -35,7 +35,7 @@ def page(
             "input": place.input,
             "left": place.first,
             "right": place.second,
-            "inputs": [_shown(name, given, images) for name, given in left.inputs.items()],
+            "inputs": {name: _given(value, images) for name, value in left.inputs.items()},
             "sides": [_side(trace, images) for trace in (left, right)],
         }
         for place, (left, right) in zip(places, both, strict=True)
@@ -52,17 +52,26 @@ def page(
 
 def _side(trace: Trace, images: dict[str, str]) -> list[dict[str, str]]:
     """A sample's outputs; its images are put into `images`, each once."""
-    values = ((name, trace.values.get(name)) for name in trace.outputs)
-    return [_shown(name, value, images) for name, value in values if value is not None]
+    shown = []
+    for name in trace.outputs:
+        value = trace.values.get(name)
+        if isinstance(value, Picture):
+            shown.append({"name": name, "image": _kept(value, images)})
+        elif value is not None:
+            text = plain(value)
+            shown.append({"name": name, "text": text if isinstance(text, str) else "\n".join(text)})
+    return shown
 
 
-def _shown(name: str, value: Value, images: dict[str, str]) -> dict[str, str]:
-    if isinstance(value, Picture):
-        if value.digest not in images:
-            images[value.digest] = f"data:image/png;base64,{b64encode(value.png()).decode()}"
-        return {"name": name, "image": value.digest}
-    text = plain(value)
-    return {"name": name, "text": text if isinstance(text, str) else "\n".join(text)}
+def _given(value: Given, images: dict[str, str]) -> str | dict[str, str]:
+    return {"image": _kept(value, images)} if isinstance(value, Picture) else value
+
+
+def _kept(picture: Picture, images: dict[str, str]) -> str:
+    """What names an image among `images`."""
+    if picture.digest not in images:
+        images[picture.digest] = f"data:image/png;base64,{b64encode(picture.png()).decode()}"
+    return picture.digest
 
 
 def _in_html(data: Any) -> str:
