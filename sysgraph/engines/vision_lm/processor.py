@@ -1,9 +1,11 @@
 """The processor of a vision-language model: what makes ids and pixels of texts and images."""
 
+from pathlib import Path
 from typing import Any
 
 from transformers import PROCESSOR_MAPPING, AutoConfig, AutoProcessor
 from transformers.processing_utils import ProcessorMixin
+from transformers.utils.import_utils import is_torchvision_available
 
 from ..checkpoints.loading import explained, read_part
 from ..checkpoints.sources import Source
@@ -21,14 +23,14 @@ def load_processor(source: Source) -> Any:
         settings = {"revision": source.revision or "main"}
         try:
             found = read_part(source.path, AutoProcessor, **settings)
-        except ImportError as error:
+        except (ImportError, OSError, ValueError) as error:
             kind = _kind_of(source)
-            if "orchvision" not in str(error) or kind is None:
-                raise
+            if kind is None or _VIDEO not in kind.get_attributes():
+                raise _said(error) from error
             try:
                 found = read_part(source.path, _without_videos(kind), **settings)
-            except ImportError as still:
-                raise ImportError(_needs(still)) from still
+            except (ImportError, ValueError) as still:
+                raise _said(still) from still
     if not isinstance(found, ProcessorMixin) or not hasattr(found, "image_processor"):
         raise source.refusal(
             "it has no processor of images and texts (preprocessor_config.json, or "
@@ -37,9 +39,16 @@ def load_processor(source: Source) -> Any:
     return found
 
 
-def _needs(error: ImportError) -> str:
-    name = str(error).strip().split(maxsplit=1)[0]
-    return f"{name}, which makes its images ready, needs torchvision: pip install torchvision"
+def _said(error: Exception) -> Exception:
+    """The error; of what needs torchvision, in one sentence."""
+    said = str(error).strip()
+    if isinstance(error, ImportError) and "orchvision" in said:
+        what = said.split(maxsplit=1)[0]
+    elif "any image processor class" in said and not is_torchvision_available():
+        what = "its class of image processors"
+    else:
+        return error
+    return ImportError(f"{what} needs torchvision: pip install torchvision")
 
 
 def _kind_of(source: Source) -> type[ProcessorMixin] | None:
@@ -71,3 +80,10 @@ def _without_videos(kind: type[ProcessorMixin]) -> type[ProcessorMixin]:
 
     Still.__name__ = kind.__name__  # which is written beside what is saved
     return Still
+
+
+def save_processor(processor: Any, folder: Path) -> None:
+    """Writes it as transformers reads it, with torchvision or without."""
+    processor.save_pretrained(str(folder))
+    # What reads videos, if the class has it, is made of this where it is not in a file of its own.
+    processor.image_processor.save_pretrained(str(folder))

@@ -21,7 +21,7 @@ from ..causal_lm.seen import SeenIds, shape_of, sight_of
 from ..causal_lm.tokens import Encoded, encode, encode_prompt, prompt_text
 from ..checkpoints.batching import Ids
 from .examples import example_pictures
-from .processor import load_processor
+from .processor import load_processor, save_processor
 from .reading import Reader
 
 
@@ -108,4 +108,4 @@ class VisionLMResident(CausalLMResident):
         """Writes `module` with its processor, of which the tokenizer is a part."""
         super().save(module, folder)
         with quiet():
-            self._processor.save_pretrained(str(folder))
+            save_processor(self._processor, folder)
