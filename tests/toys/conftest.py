@@ -8,7 +8,7 @@ import pytest
 
 from sysgraph import toys
 from sysgraph.toys import recipes
-from sysgraph.toys.progression import PainterRecipe
+from sysgraph.toys.progression import PainterRecipe, ViewerRecipe
 from sysgraph.toys.recipe import LanguageRecipe
 from sysgraph.toys.recipes import SpecialistRecipe
 
@@ -30,6 +30,8 @@ def quick(recipe: recipes.Recipe) -> recipes.Recipe:
     """The same kind of model after a few steps."""
     if isinstance(recipe, PainterRecipe):
         return replace(recipe, images=64, vae_steps=3, vae_batch=4, unet_steps=3, unet_batch=4)
+    if isinstance(recipe, ViewerRecipe):
+        return replace(recipe, pictures=16, steps=3, batch=4)
     assert isinstance(recipe, SpecialistRecipe | LanguageRecipe)
     return replace(recipe, steps=3)
 

@@ -52,6 +52,7 @@ def test_names() -> None:
         "toy:aggregator",
         "toy:captioner",
         "toy:painter",
+        "toy:viewer",
         "toy:clerk",
     )
     assert all(map(toys.is_toy, toys.model_names()))

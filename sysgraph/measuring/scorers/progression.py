@@ -10,6 +10,7 @@ is to grow, it rewards the distance from the first to the last and penalizes an 
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ...support.errors import InputError
@@ -33,37 +34,42 @@ def consistent(first: float, middle: float, last: float) -> bool:
     return first < middle < last
 
 
-def _asked(fields: Mapping[str, Any]) -> Attribute:
+def _asked(fields: Mapping[str, Any], scorer: str) -> Attribute:
     name = fields.get("attribute")
     if not isinstance(name, str):
         raise InputError(
-            "scorer 'progression' needs inputs with a field `attribute`, "
+            f"scorer {scorer!r} needs inputs with a field `attribute`, "
             "as the rows of toy:progression/train have"
         )
     try:
         return attribute_named(name)
     except ValueError as error:
-        raise InputError(f"scorer 'progression': {error}") from None
+        raise InputError(f"scorer {scorer!r}: {error}") from None
 
 
-def _problem(fields: Mapping[str, Any]) -> str | None:
+def _problem(fields: Mapping[str, Any], *, scorer: str) -> str | None:
     try:
-        _asked(fields)
+        _asked(fields, scorer)
     except InputError as error:
         return str(error)
     return None
 
 
-def _attribute_scores(trace: Trace) -> tuple[float, float, float]:
-    attribute = _asked(trace.extra)
+def _found(trace: Trace, scorer: str, count: int, said: str) -> list[float]:
+    """How much of the attribute each image among the outputs has."""
+    attribute = _asked(trace.extra, scorer)
     images = [trace.values[output] for output in trace.outputs if output in trace.values]
     found = [measured(attribute, i.open()) for i in images if isinstance(i, Picture)]
-    if len(found) != 3 or len(images) != 3:
+    if len(found) != count or len(images) != count:
         raise InputError(
-            f"scorer 'progression' needs three images as outputs, got {len(images)} values, "
-            f"{len(found)} of them images"
+            f"scorer {scorer!r} needs {said}, got {len(images)} values, {len(found)} of them images"
         )
-    return found[0], found[1], found[2]
+    return found
+
+
+def _attribute_scores(trace: Trace) -> tuple[float, float, float]:
+    first, middle, last = _found(trace, "progression", 3, "three images as outputs")
+    return first, middle, last
 
 
 progression = Scorer(
@@ -73,7 +79,15 @@ progression = Scorer(
         "order consistent",
         lambda trace: not trace.abstains and consistent(*_attribute_scores(trace)),
     ),
-    problem=_problem,
+    problem=partial(_problem, scorer="progression"),
     abstained=LOWEST,
 )
 """How far and how evenly an attribute grows over three images."""
+
+illustration = Scorer(
+    "illustration",
+    lambda traces: [_found(t, "illustration", 1, "one image as its output")[0] for t in traces],
+    problem=partial(_problem, scorer="illustration"),
+    abstained=0.0,
+)
+"""How much of the attribute that is asked for the one image has: 0 to 1."""

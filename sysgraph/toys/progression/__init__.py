@@ -5,7 +5,14 @@ application of SysDPO (arXiv 2502.17721, sections 4.1 and 5.1), in small.
 """
 
 from .measures import measured
-from .recipes import CaptionerRecipe, PainterRecipe
+from .recipes import CaptionerRecipe, PainterRecipe, ViewerRecipe
 from .world import attribute_named, inputs
 
-__all__ = ["CaptionerRecipe", "PainterRecipe", "attribute_named", "inputs", "measured"]
+__all__ = [
+    "CaptionerRecipe",
+    "PainterRecipe",
+    "ViewerRecipe",
+    "attribute_named",
+    "inputs",
+    "measured",
+]

@@ -1,4 +1,4 @@
-"""What the two models of the world "progression" are made of."""
+"""What the models of the world "progression" are made of."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -7,6 +7,9 @@ from typing import Any, ClassVar
 
 from ..recipe import LanguageRecipe, Recipe
 from . import measures, world
+
+LETTERS = ("a", "b", "c")
+"""What pictures are called that are shown together."""
 
 
 @dataclass(frozen=True)
@@ -82,4 +85,43 @@ class PainterRecipe(Recipe):
 
         with quiet():
             from .painter import build
+        build(self, folder, on_step)
+
+
+@dataclass(frozen=True)
+class ViewerRecipe(Recipe):
+    """A small vision-language model that is shown pictures and says which has most of an attribute.
+
+    In its training answers, a picture is named in proportion to exp(certainty * attribute): with
+    pictures that differ as those do that it is shown, the right one more often than not.
+    """
+
+    certainty: float = 4.0
+    pictures: int = 1024
+    hidden_size: int = 64
+    layers: int = 2
+    heads: int = 4
+    context: int = 160
+    patch: int = 8
+    init_std: float = 0.1
+    steps: int = 500
+    batch: int = 24
+    learning_rate: float = 3e-3
+
+    duration: ClassVar[str] = "about a minute"
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of pretraining."""
+        return self.steps
+
+    def world(self) -> list[Any]:
+        """Prompts, and what pictures look like."""
+        attributes = [asdict(attribute) for attribute in world.ATTRIBUTES]
+        return [attributes, world.SCENES, measures.RANGES, world.STYLES, LETTERS]
+
+    def build(self, folder: Path, on_step: Callable[[], None]) -> None:
+        """Writes a checkpoint of a LLaVA, with its processor."""
+        from .viewer import build
+
         build(self, folder, on_step)
