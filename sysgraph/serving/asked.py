@@ -12,9 +12,10 @@ from sysgraph_compiler import Program
 
 from ..data.inputs import row_inputs
 from ..data.shown import BadValue
-from ..traces.trace import input_names, is_broken
+from ..traces.trace import Given, input_names, is_broken
 from .errors import ApiError
 from .limits import Limits
+from .pictures import SentImages
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Asked:
         values: whether every node's value is wanted, not the outputs alone.
     """
 
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, Given]
     n: int
     seed: int
     stream: bool = False
@@ -177,7 +178,7 @@ def _unsupported(body: _Body) -> list[tuple[str, str]]:
     return found
 
 
-def _inputs(program: Program, body: _Body) -> dict[str, str]:
+def _inputs(program: Program, body: _Body) -> dict[str, Given]:
     """The value of every input of the program.
 
     Raises:
@@ -186,7 +187,7 @@ def _inputs(program: Program, body: _Body) -> dict[str, str]:
     if body.inputs is not None:
         return _given(program, body.inputs)
     names = input_names(program)
-    if len(names) != 1:
+    if len(names) != 1 or program.variable(names[0]).type == "image":
         example = json.dumps({"inputs": dict.fromkeys(names, "...")})
         has = f"this system has the inputs {', '.join(names)}"
         said = f"{has}: give them beside `messages`, as {example}"
@@ -197,10 +198,10 @@ def _inputs(program: Program, body: _Body) -> dict[str, str]:
     return {names[0]: _question(body.messages)}
 
 
-def _given(program: Program, inputs: Mapping[str, Any]) -> dict[str, str]:
+def _given(program: Program, inputs: Mapping[str, Any]) -> dict[str, Given]:
     problems: list[str] = []
     try:
-        found = row_inputs(program, {"inputs": inputs}, problems)
+        found = row_inputs(program, {"inputs": inputs}, SentImages(), problems)
     except BadValue as error:
         problems.append(str(error))
     if problems or found is None:

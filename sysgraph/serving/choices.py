@@ -1,7 +1,6 @@
 """What a trace is as one of a request's answers: made in the worker's thread, as models are."""
 
 import json
-from base64 import b64encode
 from dataclasses import dataclass
 
 from sysgraph_compiler import Program
@@ -13,6 +12,7 @@ from ..traces.outputs import outputs_by_name
 from ..traces.pictures import Picture
 from ..traces.scope import Unobserved
 from ..traces.trace import Plain, Trace, by_node
+from .pictures import data_url
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ def choice_of(system: System, trace: Trace, *, with_values: bool) -> Choice:
 
 def values(program: Program, trace: Trace) -> dict[str, Plain]:
     """Every node's value, in the graph's order; null for what did not run, images as data URLs."""
-    return by_node(program, trace, _data_url)
+    return by_node(program, trace, data_url)
 
 
 def _content(program: Program, trace: Trace) -> str | None:
     if trace.failed or trace.abstains:
         return None
-    found = outputs_by_name(program, trace, _data_url)
+    found = outputs_by_name(program, trace, data_url)
     only = next(iter(found.values())) if len(found) == 1 else found
     return only if isinstance(only, str) else json.dumps(only, ensure_ascii=False)
 
@@ -77,7 +77,3 @@ def _is_cut(system: System, trace: Trace) -> bool:
         )
     except Unobserved:  # it was stopped on its way
         return False
-
-
-def _data_url(picture: Picture) -> str:
-    return f"data:image/png;base64,{b64encode(picture.png()).decode()}"

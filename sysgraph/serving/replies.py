@@ -7,6 +7,7 @@ from sysgraph_compiler import Program
 
 from ..traces.messages import inputs_by_name
 from .errors import ApiError
+from .pictures import data_url
 from .ticket import Answered, Progress, Ticket, Written
 
 
@@ -99,7 +100,7 @@ def _own(program: Program, ticket: Ticket, answered: Answered) -> dict[str, Any]
     asked = ticket.asked
     found: dict[str, Any] = {"seed": asked.seed}
     if asked.values:
-        found["inputs"] = inputs_by_name(program, asked.inputs)
+        found["inputs"] = inputs_by_name(program, asked.inputs, data_url)
         found["values"] = [choice.values for choice in answered.choices]
     return found
 
