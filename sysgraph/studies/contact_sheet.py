@@ -8,6 +8,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from sysgraph_compiler import Program
+
 from ..measuring.samples import Scored
 from ..support.files import write_bytes
 from ..support.seeding import derive
@@ -90,8 +92,16 @@ def _strip(bench: Bench, name: str, answer: Scored) -> Strip:
     for output in trace.outputs:
         picture = trace.values.get(output)
         if isinstance(picture, Picture):
-            pictures.append((picture, str(context(bench.program.variable(output), trace))))
+            pictures.append((picture, _caption(bench.program, output, trace)))
     return Strip(name, f"{bench.scorer.name} {answer.score:.2f}", "", tuple(pictures))
+
+
+def _caption(program: Program, output: str, trace: Trace) -> str:
+    """What an image was drawn from; of one that was selected, by whatever it was."""
+    variable = program.variable(output)
+    while variable.selects:
+        variable = program.variable(next(p for p in variable.reads if p not in trace.nonexistent))
+    return "" if variable.is_given else str(context(variable, trace))
 
 
 def _texts(bench: Bench, trace: Trace) -> str:

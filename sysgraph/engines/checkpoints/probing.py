@@ -1,5 +1,6 @@
 """What probes of models share: rows of tokens, what failing is, and how close is close enough."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -46,9 +47,20 @@ def is_close(found: Tensor, wanted: Tensor, differences: Tensor, dtype: torch.dt
     What counts is the difference against `differences` between logits that should differ: a model
     near its initialization gives nearly the same ones everywhere.
     """
-    apart = (found - wanted).where(found != wanted, 0.0)  # both may be -inf
+    return apart(found, wanted, differences) <= tolerance(dtype)
+
+
+def tolerance(dtype: torch.dtype) -> float:
+    """How far `apart` tables may be that differ by rounding."""
+    return float(torch.finfo(dtype).eps ** 0.5)
+
+
+def apart(found: Tensor, wanted: Tensor, differences: Tensor) -> float:
+    """How far two tables of logits differ, as a part of `differences`; see `is_close`."""
+    between = (found - wanted).where(found != wanted, 0.0)  # both may be -inf
     scale = _rms(differences.nan_to_num(0.0, posinf=0.0, neginf=0.0))
-    return bool(_rms(apart) <= torch.finfo(dtype).eps ** 0.5 * scale)
+    size = float(_rms(between))
+    return size / float(scale) if scale > 0 else math.inf if size else 0.0
 
 
 def _rms(values: Tensor) -> Tensor:

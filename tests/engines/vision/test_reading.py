@@ -14,8 +14,10 @@ import transformers
 import sysgraph
 from sysgraph import InputError, System, VisionLM
 from sysgraph.engines import Search
+from sysgraph.engines.causal_lm.decoder import FASTEST, Way
 from sysgraph.engines.requests import requests
 from sysgraph.engines.vision_lm import VisionLMEngine
+from sysgraph.engines.vision_lm.resident import VisionLMResident
 from sysgraph.traces.course import context
 
 from .conftest import tokenizer
@@ -137,3 +139,17 @@ outputs: [answer]
     assert asked[0] != asked[1]
     assert asked[0] == context(answer, traces[0])
     assert asked[0].parts[1::2] == (" ? ", " : look")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_how_rows_with_images_may_be_run_is_found_out(
+    dtype: Any, viewer: Callable[[str], Path]
+) -> None:
+    """Positions behind an image of Qwen2.5-VL are not counted by tokens; LLaVA's are."""
+    found = {
+        family: VisionLMResident(VisionLM(id=str(viewer(family)), dtype=dtype), torch.device("cpu"))
+        for family in ("llava", "qwen2.5-vl")
+    }
+    ways = {family: one.habits_of(one.example).samples for family, one in found.items()}
+    assert ways == {"llava": FASTEST, "qwen2.5-vl": Way(padded=False, positions=False)}
+    assert found["qwen2.5-vl"].habits.samples == FASTEST  # without images
