@@ -28,7 +28,6 @@ class Encoded(NamedTuple):
         return self.prompt + self.completion
 
 
-
 Tokenize = Callable[[str, bool], Ids]
 """The ids of a text, with the special tokens that go around texts or without."""
 
