@@ -24,8 +24,9 @@ _MARKS = ("Sysgraph1", "Sysgraph2")
 _UNREAD = ("input_ids", "attention_mask")
 
 
-def _bytes(kept: tuple[Ids, Features]) -> int:
-    return sum(value.nbytes for value in kept[1].values())
+def _size(features: Features) -> int:
+    """In bytes."""
+    return sum(value.nbytes for value in features.values())
 
 
 class Reader:
@@ -49,6 +50,7 @@ class Reader:
         known = [*named, tokenizer.convert_tokens_to_ids(token)]
         self.stand_ins = frozenset(i for i in known if isinstance(i, int))
         self._kept: OrderedDict[Hashable, tuple[Ids, Features]] = OrderedDict()
+        self._bytes = 0
         self._in_chat = self._inlined_by_template()
         # In plain prompts it stands as the chat template has it between two texts, if it does.
         self._image = self._in_chat or self.image_token
@@ -124,8 +126,10 @@ class Reader:
         ids: Ids = tuple(found["input_ids"][0].tolist())
         features = {k: v for k, v in found.items() if k not in _UNREAD and isinstance(v, Tensor)}
         self._kept[key] = ids, features
-        while len(self._kept) > 1 and sum(map(_bytes, self._kept.values())) > _KEPT_BYTES:
-            self._kept.popitem(last=False)
+        self._bytes += _size(features)
+        while len(self._kept) > 1 and self._bytes > _KEPT_BYTES:
+            _, (_, oldest) = self._kept.popitem(last=False)
+            self._bytes -= _size(oldest)
         return ids, features
 
     def _processed(self, text: str, pictures: tuple[Picture, ...], special: bool) -> Any:
