@@ -8,7 +8,7 @@ from sysgraph_compiler.copies import LAST
 from sysgraph_schemas.suggest import listed
 
 from ..traces.course import why_failed
-from ..traces.trace import Trace
+from ..traces.trace import Given, Trace
 from .images import ImageFiles
 from .shown import BadValue
 from .values import read_trace
@@ -17,7 +17,7 @@ Side = str | Mapping[str, str]
 """The text of the one output, or a text for each."""
 
 
-def corrected(program: Program, side: Side, inputs: Mapping[str, str]) -> Trace:
+def corrected(program: Program, side: Side, inputs: Mapping[str, Given]) -> Trace:
     """The trace that a correction stands for: what it says is observed, and nothing else.
 
     Args:

@@ -38,6 +38,7 @@ from ..traces.pair import Pair
 from ..traces.trace import Trace
 from .collection import require_free, start
 from .pairing import line
+from .pairs import input_key
 
 ALONE = "rated answers without another to the same inputs that people tell apart"
 CUT = "lines that are not whole (a server writes, or was stopped while it wrote)"
@@ -194,9 +195,9 @@ def _inputs(row: Row) -> str:
 
 def _decided(found: _Found) -> Iterator[_Named]:
     """The pairs of answers to the same inputs."""
-    groups: dict[tuple[tuple[str, str], ...], dict[str, Trace]] = {}
+    groups: dict[str, dict[str, Trace]] = {}
     for name, trace in found.traces.items():
-        groups.setdefault(tuple(sorted(trace.inputs.items())), {})[name] = trace
+        groups.setdefault(input_key(trace.inputs), {})[name] = trace
     for traces in groups.values():
         decided = decide(traces, found.ballots)
         found.left_out.update(decided.left_out)
