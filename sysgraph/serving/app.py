@@ -17,6 +17,7 @@ from .feedback import Feedback
 from .guard import Guard
 from .log import Log
 from .page import Page
+from .replies import event_line
 from .service import Service
 
 
@@ -117,10 +118,11 @@ class _Counted:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = False
+        begun = ended = False
 
         async def counted(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, ended
+            ended = message["type"] == "http.response.body" and not message.get("more_body", False)
             if message["type"] == "http.response.start":
                 begun = True
                 there = (one.path for one in self._routes if one.matches(scope)[0] != Match.NONE)
@@ -130,9 +132,11 @@ class _Counted:
         try:
             await self._app(scope, receive, counted)
         except asyncio.CancelledError:
+            error = ApiError(503, "the server was stopped", code="stopping")
             if not begun:
-                error = ApiError(503, "the server was stopped", code="stopping")
                 await JSONResponse(error.body(), error.status)(scope, receive, counted)
+            elif not ended:  # a stream of events
+                await counted({"type": "http.response.body", "body": event_line(error.body())})
 
 
 async def _said(request: Request, error: Exception) -> Response:
@@ -142,7 +146,8 @@ async def _said(request: Request, error: Exception) -> Response:
 
 async def _no_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    said = {404: "there is nothing here", 405: "this path takes other methods"}
+    nothing = "there is nothing here; POST /v1/chat/completions answers, where a client's base URL "
+    said = {404: f"{nothing}ends in /v1", 405: "this path takes other methods"}
     message = f"{request.method} {request.url.path}: {said.get(error.status_code, error.detail)}"
     return await _said(request, ApiError(error.status_code, message, headers=error.headers))
 

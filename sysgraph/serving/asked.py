@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,6 +16,7 @@ from ..traces.trace import Given, input_names, is_broken
 from .errors import ApiError
 from .limits import Limits
 from .pictures import SentImages
+from .settings import ignored, refused
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Asked:
         stream: whether the answer is sent in parts.
         usage: whether a stream ends with the tokens that it took.
         values: whether every node's value is wanted, not the outputs alone.
+        ignored: fields of the request that the answer does without, and why.
     """
 
     inputs: Mapping[str, Given]
@@ -37,6 +39,7 @@ class Asked:
     stream: bool = False
     usage: bool = False
     values: bool = False
+    ignored: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Part(BaseModel):
@@ -67,41 +70,10 @@ class _Body(BaseModel):
     messages: list[_Message] = []
     inputs: dict[str, Any] | None = None
     n: Annotated[int, Field(ge=1)] | None = None
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
     sysgraph: _Own | None = None
-
-
-_SAY_NOTHING = (
-    "user",
-    "metadata",
-    "safety_identifier",
-    "prompt_cache_key",
-    "prompt_cache_retention",
-    "verbosity",
-)
-"""Fields of the protocol that change no answer here, whatever they are."""
-_NEUTRAL: Mapping[str, tuple[Any, ...]] = {
-    "temperature": (1,),
-    "top_p": (1,),
-    "frequency_penalty": (0,),
-    "presence_penalty": (0,),
-    "logprobs": (False,),
-    "top_logprobs": (0,),
-    "logit_bias": ({},),
-    "stop": ([],),
-    "tools": ([],),
-    "tool_choice": ("none", "auto"),
-    "functions": ([],),
-    "function_call": ("none", "auto"),
-    "parallel_tool_calls": (True, False),
-    "response_format": ({"type": "text"},),
-    "modalities": (["text"],),
-    "service_tier": ("auto", "default"),
-    "store": (False,),
-}
-"""Values of other fields that ask for nothing: what clients send of themselves."""
 
 
 def read_asked(program: Program, content: bytes, limits: Limits) -> Asked:
@@ -115,24 +87,23 @@ def read_asked(program: Program, content: bytes, limits: Limits) -> Asked:
     if body.model not in (None, program.name):
         said = f"no model {body.model!r:.80} is served here; there is {program.name!r}"
         raise ApiError(404, said, code="model_not_found", param="model")
-    problems = [*_unsupported(body)]
+    fields = body.model_extra or {}
+    problems = refused(fields)
     if body.n is not None and body.n > limits.samples:
-        problems.append(("n", f"n is {body.n}; this server takes at most {limits.samples}"))
+        problems["n"] = f"n is {body.n}; this server takes at most {limits.samples}"
     if problems:
-        raise ApiError(
-            400,
-            _all(said for _, said in problems),
-            code="unsupported_parameter",
-            param=problems[0][0],
-        )
+        said, first = _all(problems.values()), next(iter(problems))
+        raise ApiError(400, said, code="unsupported_parameter", param=first)
+    inputs, unread = _inputs(program, body)
     options = body.stream_options
     return Asked(
-        inputs=_inputs(program, body),
+        inputs=inputs,
         n=body.n or 1,
         seed=secrets.randbelow(2**31) if body.seed is None else body.seed,
         stream=bool(body.stream),
         usage=bool(options and options.include_usage),
         values=bool(body.sysgraph and body.sysgraph.values),
+        ignored={**unread, **ignored(fields)},
     )
 
 
@@ -161,31 +132,14 @@ def _all(problems: Iterable[str]) -> str:
 _TOLD = 20
 
 
-def _unsupported(body: _Body) -> list[tuple[str, str]]:
-    """The fields that ask for what cannot be had, each with what to do instead."""
-    found = []
-    for name, value in (body.model_extra or {}).items():
-        if value is None or name in _SAY_NOTHING:
-            continue
-        if name in ("max_tokens", "max_completion_tokens") or (
-            name in _NEUTRAL and value not in _NEUTRAL[name]
-        ):
-            found.append(
-                (name, f"{name}: the graph says how its models sample; leave it out of the request")
-            )
-        elif name not in _NEUTRAL:
-            found.append((name, f"{name!r:.80}: no field of a request that is known here"))
-    return found
-
-
-def _inputs(program: Program, body: _Body) -> dict[str, Given]:
-    """The value of every input of the program.
+def _inputs(program: Program, body: _Body) -> tuple[dict[str, Given], dict[str, str]]:
+    """The value of every input of the program, and what of the messages is no part of it.
 
     Raises:
         ApiError: the request does not give them.
     """
     if body.inputs is not None:
-        return _given(program, body.inputs)
+        return _given(program, body.inputs), {}
     names = input_names(program)
     if len(names) != 1 or program.variable(names[0]).type == "image":
         example = json.dumps({"inputs": dict.fromkeys(names, "...")})
@@ -194,8 +148,12 @@ def _inputs(program: Program, body: _Body) -> dict[str, Given]:
         raise ApiError(400, said, code="missing_inputs", param="inputs")
     if program.variable(names[0]).type == "messages":
         turns = [{"role": one.role, "content": _text(one)} for one in body.messages]
-        return _given(program, {names[0]: turns})
-    return {names[0]: _question(body.messages)}
+        return _given(program, {names[0]: turns}), {}
+    unread = {} if len(body.messages) == 1 else {"messages": _LAST_ALONE}
+    return {names[0]: _question(body.messages)}, unread
+
+
+_LAST_ALONE = "only the last one is read: this system's prompts are in its graph"
 
 
 def _given(program: Program, inputs: Mapping[str, Any]) -> dict[str, Given]:
@@ -213,14 +171,8 @@ def _question(messages: list[_Message]) -> str:
     """The text of the last message, which is the user's.
 
     Raises:
-        ApiError: there is none, or there is a system message, which would be lost.
+        ApiError: there is none.
     """
-    if any(one.role in ("system", "developer") for one in messages):
-        said = (
-            "this system's prompts are in its graph, and it takes no system message; leave it out "
-            "(a graph whose input is of `type: messages` takes whole conversations)"
-        )
-        raise ApiError(400, said, code="unsupported_message", param="messages")
     if not messages or messages[-1].role != "user":
         said = 'messages: expected the question as the last one, {"role": "user", "content": "..."}'
         raise ApiError(400, said, code="missing_inputs", param="messages")

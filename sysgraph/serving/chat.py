@@ -1,6 +1,5 @@
 """`POST /v1/chat/completions`."""
 
-import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
@@ -14,7 +13,7 @@ from .asked import read_asked
 from .body import read_body
 from .errors import ApiError, api_error
 from .following import Following
-from .replies import Parts, completion
+from .replies import Parts, completion, event_line
 from .service import Service
 from .ticket import Answered, Progress, Ticket, Written
 
@@ -56,7 +55,8 @@ class Chat:
             content = await read_body(request, limits)
         except ClientDisconnect:
             return Response(status_code=GONE)
-        asked = read_asked(self._service.program, content, limits)
+        # In a thread: what is wrong with a long request takes a second to say.
+        asked = await run_in_threadpool(read_asked, self._service.program, content, limits)
         following = Following(self._service, asked)
         if asked.stream:
             return StreamingResponse(
@@ -77,24 +77,24 @@ class Chat:
         parts = Parts(self._service.program, following.ticket)
         try:
             for chunk in parts.first():
-                yield _event(chunk)
+                yield event_line(chunk)
             async with aclosing(following.events()) as events:
                 async for event in events:
                     if event is None:
                         yield b": still at it\n\n"
                     elif isinstance(event, Progress):
-                        yield _event(parts.progress(event))
+                        yield event_line(parts.progress(event))
                     elif isinstance(event, Written):
-                        yield _event(parts.written(event))
+                        yield event_line(parts.written(event))
                     elif isinstance(event, Answered):
                         last = [*parts.last(event)]
                         await self._noted(following.ticket, event)
                         for chunk in last:
-                            yield _event(chunk)
+                            yield event_line(chunk)
         except ApiError as error:
-            yield _event(error.body())
+            yield event_line(error.body())
         except Exception as error:  # the status is sent: this is the only place left to say it
-            yield _event(api_error(error).body())
+            yield event_line(api_error(error).body())
             raise
         yield b"data: [DONE]\n\n"
 
@@ -109,7 +109,3 @@ class Chat:
             "stream": asked.stream,
         }
         await run_in_threadpool(self._log.answered, ticket.id, answered.traces, facts)
-
-
-def _event(data: Mapping[str, Any]) -> bytes:
-    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sysgraph_schemas.visible import visible_lines
+
 from ..support.errors import InputError, RunError, ServiceError
 
 _KINDS = {
@@ -19,7 +21,8 @@ class ApiError(Exception):
     """An answer that is an error.
 
     Args:
-        message: what is wrong and what to do, for people.
+        message: what is wrong and what to do, for people; its start, where it repeats a long
+            request.
         code: for programs.
         param: the field of the request that is wrong.
     """
@@ -34,7 +37,9 @@ class ApiError(Exception):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
-        self.status, self.message, self.code, self.param = status, message, code, param
+        self.status, self.code = status, code
+        self.message = _shown(message, _LONGEST)
+        self.param = None if param is None else _shown(param, _LONGEST_NAME)
         self.headers = dict(headers or {})
 
     def body(self) -> dict[str, Any]:
@@ -48,6 +53,15 @@ class ApiError(Exception):
                 "code": self.code,
             }
         }
+
+
+_LONGEST, _LONGEST_NAME = 4000, 80
+
+
+def _shown(text: str, longest: int) -> str:
+    """The text's start, fit to be sent and to be read on a terminal."""
+    text = visible_lines(text[: longest + 1])
+    return text if len(text) <= longest else f"{text[:longest]} ..."
 
 
 def api_error(error: Exception) -> ApiError:

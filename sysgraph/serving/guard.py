@@ -59,7 +59,10 @@ def _require_own(asked: HTTPConnection, hosts: frozenset[str]) -> None:
     """Raises ApiError for what calls the server by another name, and for pages of other sites."""
     host, origin = asked.headers.get("host", ""), asked.headers.get("origin")
     if _name(f"//{host}") not in hosts:
-        said = f"this server is not called {host!r:.80}; it answers to its own names alone"
+        said = (
+            f"this server is not called {host!r:.80}; it answers to its own names alone (--host "
+            "says which; with --host 0.0.0.0 to any)"
+        )
         raise ApiError(403, said, code="foreign_host")
     if origin is not None and origin.partition("://")[2] != host:
         said = f"pages of {origin!r:.80} may not use this server"

@@ -1,6 +1,7 @@
 """Answers as the OpenAI protocol says them, whole and in parts."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sysgraph_compiler import Program
@@ -90,15 +91,22 @@ class Parts:
         return _head(self._program, self._ticket, "chat.completion.chunk")
 
 
+def event_line(data: Mapping[str, Any]) -> bytes:
+    """One event of a stream."""
+    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+
+
 def _require_some(answered: Answered) -> None:
     if all(choice.failed for choice in answered.choices):
         raise ApiError(422, answered.choices[0].refusal or "", code="no_answer")
 
 
 def _own(program: Program, ticket: Ticket, answered: Answered) -> dict[str, Any]:
-    """What sysgraph adds to the protocol: the seed, and on request all values."""
+    """What sysgraph adds to the protocol: the seed, what was ignored, on request all values."""
     asked = ticket.asked
     found: dict[str, Any] = {"seed": asked.seed}
+    if asked.ignored:
+        found["ignored"] = dict(asked.ignored)
     if asked.values:
         found["inputs"] = inputs_by_name(program, asked.inputs, data_url)
         found["values"] = [choice.values for choice in answered.choices]
