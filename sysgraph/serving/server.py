@@ -8,6 +8,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from ..support.errors import InputError
+from .connection import BACKLOG, IDLE, Connection
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -42,18 +43,28 @@ def run(app: ASGIApp, bound: socket.socket, *, patience: float, ready: Callable[
         patience: seconds that answers have, then.
         ready: called once requests are taken.
     """
-    config = uvicorn.Config(
+    config = configured(app, patience)
+    # uvicorn raises the signal once more when it is done: it asked to stop, and that is done.
+    with contextlib.suppress(KeyboardInterrupt):
+        _Server(config, ready).run(sockets=[bound])
+
+
+def configured(app: ASGIApp, patience: float) -> uvicorn.Config:
+    """How the application is served; see `run`."""
+    return uvicorn.Config(
         app,
+        http=Connection,
+        ws="none",
         log_config=None,
+        log_level="error",  # of what is no HTTP, a line each would fill a disk
         access_log=False,
         lifespan="off",
         server_header=False,
         proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=round(2 * IDLE),  # `Connection` is there before
         timeout_graceful_shutdown=max(1, round(patience)),
     )
-    # uvicorn raises the signal once more when it is done: it asked to stop, and that is done.
-    with contextlib.suppress(KeyboardInterrupt):
-        _Server(config, ready).run(sockets=[bound])
 
 
 class _Server(uvicorn.Server):

@@ -15,7 +15,7 @@ import uvicorn
 import sysgraph
 from sysgraph import System
 from sysgraph.serving import Limits, Service, app
-from sysgraph.serving.server import listening
+from sysgraph.serving.server import configured, listening
 from sysgraph.support.progress import Reporter
 
 GRAPH = """
@@ -57,10 +57,11 @@ def system(graph: str = GRAPH, gate: Gate | None = None) -> System:
 
 @dataclass(frozen=True)
 class Served:
-    """A server: its port, and the service behind it."""
+    """A server: its port, the service behind it, and what answers."""
 
     port: int
     service: Service
+    server: uvicorn.Server
 
     def client(self, key: str = "none") -> openai.OpenAI:
         return openai.OpenAI(
@@ -89,15 +90,12 @@ def served(found: System, limits: Limits | None = None, **more: Any) -> Iterator
     """Serves a system while it is entered; `more` is the application's."""
     service = Service(found, limits, Reporter(shown=False))
     with listening("127.0.0.1", 0) as bound, service:
-        config = uvicorn.Config(
-            app(service, **more), log_config=None, lifespan="off", timeout_graceful_shutdown=30
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(configured(app(service, **more), 30))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         bound.listen()
         thread.start()
         try:
-            yield Served(bound.getsockname()[1], service)
+            yield Served(bound.getsockname()[1], service, server)
         finally:
             server.should_exit = True
             thread.join()
