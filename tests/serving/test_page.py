@@ -9,7 +9,8 @@ from .serving import Gate, Served, served, system, until
 from .test_chat import MANY
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-EVIL = "<img src=x onerror=document.body.dataset.pwned=1> é"
+EVIL = "<img src=x onerror=document.body.dataset.pwned=1> é\u202e"
+SPELLED = str.maketrans({"\u202e": r"\u202e"})
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +61,11 @@ def test_a_run_by_keyboard_shows_the_answer_and_every_value(tab: Page) -> None:
         shown(tab, STATUS, "Answered, with seed 7.")
         wanted = system(gate=gate).sample({"question": f"wait{EVIL}"}, 2, seed=7)
         texts = "[...document.querySelectorAll('article .text')].map((one) => one.textContent)"
-        assert tab.js(texts) == [trace["answer"] for trace in wanted]
+        assert tab.js(texts) == [str(trace["answer"]).translate(SPELLED) for trace in wanted]
         tab.js("at('which').value = 1; at('which').dispatchEvent(new Event('change'))")
         values = tab.js(VALUES)
-        assert values == {"draft": wanted[1]["draft"], "answer (output)": wanted[1]["answer"]}
+        last = str(wanted[1]["answer"]).translate(SPELLED)
+        assert values == {"draft": wanted[1]["draft"], "answer (output)": last}
         tab.js("document.querySelector('.sg-node[aria-label=\"Value of draft\"]').focus()")
         tab.press("Enter")
         assert tab.js("document.activeElement.id") == "value-draft"

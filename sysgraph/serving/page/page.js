@@ -78,12 +78,15 @@ function show(box) {
 
 // --- values ---
 
+// Characters that steer or reorder what is read are spelled out, as on a terminal.
+const spelled = (value) => value.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 function text(parent, value) {
   if (typeof value === "string" && value.startsWith("data:image/png;base64,")) {
     const image = add(parent, "img");
     image.alt = "An image that the system drew";
     image.src = value;
-  } else add(parent, "p", value === "" ? "(an empty text)" : value, value === "" ? "none" : "text");
+  } else add(parent, "p", value === "" ? "(an empty text)" : spelled(value), value === "" ? "none" : "text");
 }
 
 function put(parent, value) {
