@@ -5,6 +5,11 @@
 
 over draws (t, eps) that policy and reference share, and the two sides of a pair. Timesteps count
 from 0: index t holds a bar of the t+1-th step of Ho et al. 2020.
+
+A rectified flow (Liu et al. 2022, Esser et al. 2024) has a time sigma in place of t, and
+
+    z_sigma = (1 - sigma) z_0 + sigma eps
+    l = w_sigma * || (eps - z_0) - v_model(z_sigma, sigma, caption) ||^2
 """
 
 from collections.abc import Sequence
@@ -13,9 +18,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sysgraph_schemas.models.diffusion_objective import Reduction, Weight
+from sysgraph_schemas.models.diffusion_objective import Reduction, Sigmas, Weight
 
 from ..support.seeding import derive, uniforms
+
+_NEAR = 1e-5
+"""How near to 0 and 1 the time of a flow may come."""
 
 Prediction = Literal["epsilon", "v_prediction", "sample"]
 
@@ -45,6 +53,38 @@ def timesteps_of(seeds: Sequence[int], train_timesteps: int) -> list[int]:
     """The timestep of each draw of one image: draw i of n lies in the i-th n-th of [0, T)."""
     n, u = len(seeds), uniforms([seed >> 32 for seed in seeds], 1)[:, 0].tolist()
     return [int((i + u[i]) * train_timesteps / n) for i in range(n)]
+
+
+def sigmas_of(seeds: Sequence[int], sigmas: Sigmas) -> list[float]:
+    """The time of each draw of one image: draw i of n lies in the i-th n-th of their distribution.
+
+    Args:
+        seeds: the draws'.
+        sigmas: `uniform` on (0, 1), or `logit_normal`: the sigmoid of a standard normal number
+            (Esser et al. 2024, section 3.1).
+    """
+    u = uniforms([seed >> 32 for seed in seeds], 1)[:, 0].double()
+    strata = torch.arange(len(seeds)).double()
+    u = ((strata + u) / len(seeds)).clamp(_NEAR, 1 - _NEAR)  # sigma 0 and 1 have no finite weight
+    if sigmas == "logit_normal":
+        u = torch.special.ndtri(u).sigmoid()
+    return [float(sigma) for sigma in u]
+
+
+def interpolated(latents: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
+    """z_sigma = (1 - sigma) z_0 + sigma eps: [B, ...]. Arguments as `noised` has them."""
+    sigma = _like(sigma, latents)
+    return (1 - sigma) * latents + sigma * noise
+
+
+def flow_weights(sigma: Tensor, weight: Weight) -> Tensor:
+    """w_sigma by which the error of the velocity counts: [B], float32.
+
+    `ddpm` is the weight of the variational bound: 1 / 2 by log-SNR on the noise (Kingma and Gao
+    2023, eq. 9). By sigma it is 1 / (sigma (1 - sigma)), as log-SNR = 2 log((1 - sigma) / sigma);
+    and as eps = z_sigma + (1 - sigma) v, the noise's error is (1 - sigma)^2 of the velocity's.
+    """
+    return torch.ones_like(sigma) if weight == "constant" else (1 - sigma) / sigma
 
 
 def noised(latents: Tensor, noise: Tensor, alpha_bar: Tensor) -> Tensor:

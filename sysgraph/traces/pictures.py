@@ -5,8 +5,9 @@ import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -40,17 +41,20 @@ class Picture:
     """The latents that it was decoded from, as safetensors, or the file with them."""
 
     @classmethod
-    def drawn(cls, image: "Image", latents: Tensor, vae: str) -> "Picture":
+    def drawn(
+        cls, image: "Image", latents: Tensor, vae: str, *, seed: int | None = None
+    ) -> "Picture":
         """What a model drew.
 
         Args:
             image: RGB.
             latents: [C, H, W], what `image` was decoded from.
             vae: names the autoencoder whose latents they are.
+            seed: of the noise that it was drawn from, if that is known.
         """
         png = io.BytesIO()
         image.save(png, "PNG")
-        final = _as_safetensors(latents, vae)
+        final = _as_safetensors(latents, vae, seed)
         return cls(_digest(image, final), image.size, png.getvalue(), final)
 
     @classmethod
@@ -133,12 +137,25 @@ class Picture:
         Raises:
             RunError: their file has gone or is damaged now.
         """
+        found = self._kept()
+        return found.tensor if found is not None and found.vae == vae else None
+
+    @property
+    def seed(self) -> int | None:
+        """Of the noise that a model drew it from; None without.
+
+        Raises:
+            RunError: the file of its latents has gone or is damaged now.
+        """
+        found = self._kept()
+        return None if found is None else found.seed
+
+    def _kept(self) -> "_Latents | None":
         try:
-            found = _latents(None if self.final is None else _content(self.final))
+            return _latents(None if self.final is None else _content(self.final))
         except (OSError, ValueError) as error:
             said = f"the latents of {self.name} could be read before, and can not be now: {error}"
             raise RunError(said) from None
-        return found[0] if found is not None and found[1] == vae else None
 
     def write(self, folder: Path) -> Path:
         """Writes a PNG named by the digest into `folder`, its latents beside it; gives its path.
@@ -179,12 +196,23 @@ def _content(source: Path | bytes) -> bytes:
     return read_bounded(source, MAX_BYTES) if isinstance(source, Path) else source
 
 
-def _as_safetensors(latents: Tensor, vae: str) -> bytes:
-    return save({"latents": latents.detach().cpu().contiguous()}, metadata={"vae": vae})
+class _Latents(NamedTuple):
+    """What stands in the file of an image's latents."""
+
+    tensor: Tensor
+    vae: str
+    seed: int | None
 
 
-def _latents(content: bytes | None) -> tuple[Tensor, str] | None:
-    """Latents and the name of their autoencoder.
+def _as_safetensors(latents: Tensor, vae: str, seed: int | None) -> bytes:
+    tensors = {"latents": latents.detach().cpu().contiguous()}
+    if seed is not None:  # a tensor: safetensors writes several metadata in any order
+        tensors["seed"] = torch.tensor(seed)
+    return save(tensors, metadata={"vae": vae})
+
+
+def _latents(content: bytes | None) -> _Latents | None:
+    """Latents, the name of their autoencoder, and the seed of their noise.
 
     Raises:
         ValueError: `content` is nothing that `_as_safetensors` wrote.
@@ -192,11 +220,13 @@ def _latents(content: bytes | None) -> tuple[Tensor, str] | None:
     if content is None:
         return None
     try:
-        latents = load(content)["latents"]
+        tensors = load(content)
+        latents, seed = tensors["latents"], tensors.get("seed")
         if not latents.is_floating_point() or not latents.isfinite().all():
             raise ValueError("no finite numbers")
         # The header: its length in 8 bytes, then JSON. `load` keeps the metadata to itself.
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        return latents, str(header.get("__metadata__", {}).get("vae"))
+        vae = str(header.get("__metadata__", {}).get("vae"))
+        return _Latents(latents, vae, None if seed is None else int(seed))
     except Exception as error:  # SafetensorError, and KeyError for a type that torch has not
         raise ValueError(str(error)) from None

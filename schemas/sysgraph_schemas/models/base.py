@@ -50,13 +50,26 @@ class Noise:
 
 @dataclass(frozen=True)
 class Bound:
-    """The bound that stands for log p: -scale * l, l a weighted, reduced squared error."""
+    """What stands for log p: -scale * l, l a weighted, reduced squared error."""
 
     scale: float | None
     """None: the number of training timesteps, T."""
     weighting: Literal["constant", "ddpm"]
     reducing: Literal["mean", "sum"]
     draws: int
+    sigmas: Literal["logit_normal", "uniform"] | None = None
+    """How the time of a flow is drawn; None: a timestep of a model that predicts noise."""
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it bounds log p, up to constants: of a flow, in one setting alone.
+
+        That is the setting of Kingma and Gao 2023 (arXiv 2303.00848) in which the weight by time is
+        the variational bound's, for the process with the flow's marginals and Gaussian steps.
+        """
+        variational = self.weighting == "ddpm" and self.reducing == "sum"
+        whole = variational and self.sigmas == "uniform" and self.scale == 1.0
+        return self.sigmas is None or whole
 
 
 class Model(Spec):

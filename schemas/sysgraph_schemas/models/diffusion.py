@@ -10,26 +10,30 @@ from .diffusion_objective import DiffusionObjective
 
 
 class Diffusion(Checkpoint):
-    """A text-to-image diffusion pipeline, loaded by diffusers. Its term is a bound on log p."""
+    """A text-to-image diffusion pipeline, loaded by diffusers; a bound stands for its log p."""
 
     noun: ClassVar[str] = "a diffusion model"
     likelihood: ClassVar[Likelihood] = "bound"
     gives: ClassVar[tuple[Gives, ...]] = ("image",)
 
     kind: Annotated[Literal["diffusion"], Field(examples=["diffusion"])] = "diffusion"
-    """A text-to-image diffusion pipeline: Stable Diffusion or Stable Diffusion XL."""
+    """A text-to-image diffusion pipeline: Stable Diffusion or Stable Diffusion XL, or one that is
+    trained by flow matching, as Stable Diffusion 3.5, FLUX.1, Qwen-Image or Z-Image."""
     lora: Annotated[DiffusionLoRA, Field(examples=[{"r": 16, "alpha": 32}])] = DiffusionLoRA()
-    """The adapter's settings, for `train: lora`; the UNet alone is trained."""
+    """The adapter's settings, for `train: lora`; the UNet or transformer alone is trained."""
     inference_steps: Annotated[int, Field(ge=1, le=10_000, examples=[50])] = 50
     """Denoising steps of sampling."""
-    guidance_scale: Annotated[float, Field(ge=0, examples=[7.5])] = 7.5
-    """Classifier-free guidance of sampling; 1 and less are none. Likelihoods never have any."""
-    scheduler: Annotated[Literal["ddim", "pipeline"], Field(examples=["ddim"])] = "ddim"
-    """Sampler of images: DDIM, or the scheduler that the pipeline comes with."""
+    guidance_scale: Annotated[float | None, Field(ge=0, examples=[7.5])] = None
+    """Classifier-free guidance of sampling; 1 and less are none. Likelihoods never have any. A
+    distilled pipeline (FLUX.1 dev) has a number instead that its transformer is told, in sampling
+    and in likelihoods alike. Absent: 7.5, or of a flow what its pipeline takes by default."""
+    scheduler: Annotated[Literal["ddim", "pipeline"] | None, Field(examples=["ddim"])] = None
+    """Sampler of images: DDIM, or the scheduler that the pipeline comes with. Absent: DDIM, or of a
+    flow the pipeline's, which alone it can have."""
     height: Annotated[int | None, Field(ge=1, le=16_384, examples=[512])] = None
-    """Height of images in pixels; absent: what the UNet was trained on."""
+    """Height of images in pixels; absent: what the pipeline was trained on."""
     width: Annotated[int | None, Field(ge=1, le=16_384, examples=[512])] = None
-    """Width of images in pixels; absent: what the UNet was trained on."""
+    """Width of images in pixels; absent: what the pipeline was trained on."""
     objective: Annotated[
         DiffusionObjective, Field(examples=[{"preset": "diffusion_dpo", "draws": 2}])
     ] = DiffusionObjective()
@@ -39,10 +43,10 @@ class Diffusion(Checkpoint):
     def noise(self) -> Noise:
         """Timesteps and noises of its images."""
         said = self.objective
-        return Noise(said.draws, said.bank, said.timesteps)
+        return Noise(said.draws, said.bank, said.shared)
 
     @property
     def bound(self) -> Bound:
         """Its denoising errors."""
         said = self.objective
-        return Bound(said.constant, said.weighting, said.reducing, said.draws)
+        return Bound(said.constant, said.weighting, said.reducing, said.draws, said.drawing)

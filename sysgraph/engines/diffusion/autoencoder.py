@@ -16,7 +16,7 @@ _PIXELS_PER_PASS = 8 * 512 * 512
 
 
 class Autoencoder:
-    """The VAE of a pipeline, with the scaling between its latents and the UNet's."""
+    """The VAE of a pipeline, with the scaling between its latents and the denoiser's."""
 
     def __init__(self, vae: Any) -> None:
         self._vae = vae
@@ -31,7 +31,7 @@ class Autoencoder:
         self.name = digest_of({**weights_in(vae), **scaling})
         """Tells its latents from other autoencoders'."""
 
-    def shape(self, width: int, height: int) -> tuple[int, int, int]:
+    def shape(self, width: int, height: int) -> tuple[int, ...]:
         """(C, H, W) of the latents of an image of so many pixels."""
         return self.channels, height // self.factor, width // self.factor
 
@@ -51,7 +51,7 @@ class Autoencoder:
         for image in images:
             pixels = torch.from_numpy(np.array(image))[None]  # (1, H, W, 3)
             x = pixels.to(self._vae.device).permute(0, 3, 1, 2).float() / 127.5 - 1
-            parts.append((self._encoded(x) - self._shift) * self._scale)
+            parts.append(self._normal(x))
         latents = torch.cat(parts)
         if not latents.isfinite().all():
             raise RunError("the VAE gave latents that are not finite for an image that is")
@@ -59,20 +59,30 @@ class Autoencoder:
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> list[Image.Image]:
-        """The RGB images of latents [B, C, H, W].
+        """The RGB images of latents [B, C, ..., H, W].
 
         Raises:
             RunError: their pixels are not finite.
         """
         out = []
-        size = self._per_pass(latents.shape[2] * self.factor, latents.shape[3] * self.factor)
+        size = self._per_pass(latents.shape[-2] * self.factor, latents.shape[-1] * self.factor)
         for batch in latents.float().split(size):
-            x = self._vae.decode(batch / self._scale + self._shift).sample
+            x = self._pixels(batch)
             if not x.isfinite().all():
                 raise RunError("the VAE gave pixels that are not finite for latents that are")
             pixels = ((x / 2 + 0.5).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
             out += [Image.fromarray(one) for one in pixels.cpu().numpy()]
         return out
+
+    def _normal(self, x: Tensor) -> Tensor:
+        """The latents of pixels [B, 3, H, W] in [-1, 1]."""
+        latents: Tensor = (self._encoded(x) - self._shift) * self._scale
+        return latents
+
+    def _pixels(self, latents: Tensor) -> Tensor:
+        """The pixels [B, 3, H, W] in about [-1, 1] of latents."""
+        found: Tensor = self._vae.decode(latents / self._scale + self._shift).sample
+        return found
 
     def _encoded(self, x: Tensor) -> Tensor:
         """The latents of pixels, as they come out of the VAE; a tiny one has no posterior."""

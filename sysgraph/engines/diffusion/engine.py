@@ -9,19 +9,21 @@ import torch
 from torch import Tensor, nn
 
 from sysgraph_schemas import Diffusion
-from sysgraph_schemas.models.diffusion_objective import Reduction
+from sysgraph_schemas.models.diffusion_objective import CONVENTIONS, Reduction
 
-from ...objectives.diffusion import error_weights, log_likelihoods, noise_seeds
+from ...objectives.diffusion import log_likelihoods, noise_seeds
 from ...support.device import moved, on_device
 from ...support.errors import InputError
 from ...support.grouping import grouped, in_groups
+from ...support.seeding import derive
 from ...traces.pictures import Picture
 from ..base import Draw, Request
 from ..checkpoints.engine import CheckpointEngine, Part, Values
 from ..checkpoints.weights import Weights
 from .generation import generate
+from .process import Size
 from .resident import Resident
-from .scoring import NoisedImage, blank_error, errors, rows_of
+from .scoring import NoisedImage, blank_error, errors
 
 # Latent pixels in one forward pass: 16 images of Stable Diffusion 1.5, 4 of XL.
 _PIXELS_PER_PASS = 16 * 64 * 64
@@ -44,6 +46,10 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
             name: _image_size(weights.resident, name, self._specs[name])
             for name, weights in self._weights.items()
         }
+        for name, spec in self._specs.items():
+            said = self._mismatch(name) if spec.is_trained else None
+            if said is not None:
+                raise InputError(said)
         self._require_recomputing()
 
     def problem(self, request: Request) -> str | None:
@@ -52,6 +58,9 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
             return f"diffusion model {request.model!r} takes a caption, not chat messages"
         if not isinstance(request.value, Picture):
             return f"diffusion model {request.model!r} draws images, and this is a text"
+        mismatch = self._mismatch(request.model)
+        if mismatch is not None:
+            return mismatch
         height, width = self._sizes[request.model]
         if request.value.size != (width, height):
             found = " x ".join(map(str, request.value.size))
@@ -61,9 +70,22 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
             )
         return None
 
+    def _mismatch(self, model: str) -> str | None:
+        """Why the objective cannot be that of the model's pipeline, or None."""
+        spec, is_flow = self._specs[model], self._weights[model].resident.process.is_flow
+        if spec.objective.is_flow == is_flow:
+            return None
+        of = [name for name, one in CONVENTIONS.items() if one.is_flow == is_flow]
+        trained = "trained by flow matching" if is_flow else "trained to predict noise"
+        return (
+            f"model {model!r}: {spec.id!r} is {trained}, and `objective.preset` "
+            f"{spec.objective.preset!r} is not for such pipelines: set `objective: {{preset: "
+            f"{of[0]}}}`" + (f" (or {', '.join(of[1:])})" if of[1:] else "")
+        )
+
     def warning(self, request: Request) -> str | None:
         """What is odd about `request` that can still be scored (a caption cut short), or None."""
-        lost = self._weights[request.model].resident.text.lost(str(request.context))
+        lost = self._weights[request.model].resident.process.lost(str(request.context))
         if lost is None:
             return None
         tokens, limit, text = lost
@@ -83,10 +105,13 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
 
         A request without `noise` takes the model's fixed draws, the same for every request.
         """
+        process = weights.resident.process
 
         def key(request: Request) -> Hashable:
-            objective, size = self._specs[request.model].objective, self._sizes[request.model]
-            return objective, size, len(self._noise(request))
+            spec, size = self._specs[request.model], self._sizes[request.model]
+            alike = process.alike(str(request.context))
+            told = process.guidance_told(spec)
+            return spec.objective, size, told, len(self._noise(request)), alike
 
         for indices in grouped(requests, key):
             for part in self._bounds(weights, [requests[i] for i in indices], gradients):
@@ -96,21 +121,16 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
         self, weights: Weights[Resident], requests: Sequence[Request], gradients: bool
     ) -> Iterator[Part]:
         """Parts of requests that differ in caption, image and noise alone: some draws each."""
-        resident, model = weights.resident, requests[0].model
-        objective, steps = self._specs[model].objective, len(resident.schedule)
-        by_step = error_weights(
-            resident.schedule.alpha_bars, objective.weighting, resident.schedule.prediction
-        )
+        process, model = weights.resident.process, requests[0].model
+        objective = self._specs[model].objective
         where: dict[tuple[str, Picture, tuple[int, ...]], list[int]] = defaultdict(list)
         for index, request in enumerate(requests):
             assert isinstance(request.value, Picture)
             where[str(request.context), request.value, self._noise(request)].append(index)
         draws = [
-            (row, several)
-            for (caption, picture, noise), several in where.items()
-            for row in rows_of(caption, picture, noise, steps)
+            (row, several) for one, several in where.items() for row in self._rows(model, *one)
         ]
-        multiplier = objective.multiplier(steps) / len(self._noise(requests[0]))
+        multiplier = objective.multiplier(process.steps) / len(self._noise(requests[0]))
         size = self._rows_per_pass(weights, model, gradients)
         for start in range(0, len(draws), size):
             batch = draws[start : start + size]
@@ -118,28 +138,44 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
                 [index for _, several in batch for index in several],
                 partial(
                     _bounds_of,
-                    resident=resident,
+                    resident=weights.resident,
                     rows=[row for row, _ in batch],
                     reduction=objective.reducing,
-                    weights=by_step[[row.timestep for row, _ in batch]],
+                    weights=process.weights([row.level for row, _ in batch], objective),
                     multiplier=multiplier,
                     counts=[len(several) for _, several in batch],
                 ),
                 len(batch) / size,
             )
 
+    def _rows(
+        self, model: str, caption: str, picture: Picture, noise: tuple[int, ...]
+    ) -> list[NoisedImage]:
+        """The draws of one image: `noise` has a seed each."""
+        process, spec = self._weights[model].resident.process, self._specs[model]
+        told, drawn = process.guidance_told(spec), spec.objective.noise == "drawn"
+        levels = process.levels(noise, spec.objective)
+        return [
+            NoisedImage(caption, picture, level, seed, told, drawn)
+            for level, seed in zip(levels, noise, strict=True)
+        ]
+
     def _content(self, request: Request) -> Hashable:
         """The caption, the image, the noise, and how errors are counted."""
         assert isinstance(request.value, Picture)
-        objective = self._specs[request.model].objective
-        noise = self._noise(request)
-        return str(request.context), request.value.digest, noise, objective.model_dump_json()
+        spec = self._specs[request.model]
+        told = self._weights[request.model].resident.process.guidance_told(spec)
+        counted = spec.objective.model_dump_json()
+        picture = request.value
+        seed = picture.seed if spec.objective.noise == "drawn" else None
+        return str(request.context), picture.digest, self._noise(request), counted, told, seed
 
     def _rows_per_pass(self, weights: Weights[Resident], model: str, gradients: bool) -> int:
         """Draws whose errors one forward pass finds."""
         height, width = self._sizes[model]
         factor = weights.resident.autoencoder.factor
         most: int = max(1, _PIXELS_PER_PASS * factor**2 // (width * height))
+        most = min(most, weights.resident.process.most_rows or most)
         if not gradients:
             return most
         return max(1, min(most, int(self._fitting(model))))
@@ -147,11 +183,18 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
     def _probe(self, model: str) -> Values:
         height, width = self._sizes[model]
         resident = self._weights[model].resident
-        return partial(blank_error, resident=resident, height=height, width=width)
+        told = resident.process.guidance_told(self._specs[model])
+        return partial(blank_error, resident=resident, height=height, width=width, guidance=told)
 
     def _noise(self, request: Request) -> tuple[int, ...]:
         """The seeds of the request's draws."""
-        return request.noise or noise_seeds("fixed", "", self._specs[request.model].objective.draws)
+        objective = self._specs[request.model].objective
+        seeds = request.noise or noise_seeds("fixed", "", objective.draws)
+        if objective.timesteps != "unpaired":
+            return seeds
+        assert isinstance(request.value, Picture)
+        # Which side an image is on is not known here, but which image it is.
+        return tuple(derive("image", request.value.digest, seed) for seed in seeds)
 
     def sample(self, draws: Sequence[Draw], *, batch_size: int | None = None) -> list[Picture]:
         """One image per draw, with its latents; the same to rounding whatever the batch size."""
@@ -172,53 +215,50 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
     def _sample(self, draws: Sequence[Draw], batch_size: int | None) -> list[Picture]:
         """Images of draws of one model."""
         model = draws[0].model
-        weights, size = self._weights[model], min(self.room(model), batch_size or len(draws))
-        out: list[Picture] = []
-        for start in range(0, len(draws), size):
-            batch = draws[start : start + size]
-            out += generate(
-                weights.module(reference=False),
-                weights.resident,
-                [str(draw.context) for draw in batch],
-                [draw.seed for draw in batch],
-                spec=self._specs[model],
-                size=self._sizes[model],
-            )
-        return out
+        process = self._weights[model].resident.process
+        size = min(self.room(model), batch_size or len(draws))
+
+        def cut(several: Sequence[Draw]) -> list[Picture]:
+            batches = (several[i : i + size] for i in range(0, len(several), size))
+            return [picture for batch in batches for picture in self._drawn(batch)]
+
+        return in_groups(draws, lambda draw: process.alike(str(draw.context)), cut)
+
+    def _drawn(self, draws: Sequence[Draw]) -> list[Picture]:
+        """Images of draws of one model, in one loop."""
+        model = draws[0].model
+        weights = self._weights[model]
+        return generate(
+            weights.module(reference=False),
+            weights.resident,
+            [str(draw.context) for draw in draws],
+            [draw.seed for draw in draws],
+            spec=self._specs[model],
+            size=self._sizes[model],
+        )
 
     def room(self, model: str) -> int:
         """Images of one sampling loop."""
         height, width = self._sizes[model]
-        pixels: int = height * width // self._weights[model].resident.autoencoder.factor ** 2
-        guided = 2 if self._specs[model].guidance_scale > 1 else 1
-        return max(1, _PIXELS_PER_LOOP // (pixels * guided))
+        process = self._weights[model].resident.process
+        pixels: int = height * width // process.autoencoder.factor**2
+        runs = 2 if process.is_doubled(self._specs[model]) else 1
+        most = max(1, _PIXELS_PER_LOOP // (pixels * runs))
+        return min(most, process.most_rows or most)
 
 
-def _image_size(resident: Resident, name: str, spec: Diffusion) -> tuple[int, int]:
+def _image_size(resident: Resident, name: str, spec: Diffusion) -> Size:
     """Height and width of the model's images.
 
     Raises:
         InputError: the pipeline cannot draw that size, says none of its own where the graph says
             none, or cannot take that many steps.
     """
-    own = resident.image_size()
-    if own is None and not (spec.height and spec.width):
-        raise InputError(
-            f"model {name!r}: {spec.id!r} does not say which size its images have (its UNet has "
-            "no `sample_size`): set the model's `width` and `height`"
-        )
-    size = (spec.height or (own or (0, 0))[0], spec.width or (own or (0, 0))[1])
-    # Stable Diffusion's pipelines ask for multiples of 8.
-    unit = max(8, resident.autoencoder.factor)
-    if any(side % unit for side in size):
-        raise InputError(
-            f"model {name!r}: images of {size[1]} x {size[0]} pixels (width x height); both must "
-            f"be multiples of {unit}"
-        )
-    if spec.inference_steps > len(resident.schedule):
+    size = resident.process.size(name, spec)
+    if spec.inference_steps > resident.process.steps:
         raise InputError(
             f"model {name!r}: {spec.inference_steps} `inference_steps`, but the pipeline was "
-            f"trained with {len(resident.schedule)}"
+            f"trained with {resident.process.steps}"
         )
     return size
 

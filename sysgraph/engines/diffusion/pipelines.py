@@ -6,55 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import diffusers
 import torch
-from diffusers import (
-    AutoencoderKL,
-    AutoencoderTiny,
-    DiffusionPipeline,
-    SchedulerMixin,
-    StableDiffusionPipeline,
-    StableDiffusionXLPipeline,
-    UNet2DConditionModel,
-)
+from diffusers import DiffusionPipeline, SchedulerMixin
 from safetensors import safe_open
 from torch import nn
-from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import CLIPTokenizer, PreTrainedTokenizerBase
 
 from sysgraph_schemas import Diffusion
 
-from ...support.errors import InputError
 from ...support.quiet_diffusers import quiet
 from ..checkpoints.loading import explained, read_model, read_part
 from ..checkpoints.reasons import NotSafetensors
 from ..checkpoints.sources import Source, pickled, source
+from .families import Family, family_of
 
-# Never loaded: they look at images after the fact, and are no part of the likelihood.
-_LEFT_OUT = {
-    "StableDiffusionPipeline": {
-        "safety_checker": None,
-        "requires_safety_checker": False,
-        "feature_extractor": None,
-        "image_encoder": None,
-    },
-    "StableDiffusionXLPipeline": {
-        "feature_extractor": None,
-        "image_encoder": None,
-        "add_watermarker": False,
-    },
-}
-_CLASSES: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (StableDiffusionPipeline, StableDiffusionXLPipeline)
-}
-# What each part may be: a pipeline's file names a class of any library for each, which is not
-# looked up but found here.
-_MODELS: dict[str, tuple[type[Any], ...]] = {
-    "unet": (UNet2DConditionModel,),
-    "vae": (AutoencoderKL, AutoencoderTiny),
-    "text_encoder": (CLIPTextModel,),
-    "text_encoder_2": (CLIPTextModelWithProjection,),
-}
-_TOKENIZERS = ("tokenizer", "tokenizer_2")
 # diffusion_pytorch_model.safetensors, model.fp16.safetensors, and shards of both, also as they
 # once were named (model-00001-of-00002.fp16.safetensors).
 _WEIGHTS = re.compile(
@@ -68,7 +33,7 @@ class Checkpoint(NamedTuple):
 
     source: Source
     folder: Path
-    kind: type[Any]
+    family: Family
     parts: Mapping[str, type[Any]]
     """The class of each part."""
     settings: Mapping[str, Any]
@@ -86,13 +51,13 @@ def find(spec: Diffusion) -> Checkpoint:
     revision = {"revision": spec.revision} if spec.revision else {}
     with explained(found), quiet():
         config = DiffusionPipeline.load_config(found.path, **revision)
-    kind = _supported(found, config)
-    parts = {part: _class_of(found, config, part) for part in _parts_of(kind)}
+    family = family_of(found, config)
+    parts = family.parts(found, config)
     with explained(found), quiet():
-        folder = Path(found.path) if found.is_folder else _fetched(found.path, kind, revision)
-        stored = _stored_dtype(folder / "unet")
+        folder = Path(found.path) if found.is_folder else _fetched(found.path, family, revision)
+        stored = _stored_dtype(folder / family.denoiser)
     dtype = stored if spec.dtype == "auto" else getattr(torch, spec.dtype)
-    return Checkpoint(found, folder, kind, parts, _settings(config, kind), dtype)
+    return Checkpoint(found, folder, family, parts, _settings(config, family), dtype)
 
 
 def load_pipeline(found: Checkpoint, device: torch.device) -> Any:
@@ -105,10 +70,11 @@ def load_pipeline(found: Checkpoint, device: torch.device) -> Any:
         InputError: it cannot be loaded, or lacks weights.
     """
     with explained(found.source), quiet():
-        pipeline: Any = found.kind(
-            **{part: _read(found, part) for part in found.parts},
+        expected, _ = found.family.kind._get_signature_keys(found.family.kind)
+        pipeline: Any = found.family.kind(
+            **{part: _read(found, part) if part in found.parts else None for part in expected},
             **found.settings,
-            **_LEFT_OUT[found.kind.__name__],
+            **{k: v for k, v in found.family.left_out.items() if k not in expected},
         )
         pipeline.vae.to(torch.float32)
         pipeline.to(device)
@@ -116,84 +82,40 @@ def load_pipeline(found: Checkpoint, device: torch.device) -> Any:
     for part, module in pipeline.components.items():
         if isinstance(module, nn.Module):
             module.requires_grad_(False).eval()
-        if part in _TOKENIZERS:
+        if isinstance(module, CLIPTokenizer):
             encoder = pipeline.components[part.replace("tokenizer", "text_encoder")]
             _limit(module, encoder.config.max_position_embeddings)
     return pipeline
 
 
-def load_unet(found: Checkpoint, device: torch.device) -> nn.Module:
-    """Another copy of the pipeline's UNet on `device`.
+def load_denoiser(found: Checkpoint, device: torch.device) -> nn.Module:
+    """Another copy of the part that is trained, on `device`.
 
     Raises:
         InputError: it cannot be loaded.
     """
     with explained(found.source), quiet():
-        unet: nn.Module = _read(found, "unet")
-    return unet.to(device).eval()
+        denoiser: nn.Module = _read(found, found.family.denoiser)
+    return denoiser.to(device).eval()
 
 
-def bare(pipeline: Any, **components: Any) -> Any:
+def bare(found: Checkpoint, pipeline: Any, **components: Any) -> Any:
     """A second pipeline on the same modules, but for `components`."""
-    left_out = _LEFT_OUT[type(pipeline).__name__]
-    return type(pipeline)(**{**pipeline.components, **left_out, **components})
+    given = {**pipeline.components, **found.settings, **found.family.left_out, **components}
+    return found.family.kind(**given)
 
 
-def _supported(found: Source, config: Any) -> type[Any]:
-    kind = str(config.get("_class_name"))
-    if kind in _CLASSES:
-        return _CLASSES[kind]
-    why = f"it is a {kind}"
-    if "FlowMatch" in str(config.get("scheduler")):
-        why += ", which is trained by flow matching: its likelihood has another form"
-    raise InputError(
-        f"model id {found.name!r} is not supported: {why}; supported are {' and '.join(_CLASSES)}"
-    )
-
-
-def _parts_of(kind: type[Any]) -> list[str]:
-    """The parts that a pipeline is made of, but for those that are left out."""
-    expected, _ = kind._get_signature_keys(kind)
-    return [part for part in expected if part not in _LEFT_OUT[kind.__name__]]
-
-
-def _settings(config: Any, kind: type[Any]) -> dict[str, Any]:
+def _settings(config: Any, family: Family) -> dict[str, Any]:
     """What a pipeline's file says beside its parts, as that an empty caption is all zeros."""
-    _, optional = kind._get_signature_keys(kind)
-    wanted = set(optional) - set(_LEFT_OUT[kind.__name__])
-    return {name: config[name] for name in wanted if isinstance(config.get(name), bool)}
+    _, optional = family.kind._get_signature_keys(family.kind)
+    wanted = set(optional) - set(family.left_out)
+    return {k: config[k] for k in wanted if isinstance(config.get(k), bool | int | float | list)}
 
 
-def _class_of(found: Source, config: Any, part: str) -> type[Any]:
-    """The class of a part that the pipeline's file declares.
-
-    Raises:
-        InputError: it declares none, or another one than the part can have.
-    """
-    declared = config.get(part) or [None, None]
-    name = str(declared[-1])
-    if part in _TOKENIZERS:
-        allowed: tuple[type[Any], ...] = (CLIPTokenizer,)
-        name = name.removesuffix("Fast")
-    elif part == "scheduler":
-        known = getattr(diffusers, name, None)
-        is_one = isinstance(known, type) and issubclass(known, SchedulerMixin)
-        allowed = (known,) if is_one and known is not None else ()
-    else:
-        allowed = _MODELS[part]
-    for kind in allowed:
-        if kind.__name__ == name:
-            return kind
-    what = "is missing" if declared[-1] is None else f"is a {name}"
-    names = " or ".join(kind.__name__ for kind in allowed) or "a scheduler of diffusers"
-    raise InputError(
-        f"model id {found.name!r} is not supported: its {part} {what}; it can be {names}"
-    )
-
-
-def _fetched(name: str, kind: type[Any], revision: Mapping[str, str]) -> Path:
+def _fetched(name: str, family: Family, revision: Mapping[str, str]) -> Path:
     """The folder of a pipeline of the Hub: its plain files, or where there are none its fp16."""
-    settings = {"use_safetensors": True, **revision, **_LEFT_OUT[kind.__name__]}
+    settings = {"use_safetensors": True, **revision, **family.left_out}
+    kind = family.kind
     try:
         return Path(kind.download(name, **settings))
     except (OSError, ValueError):
@@ -212,9 +134,9 @@ def _read(found: Checkpoint, part: str) -> Any:
         one of UNREADABLE: it cannot be loaded for another reason.
     """
     kind, folder = found.parts[part], found.folder / part
-    if part == "scheduler":
+    if issubclass(kind, SchedulerMixin):
         return kind.from_pretrained(folder, local_files_only=True)
-    if part in _TOKENIZERS:
+    if issubclass(kind, PreTrainedTokenizerBase):
         return read_part(folder, kind, local_files_only=True)
     variant = _variant(folder)
     settings: dict[str, Any] = {"variant": variant} if variant else {}
@@ -258,12 +180,12 @@ def _variant(folder: Path) -> str | None:
     return next(iter(found))
 
 
-def _stored_dtype(unet: Path) -> torch.dtype:
-    """The type that the UNet's weights are stored in, in the files that are loaded."""
-    with safe_open(_files(unet)[_variant(unet)][0], framework="pt") as weights:
+def _stored_dtype(part: Path) -> torch.dtype:
+    """The type that a part's weights are stored in, in the files that are loaded."""
+    with safe_open(_files(part)[_variant(part)][0], framework="pt") as weights:
         kept = weights.get_slice(next(iter(weights.keys()))).get_dtype()
     if kept not in _DTYPES:
-        raise ValueError(f"its unet is stored as {kept}; supported are {', '.join(_DTYPES)}")
+        raise ValueError(f"its {part.name} is stored as {kept}; supported are {', '.join(_DTYPES)}")
     return _DTYPES[kept]
 
 

@@ -1,4 +1,4 @@
-"""The denoising errors of images under a UNet."""
+"""The denoising errors of images under a UNet or a transformer."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from sysgraph_schemas.models.diffusion_objective import Reduction
 
-from ...objectives.diffusion import noised, squared_errors, target, timesteps_of
+from ...objectives.diffusion import squared_errors
 from ...support.device import moved
 from ...traces.pictures import Picture
 from .noise import normals
@@ -16,20 +16,18 @@ from .resident import Resident
 
 
 class NoisedImage(NamedTuple):
-    """One (t, eps) draw of an image and its caption."""
+    """One (level, eps) draw of an image and its caption."""
 
     caption: str
     picture: Picture
-    timestep: int
+    level: float
+    """A timestep, or the sigma of a flow."""
     seed: int
-
-
-def rows_of(caption: str, picture: Picture, noise: Sequence[int], steps: int) -> list[NoisedImage]:
-    """The draws of one image: `noise` has a seed each, `steps` is T."""
-    timesteps = timesteps_of(noise, steps)
-    return [
-        NoisedImage(caption, picture, t, seed) for t, seed in zip(timesteps, noise, strict=True)
-    ]
+    """Of eps, unless `is_drawn`."""
+    guidance: float | None = None
+    """What a distilled denoiser is told."""
+    is_drawn: bool = False
+    """eps is what the picture was drawn from, if it knows."""
 
 
 def errors(
@@ -40,39 +38,48 @@ def errors(
     Without classifier-free guidance: that is a way of sampling, and no likelihood has it.
 
     Args:
-        module: the UNet to run.
+        module: the denoiser to run.
         resident: its pipeline.
-        rows: at least one; all images have one size.
+        rows: at least one; all images have one size, and all rows one guidance.
         reduction: over an image's numbers.
     """
-    latents = resident.latents([row.picture for row in rows])  # (B, C, H, W), CPU
-    noise = normals([row.seed for row in rows], latents.shape[1:])
-    steps = torch.tensor([row.timestep for row in rows])
-    alpha_bar = resident.schedule.alpha_bars[steps]
-    wanted = target(latents, noise, alpha_bar, resident.schedule.prediction)
-    captions = [row.caption for row in rows]
-    predicted = _predicted(module, resident, noised(latents, noise, alpha_bar), steps, captions)
+    process, levels = resident.process, [row.level for row in rows]
+    latents = resident.latents([row.picture for row in rows])  # (B, C, ..., H, W), CPU
+    noised, wanted = process.noised(latents, _noise(resident, rows, latents.shape[1:]), levels)
+    width, height = rows[0].picture.size
+    predicted = process.predicted(
+        module,
+        noised,
+        levels,
+        [row.caption for row in rows],
+        size=(height, width),
+        guidance=rows[0].guidance,
+    )
     return squared_errors(predicted, moved(wanted, resident.device), reduction)
 
 
-def blank_error(module: nn.Module, *, resident: Resident, height: int, width: int) -> Tensor:
-    """The work of one row, without an image: [1]."""
-    latents = torch.zeros(1, *resident.autoencoder.shape(width, height))
-    predicted = _predicted(module, resident, latents, torch.zeros(1, dtype=torch.long), [""])
-    return squared_errors(predicted, torch.zeros_like(predicted), "mean")
+def _noise(resident: Resident, rows: Sequence[NoisedImage], shape: Sequence[int]) -> Tensor:
+    """Eps of each row: [B, *shape], float32, CPU."""
+    noise = normals([row.seed for row in rows], shape)
+    for i, row in enumerate(rows):
+        seed = row.picture.seed if row.is_drawn else None
+        if seed is not None:
+            width, height = row.picture.size
+            noise[i] = resident.process.noise_of(seed, shape, (height, width))
+    return noise
 
 
-def _predicted(
-    module: nn.Module, resident: Resident, latents: Tensor, steps: Tensor, captions: Sequence[str]
+def blank_error(
+    module: nn.Module,
+    *,
+    resident: Resident,
+    height: int,
+    width: int,
+    guidance: float | None = None,
 ) -> Tensor:
-    """What `module` predicts for noised latents at `steps`: [B, C, H, W]."""
-    condition = resident.text.encode(captions)
-    factor = resident.autoencoder.factor
-    height, width = latents.shape[2] * factor, latents.shape[3] * factor
-    predicted: Tensor = module(
-        moved(latents, resident.device).to(condition.embeds),
-        moved(steps, resident.device),
-        encoder_hidden_states=condition.embeds,
-        added_cond_kwargs=condition.added(height, width),
-    ).sample
-    return predicted
+    """The work of one row, without an image: [1]."""
+    latents = torch.zeros(1, *resident.process.autoencoder.shape(width, height))
+    predicted = resident.process.predicted(
+        module, latents, [0.0], [""], size=(height, width), guidance=guidance
+    )
+    return squared_errors(predicted, torch.zeros_like(predicted), "mean")

@@ -16,6 +16,7 @@ from sysgraph.objectives.diffusion import noise_seeds
 from sysgraph.traces.pictures import Picture
 from sysgraph_schemas import Diffusion
 
+from .flow_folders import FLOWS
 from .folders import save_sd, save_sdxl
 
 MakeEngine = Callable[..., DiffusionEngine]
@@ -46,6 +47,36 @@ def make(folders: dict[str, Path]) -> MakeEngine:
         return DiffusionEngine(specs, device=torch.device("cpu"), seed=0)
 
     return engine
+
+
+@pytest.fixture(scope="session")
+def flows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Pipelines that are trained by flow matching, by name."""
+    root = tmp_path_factory.mktemp("flows")
+    return {name: save(root / name) for name, save in FLOWS.items()}
+
+
+@pytest.fixture(scope="session")
+def flow(flows: dict[str, Path]) -> MakeEngine:
+    """An engine of one model `ada` on such a pipeline, that draws 8 x 16 pixels."""
+
+    def engine(pipeline: str, **settings: Any) -> DiffusionEngine:
+        objective = {"preset": "flow_dpo", **settings.pop("objective", {})}
+        given = {"inference_steps": 3, "width": 8, "height": 16, **settings}
+        spec = Diffusion(id=str(flows[pipeline]), objective=objective, **given)
+        return DiffusionEngine({"ada": spec}, device=torch.device("cpu"), seed=0)
+
+    return engine
+
+
+@pytest.fixture(scope="session")
+def tall(tmp_path_factory: pytest.TempPathFactory) -> list[Picture]:
+    """Two noisy images in files, 8 x 16."""
+    folder, rng = tmp_path_factory.mktemp("tall"), np.random.default_rng(1)
+    paths = [folder / f"{i}.png" for i in range(2)]
+    for path in paths:
+        Image.fromarray(rng.integers(0, 256, (16, 8, 3), dtype=np.uint8)).save(path)
+    return [Picture.read(path) for path in paths]
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ def three(make: MakeEngine, jitter: Jitter) -> DiffusionEngine:
 def test_one_pipeline_in_memory(three: DiffusionEngine, folders: dict[str, Path]) -> None:
     residents = {id(three._weights[m].resident) for m in ("ada", "bo", "cy")}
     assert len(residents) == 1
-    unet = three._weights["ada"].resident.unet
+    unet = three._weights["ada"].resident.denoiser
     plain = [p for name, p in unet.named_parameters() if "lora_" not in name]
     alone = UNet2DConditionModel.from_pretrained(folders["sd"], subfolder="unet")
     assert sum(p.numel() for p in plain) == sum(p.numel() for p in alone.parameters())
@@ -54,7 +54,7 @@ def test_attention_projections_are_the_default(make: MakeEngine) -> None:
     reached = {name.split(".lora_")[0] for name in every.parameters("ada")}
     linear = {
         name.removesuffix(".base_layer")
-        for name, module in every._weights["ada"].resident.unet.named_modules()
+        for name, module in every._weights["ada"].resident.denoiser.named_modules()
         if isinstance(module, nn.Linear) and ".lora_" not in name
     }
     assert reached == linear
@@ -123,7 +123,7 @@ def test_half_precision_bases_have_float32_adapters(
     engine = make(dtype=dtype, train="lora")
     assert {p.dtype for p in engine.parameters("ada").values()} == {torch.float32}
     resident = engine._weights["ada"].resident
-    plain = {p.dtype for n, p in resident.unet.named_parameters() if "lora_" not in n}
+    plain = {p.dtype for n, p in resident.denoiser.named_parameters() if "lora_" not in n}
     assert plain == {getattr(torch, dtype)}
     assert resident.pipeline.vae.dtype == torch.float32
     torch.testing.assert_close(score(engine), score(make(train="frozen")), rtol=0.05, atol=0)
@@ -158,7 +158,7 @@ def test_auto_is_the_checkpoints_own_type(folders: dict[str, Path], tmp_path: Pa
     pipeline.save_pretrained(tmp_path / "half")
     spec = Diffusion(id=str(tmp_path / "half"), train="frozen")
     engine = DiffusionEngine({"ada": spec}, device=torch.device("cpu"), seed=0)
-    assert engine._weights["ada"].resident.unet.dtype == torch.bfloat16
+    assert engine._weights["ada"].resident.denoiser.dtype == torch.bfloat16
 
 
 # ---- references

@@ -9,6 +9,7 @@ from torch import Tensor
 from sysgraph.engines import Request
 from sysgraph.engines.diffusion import DiffusionEngine
 from sysgraph.engines.diffusion.cache import TensorCache
+from sysgraph.engines.diffusion.noise_prediction import NoisePrediction
 from sysgraph.objectives.diffusion import noise_seeds
 from sysgraph.traces.pictures import Picture
 
@@ -53,12 +54,14 @@ def test_steps_encode_nothing_again(
 
 def test_sizes_are_conditions_as_the_pipeline_writes_them(make: MakeEngine) -> None:
     resident = make("sdxl", train="frozen")._weights["ada"].resident
-    found = resident.text.encode(["fog", "two owls"]).added(16, 24)
+    process = resident.process
+    assert isinstance(process, NoisePrediction)
+    found = process.text.encode(["fog", "two owls"]).added(16, 24)
     assert found is not None
     wanted = resident.pipeline._get_add_time_ids(
         (16, 24), (0, 0), (16, 24), dtype=torch.float32, text_encoder_projection_dim=8
     )
     assert torch.equal(found["time_ids"], wanted.expand(2, -1))
-    assert (
-        make("sd", train="frozen")._weights["ada"].resident.text.encode(["a"]).added(8, 8) is None
-    )
+    process = make("sd", train="frozen")._weights["ada"].resident.process
+    assert isinstance(process, NoisePrediction)
+    assert process.text.encode(["a"]).added(8, 8) is None

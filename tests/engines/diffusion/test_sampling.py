@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DiffusionPipeline
-from torch import Tensor
+from torch import Tensor, nn
 
 import sysgraph
 from sysgraph import InputError, RunError, System
 from sysgraph.engines import Draw, Search
-from sysgraph.engines.diffusion import DiffusionEngine, generation
+from sysgraph.engines.diffusion import DiffusionEngine
+from sysgraph.engines.diffusion.noise_prediction import NoisePrediction
 from sysgraph.traces.pictures import Picture
 
 from .folders import ddim
@@ -83,13 +84,15 @@ def test_batches_do_not_show(make: MakeEngine, scheduler: str) -> None:
 
 def test_batches_are_bounded(make: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    inner = generation._latents
+    inner = NoisePrediction.drawn
 
-    def counted(*args: Any) -> Tensor:
-        sizes.append(len(args[2]))
-        return inner(*args)
+    def counted(
+        self: NoisePrediction, module: nn.Module, captions: Any, *args: Any, **kw: Any
+    ) -> Any:
+        sizes.append(len(captions))
+        return inner(self, module, captions, *args, **kw)
 
-    monkeypatch.setattr(generation, "_latents", counted)
+    monkeypatch.setattr(NoisePrediction, "drawn", counted)
     monkeypatch.setattr("sysgraph.engines.diffusion.engine._PIXELS_PER_LOOP", 6 * 16)
     make(train="frozen").sample(draws(0, 1, 2, 3))  # guided: each counts twice
     make(train="frozen", guidance_scale=1.0).sample(draws(0, 1, 2, 3))

@@ -13,6 +13,7 @@ from sysgraph import Completion
 from sysgraph.engines import Draw, Request
 from sysgraph.engines.diffusion import DiffusionEngine, scoring
 from sysgraph.engines.diffusion import engine as diffusion_engine
+from sysgraph.engines.diffusion.noise_prediction import NoisePrediction
 from sysgraph.objectives.diffusion import noise_seeds
 from sysgraph.support.seeding import uniforms
 from sysgraph.traces.pictures import Picture
@@ -112,7 +113,9 @@ def test_the_bound_sums_over_timesteps_and_pixels(
     simple = make(train="frozen", objective={"reduction": "sum", "scale": 2.0, "draws": 1})
     noise = noise_seeds("a", "image", 50)
     (found,) = engine.log_prob([Request("ada", "fog", pictures[0], noise=noise)], reference=False)
-    schedule = engine._weights["ada"].resident.schedule.alpha_bars.double()
+    process = engine._weights["ada"].resident.process
+    assert isinstance(process, NoisePrediction)
+    schedule = process.schedule.alpha_bars.double()
     total = 0.0
     for i, seed in enumerate(noise):
         t = int((i + uniform(seed)) * 1000 / 50)

@@ -23,11 +23,19 @@ Score = Callable[..., Tensor]
 @pytest.mark.parametrize(
     ("config", "said"),
     [
+        ({"_class_name": "NoPipeline"}, "it is a NoPipeline, which this version of diffusers does"),
         (
-            {"_class_name": "StableDiffusion3Pipeline", "scheduler": ["diffusers", "FlowMatchX"]},
-            "it is a StableDiffusion3Pipeline, which is trained by flow matching",
+            {"_class_name": "KandinskyPipeline", "scheduler": ["diffusers", "DDIMScheduler"]},
+            "it is a KandinskyPipeline, whose scheduler is a DDIMScheduler; supported are Stable",
         ),
-        ({"_class_name": "KandinskyPipeline"}, "it is a KandinskyPipeline; supported are Stable"),
+        (
+            {"_class_name": "FluxImg2ImgPipeline", "scheduler": ["diffusers", "FlowMatchX"]},
+            "which draws something else than an image from a caption; supported are Stable",
+        ),
+        (
+            {"_class_name": "StableDiffusion3Pipeline", "scheduler": ["os", "FlowMatchX"]},
+            "its (transformer|scheduler) is .*; it can be (SD3Transf|a scheduler)",
+        ),
     ],
 )
 def test_other_classes_are_named(

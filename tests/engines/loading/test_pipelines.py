@@ -156,7 +156,7 @@ def test_variants_of_files(plain: bool, sharded: bool, folder: Path) -> None:
     found = load(folder)
     dtype = torch.float32 if plain else torch.float16
     resident = found._engines["ada"]._weights["ada"].resident  # type: ignore[attr-defined]
-    assert resident.checkpoint.dtype == resident.unet.dtype == dtype
+    assert resident.checkpoint.dtype == resident.denoiser.dtype == dtype
     assert resident.pipeline.text_encoder.dtype == dtype
     assert bound(found, folder) == pytest.approx(expected, rel=0 if plain else 0.02)
 
@@ -254,7 +254,7 @@ def test_settings_of_the_pipeline_itself(
     declare(folder, force_zeros_for_empty_prompt=zeros)
     found = load(folder)
     resident = found._engines["ada"]._weights["ada"].resident  # type: ignore[attr-defined]
-    assert bool((resident.text.unguided(1).embeds == 0).all()) == zeros
+    assert bool((resident.process.text.unguided(1).embeds == 0).all()) == zeros
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Adapters on a pipeline's UNet, as diffusers adds and stores them."""
+"""Adapters on a pipeline's UNet or transformer, as diffusers adds and stores them."""
 
 import json
 import warnings
@@ -13,23 +13,24 @@ from torch import Tensor, nn
 
 from ...support.quiet_diffusers import quiet
 from ..checkpoints.adapters import Adapters, SavedAdapter
+from .families import Family
 
 _FILE = "pytorch_lora_weights.safetensors"
-_PART = "unet."
-"""What diffusers puts before the names of weights and settings: a file can hold more parts."""
 
 
-class UNetAdapters(Adapters):
-    """Adapters in the layers of the UNet itself, in float32 whatever the UNet's type.
+class DenoiserAdapters(Adapters):
+    """Adapters in the layers of the denoiser itself, in float32 whatever the denoiser's type.
 
     Args:
-        unet: gets the adapters.
-        pipeline: the class that reads and writes them.
+        denoiser: gets the adapters.
+        family: has the class that reads and writes them.
     """
 
-    def __init__(self, unet: nn.Module, pipeline: type[Any]) -> None:
-        super().__init__(unet)
-        self._pipeline = pipeline
+    def __init__(self, denoiser: nn.Module, family: Family) -> None:
+        super().__init__(denoiser)
+        self._family = family
+        self._before = f"{family.denoiser}."
+        """What diffusers puts before names of weights and settings: a file can hold more parts."""
 
     def _add(self, adapter: str, config: LoraConfig) -> None:
         with quiet(), warnings.catch_warnings():
@@ -46,16 +47,18 @@ class UNetAdapters(Adapters):
             self._host.set_adapter(adapter)
 
     def merge(self, adapter: str) -> nn.Module:
-        """The UNet, with the adapter merged into it."""
+        """The denoiser, with the adapter merged into it."""
         with quiet():
             self._host.fuse_lora(adapter_names=[adapter])
             self._host.unload_lora()
-        unet: nn.Module = self._host
-        return unet
+        denoiser: nn.Module = self._host
+        return denoiser
 
     def state(self, adapter: str) -> dict[str, Tensor]:
         """The adapter's weights, sharing memory, by the names diffusers saves them under."""
-        return {f"{_PART}{name}": weight for name, weight in self._plain_state(adapter).items()}
+        return {
+            f"{self._before}{name}": weight for name, weight in self._plain_state(adapter).items()
+        }
 
     def _plain_state(self, adapter: str) -> dict[str, Tensor]:
         state = get_peft_model_state_dict(self._host, adapter_name=adapter)
@@ -65,15 +68,15 @@ class UNetAdapters(Adapters):
     def save(self, adapter: str, folder: Path) -> None:
         """Writes the adapter into `folder` as `pipeline.load_lora_weights` reads it."""
         settings = self.config(adapter).to_dict()
+        # As JSON has them: peft keeps module names as a set.
+        plain = {k: sorted(v) if isinstance(v, set) else v for k, v in settings.items()}
+        part = self._family.denoiser
+        given: dict[str, Any] = {
+            f"{part}_lora_layers": self._plain_state(adapter),
+            f"{part}_lora_adapter_metadata": plain,
+        }
         with quiet():
-            self._pipeline.save_lora_weights(
-                folder,
-                unet_lora_layers=self._plain_state(adapter),
-                # As JSON has them: peft keeps module names as a set.
-                unet_lora_adapter_metadata={
-                    k: sorted(v) if isinstance(v, set) else v for k, v in settings.items()
-                },
-            )
+            self._family.kind.save_lora_weights(folder, **given)
 
     def read(self, folder: Path) -> SavedAdapter:
         """The adapter in a file of diffusers', which may lack the settings."""
@@ -81,5 +84,5 @@ class UNetAdapters(Adapters):
         with safe_open(folder / _FILE, framework="pt") as file:
             metadata = (file.metadata() or {}).get("lora_adapter_metadata", "{}")
         settings = dict(json.loads(metadata)).items()
-        ours = {k.removeprefix(_PART): v for k, v in settings if k.startswith(_PART)}
+        ours = {k.removeprefix(self._before): v for k, v in settings if k.startswith(self._before)}
         return SavedAdapter(weights, ours)

@@ -1,0 +1,231 @@
+"""What a pipeline that is trained by flow matching does with images: noise, velocity, drawing."""
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sysgraph_schemas import Diffusion
+from sysgraph_schemas.models.diffusion_objective import DiffusionObjective
+
+from ....objectives.diffusion import flow_weights, interpolated, sigmas_of
+from ....support.device import moved
+from ....support.errors import InputError
+from ...checkpoints.loading import UNREADABLE
+from ..autoencoder import Autoencoder
+from ..pipelines import Checkpoint
+from ..process import Size
+from .asking import Asking
+from .autoencoder import SIDE, FlowAutoencoder
+from .captions import Unstackable, shape_of
+from .layout import Layout, layout_of
+from .limits import lost
+
+_TIMES = (0.25, 0.75)
+"""Of a question that finds out how a pipeline tells its denoiser the time."""
+
+
+class FlowMatching:
+    """For the methods see `process.Process`. Latents are [B, C, H, W] (videos' [B, C, 1, H, W]).
+
+    Raises:
+        InputError: the pipeline cannot be asked what its denoiser predicts.
+    """
+
+    autoencoder: Autoencoder
+    is_flow: bool = True
+    most_rows: int | None
+
+    def __init__(
+        self, spec: Diffusion, found: Checkpoint, pipeline: Any, device: torch.device
+    ) -> None:
+        self._id, self._kind = spec.id, found.family.kind.__name__
+        self._pipeline, self._device = pipeline, device
+        self.steps = int(pipeline.scheduler.config.num_train_timesteps)
+        self._asking = Asking(found, pipeline, device)
+        self._layouts: dict[tuple[int, int], Layout] = {}
+        self._shapes: dict[str, Hashable] = {}
+        if pipeline.scheduler.config.get("stochastic_sampling"):
+            raise self._unsupported("its scheduler samples with noise that no seed gives")
+        try:
+            self.autoencoder = FlowAutoencoder(
+                pipeline.vae, int(pipeline.vae_scale_factor), self._layout
+            )
+            self.most_rows = self._most_rows()
+        except (*UNREADABLE, NotImplementedError, IndexError) as error:
+            raise self._unsupported(f"it cannot be asked for a velocity: {error}") from error
+
+    def _unsupported(self, why: str) -> InputError:
+        return InputError(f"model id {self._id!r}, a {self._kind}, is not supported: {why}")
+
+    def settings(self) -> tuple[object, ...]:
+        """Nothing that the pipeline's configurations do not say."""
+        return ()
+
+    def _layout(self, width: int, height: int) -> Layout:
+        """Of images of so many pixels; 0: the pipeline's own size."""
+        key = width, height
+        if key not in self._layouts:
+            size = (height or None, width or None)
+            self._layouts[key] = layout_of(
+                self._asking.start(size, 0), lambda packed: self._asking.decoded(packed, size)
+            )
+        return self._layouts[key]
+
+    @property
+    def _small(self) -> Size:
+        return SIDE * self.autoencoder.factor, SIDE * self.autoencoder.factor
+
+    def _most_rows(self) -> int | None:
+        """1 where the denoiser takes one time for all rows, or captions do not go together."""
+        own = self._unguided(None)
+        times = torch.tensor(_TIMES, device=self._device)
+        try:
+            told = self._asking.told(times, ["a", "a"], self._small, **own)
+        except Unstackable:
+            return 1
+        except (*UNREADABLE, IndexError):
+            return 1
+        rows = [x for x in told if isinstance(x, Tensor) and x.shape[:1] == (len(_TIMES),)]
+        several = any(x.dim() == 1 and len(x.unique()) == len(_TIMES) for x in rows)
+        return None if several else 1
+
+    def size(self, name: str, spec: Diffusion) -> Size:
+        """The spec's, or the pipeline's own where it says none."""
+        factor = self.autoencoder.factor
+        if spec.scheduler == "ddim":
+            raise InputError(
+                f"model {name!r}: {spec.id!r} is trained by flow matching, and is sampled by its "
+                "pipeline's own scheduler: leave out `scheduler: ddim`"
+            )
+        height, width = spec.height or 0, spec.width or 0
+        if not (height and width):
+            own = self._layout(0, 0).shape
+            height, width = height or own[-2] * factor, width or own[-1] * factor
+        why = ""
+        try:
+            found = self._layout(width, height).shape
+        except UNREADABLE as error:
+            why = f": {error}"
+        if why or (found[-2] * factor, found[-1] * factor) != (height, width):
+            raise InputError(
+                f"model {name!r}: {spec.id!r} draws no images of {width} x {height} pixels "
+                f"(width x height){why}; both should be multiples of {2 * factor}"
+            )
+        return height, width
+
+    def levels(self, noise: Sequence[int], objective: DiffusionObjective) -> list[float]:
+        """Sigmas, stratified over the draws."""
+        return sigmas_of(noise, objective.drawing or "logit_normal")
+
+    def weights(self, levels: Sequence[float], objective: DiffusionObjective) -> Tensor:
+        """By the objective's `weight`, at each sigma."""
+        return flow_weights(torch.tensor(levels), objective.weighting)
+
+    def noised(
+        self, latents: Tensor, noise: Tensor, levels: Sequence[float]
+    ) -> tuple[Tensor, Tensor]:
+        """On the straight line from image to noise, and its velocity eps - z_0."""
+        return interpolated(latents, noise, torch.tensor(levels)), noise - latents
+
+    def noise_of(self, seed: int, shape: Sequence[int], size: Size) -> Tensor:
+        """As the pipeline starts from it."""
+        height, width = size
+        packed = self._asking.start(size, seed).float().cpu()
+        return self._layout(width, height).unpack(packed)[0]
+
+    def predicted(
+        self,
+        module: nn.Module,
+        latents: Tensor,
+        levels: Sequence[float],
+        captions: Sequence[str],
+        *,
+        size: Size,
+        guidance: float | None,
+    ) -> Tensor:
+        """The velocity, as the pipeline makes it of what the transformer gives."""
+        layout = self._layout(size[1], size[0])
+        found = self._asking.velocity(
+            module,
+            moved(layout.pack(latents), self._device),
+            moved(torch.tensor(levels), self._device),
+            captions,
+            size=size,
+            **self._unguided(guidance),
+        )
+        return layout.unpack(found)
+
+    # ---- guidance: told to the denoiser, or the difference of two runs of it
+
+    @property
+    def _is_told(self) -> bool:
+        return bool(self._pipeline.transformer.config.get("guidance_embeds", False))
+
+    @property
+    def _free(self) -> str:
+        """The call's name for classifier-free guidance."""
+        return "true_cfg_scale" if "true_cfg_scale" in self._asking.parameters else "guidance_scale"
+
+    def guidance_told(self, spec: Diffusion) -> float | None:
+        """The spec's or the call's default, where the transformer embeds it."""
+        if not self._is_told:
+            return None
+        return self._given(spec, "guidance_scale")
+
+    def _given(self, spec: Diffusion, name: str) -> float:
+        if spec.guidance_scale is not None:
+            return spec.guidance_scale
+        return float(self._asking.parameters[name].default or 1.0)
+
+    def _unguided(self, told: float | None) -> dict[str, float]:
+        """What the call takes for a caption alone. 0 is none for all; 1 is some for Z-Image."""
+        names = {"true_cfg_scale", "guidance_scale"} & set(self._asking.parameters)
+        off = {name: 0.0 for name in names if name == self._free}
+        return {**off, "guidance_scale": self._told(told)} if self._is_told else off
+
+    def _told(self, told: float | None) -> float:
+        return (
+            float(self._asking.parameters["guidance_scale"].default or 1.0)
+            if told is None
+            else told
+        )
+
+    def is_doubled(self, spec: Diffusion) -> bool:
+        """Under classifier-free guidance."""
+        return not self._is_told and self._given(spec, self._free) > 1
+
+    def drawn(
+        self,
+        module: nn.Module,
+        captions: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        spec: Diffusion,
+        size: Size,
+    ) -> Tensor:
+        """By the pipeline's own call and scheduler."""
+        guidance: dict[str, Any] = self._unguided(self.guidance_told(spec))
+        if self.is_doubled(spec):
+            guidance = {self._free: self._given(spec, self._free)}
+            if "negative_prompt" in self._asking.parameters:
+                guidance["negative_prompt"] = [""] * len(captions)
+        packed = self._asking.drawn(
+            module, captions, seeds, size=size, steps=spec.inference_steps, **guidance
+        )
+        return self._layout(size[1], size[0]).unpack(packed.float())
+
+    # ---- captions
+
+    def alike(self, caption: str) -> Hashable:
+        """By the shapes of their embeddings: what a caption is filled up to depends on no other."""
+        if caption not in self._shapes:
+            self._shapes[caption] = shape_of(
+                self._asking.embedded(caption, self._small, **self._unguided(None))
+            )
+        return self._shapes[caption]
+
+    def lost(self, caption: str) -> tuple[int, int, str] | None:
+        """By the encoder that reads most."""
+        return lost(self._pipeline, self._asking.parameters, caption)

@@ -1,0 +1,97 @@
+"""What engines ask of a pipeline, whichever way it was trained: noise, prediction, and drawing."""
+
+from collections.abc import Hashable, Sequence
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from sysgraph_schemas import Diffusion
+from sysgraph_schemas.models.diffusion_objective import DiffusionObjective
+
+from .autoencoder import Autoencoder
+
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
+
+class Process(Protocol):
+    """From images to noise and back. A level says how much noise: a timestep, or a sigma."""
+
+    autoencoder: Autoencoder
+    steps: int
+    """The timesteps that it was trained with, and that can be sampled."""
+    is_flow: bool
+    """Trained by flow matching."""
+    most_rows: int | None
+    """Rows that the denoiser takes at once; None: any number."""
+
+    def settings(self) -> tuple[object, ...]:
+        """What of it a value depends on, beside the pipeline's parts and their configurations."""
+        ...
+
+    def size(self, name: str, spec: Diffusion) -> Size:
+        """The size of a model's images.
+
+        Raises:
+            InputError: the pipeline cannot draw it, or says none of its own where none is given.
+        """
+        ...
+
+    def levels(self, noise: Sequence[int], objective: DiffusionObjective) -> list[float]:
+        """How much noise each draw of one image has, by the draws' seeds."""
+        ...
+
+    def weights(self, levels: Sequence[float], objective: DiffusionObjective) -> Tensor:
+        """W by which the errors at these levels count: [B], float32, CPU."""
+        ...
+
+    def noised(
+        self, latents: Tensor, noise: Tensor, levels: Sequence[float]
+    ) -> tuple[Tensor, Tensor]:
+        """Noised latents, and what the denoiser should predict of them: [B, ...] each."""
+        ...
+
+    def noise_of(self, seed: int, shape: Sequence[int], size: Size) -> Tensor:
+        """The noise that an image was drawn from: [*shape], float32, CPU."""
+        ...
+
+    def predicted(
+        self,
+        module: nn.Module,
+        latents: Tensor,
+        levels: Sequence[float],
+        captions: Sequence[str],
+        *,
+        size: Size,
+        guidance: float | None,
+    ) -> Tensor:
+        """What `module` predicts of noised latents [B, ...]; see `guidance_told`."""
+        ...
+
+    def guidance_told(self, spec: Diffusion) -> float | None:
+        """The guidance that a distilled denoiser takes as an input; None: it takes none."""
+        ...
+
+    def is_doubled(self, spec: Diffusion) -> bool:
+        """Whether sampling runs each image twice, with a caption and without."""
+        ...
+
+    def drawn(
+        self,
+        module: nn.Module,
+        captions: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        spec: Diffusion,
+        size: Size,
+    ) -> Tensor:
+        """Latents [B, ...] of one image a caption; a seed has all randomness of its row."""
+        ...
+
+    def alike(self, caption: str) -> Hashable:
+        """Equal for captions that the denoiser takes in one batch."""
+        ...
+
+    def lost(self, caption: str) -> tuple[int, int, str] | None:
+        """A caption's tokens, how many are read, and the text that is not; None if all is read."""
+        ...
