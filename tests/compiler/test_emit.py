@@ -162,6 +162,16 @@ def test_a_choice_that_the_prompt_reads_stays_a_parent() -> None:
         ),
         ("{preset: derivation, weight: constant}", "], l = sum of (eps", r"\ell_m &= \lVert"),
         ("{weight: ddpm}", "l = w_t * mean of (eps", r"\ell_m &= w_\tau \tfrac{1}{\dim z} \l"),
+        (
+            "{preset: flow_dpo}",
+            "is replaced by what bounds no log p: 2500 * [ -l(model) + l(ref) ], l = mean of (v - ",
+            r"z_\sigma &= (1 - \sigma) z + \sigma \epsilon, \quad \operatorname{logit}",
+        ),
+        (
+            "{preset: flow_dpo, weight: ddpm, reduction: sum, scale: 2, sigmas: uniform}",
+            "a bound: 1 * [ -l(model) + l(ref) ], l = (1 - sigma) / sigma * sum of (v - v_model",
+            r"\ell_m &= \tfrac{1 - \sigma}{\sigma} \lVert (\epsilon - z) - v_m",
+        ),
     ],
 )
 def test_a_bound_is_written_as_it_is_computed(objective: str, said: str, written: str) -> None:

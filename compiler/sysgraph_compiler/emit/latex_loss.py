@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from sysgraph_schemas.fit import Fit
 from sysgraph_schemas.losses import LOSSES, Argument
+from sysgraph_schemas.models.base import Bound
 
 from ..program import Program
 from .bounds import bounds
@@ -106,13 +107,37 @@ def _nodes(program: Program, variables: Sequence[str]) -> list[str]:
 def _bounds(program: Program) -> Iterator[str]:
     """Appendix D: a diffusion model's log-ratio as a difference of denoising losses."""
     ratio = "\\log \\frac{p_\\theta}{p_{\\mathrm{ref}}}"
-    noise = "\\mathbb{E}_{\\tau, \\epsilon}"
-    error = "\\lVert \\epsilon - \\epsilon_m(z_\\tau, \\tau, c) \\rVert_2^2"
     for bound, names in bounds(program).items():
+        time = "\\tau" if bound.sigmas is None else "\\sigma"
+        noise = f"\\mathbb{{E}}_{{{time}, \\epsilon}}"
         scale = "T" if bound.scale is None else f"{bound.scale:g}"
         difference = f"\\bigl[ {scale} (-\\ell_\\theta + \\ell_{{\\mathrm{{ref}}}}) \\bigr]"
         nodes = ", ".join(_nodes(program, names))
         yield f"{ratio}({nodes} \\mid \\cdot) &\\leftarrow {noise} {difference}"
+        yield f"\\ell_m &= {_error(bound)}, \\quad m \\in \\{{\\theta, \\mathrm{{ref}}\\}}"
+        yield from _flow(bound)
+
+
+def _error(bound: Bound) -> str:
+    """One draw's."""
+    mean = "\\tfrac{1}{\\dim z} " if bound.reducing == "mean" else ""
+    if bound.sigmas is None:
         weight = "w_\\tau " if bound.weighting == "ddpm" else ""
-        mean = "\\tfrac{1}{\\dim z} " if bound.reducing == "mean" else ""
-        yield f"\\ell_m &= {weight}{mean}{error}, \\quad m \\in \\{{\\theta, \\mathrm{{ref}}\\}}"
+        error = "\\lVert \\epsilon - \\epsilon_m(z_\\tau, \\tau, c) \\rVert_2^2"
+    else:
+        weight = "\\tfrac{1 - \\sigma}{\\sigma} " if bound.weighting == "ddpm" else ""
+        error = "\\lVert (\\epsilon - z) - v_m(z_\\sigma, \\sigma, c) \\rVert_2^2"
+    return f"{weight}{mean}{error}"
+
+
+def _flow(bound: Bound) -> Iterator[str]:
+    """The path of a flow, how its time is drawn, and whether its term bounds anything."""
+    if bound.sigmas is None:
+        return
+    drawn = {
+        "uniform": "\\sigma \\sim \\mathcal{U}(0, 1)",
+        "logit_normal": "\\operatorname{logit} \\sigma \\sim \\mathcal{N}(0, 1)",
+    }
+    path = "(1 - \\sigma) z + \\sigma \\epsilon"
+    said = "" if bound.is_bound else " \\quad \\text{(bounds no log-likelihood)}"
+    yield f"z_\\sigma &= {path}, \\quad {drawn[bound.sigmas]}{said}"

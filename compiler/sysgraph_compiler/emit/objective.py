@@ -5,6 +5,7 @@ from typing import Literal
 
 from sysgraph_schemas.fit import Fit
 from sysgraph_schemas.losses import LOSSES, Argument
+from sysgraph_schemas.models.base import Bound
 from sysgraph_schemas.samplers import SAMPLERS
 
 from ..planning import Plan
@@ -79,14 +80,37 @@ def _bounds(program: Program, words: Words) -> list[str]:
     lines: list[str] = []
     for bound, names in bounds(program).items():
         scale = "T" if bound.scale is None else f"{bound.scale:g}"
-        weight = "w_t * " if bound.weighting == "ddpm" else ""
-        error = f"l = {weight}{bound.reducing} of (eps - eps_model(z_t, t, caption))^2"
-        draws = f", mean of {bound.draws} draws of (t, eps)" if bound.draws > 1 else ""
+        t = "t" if bound.sigmas is None else "sigma"
+        draws = f", mean of {bound.draws} draws of ({t}, eps)" if bound.draws > 1 else ""
+        what = "a bound" if bound.is_bound else "what bounds no log p"
         lines += [
-            f"log p/p_ref of {words.listed(names)} is replaced by a bound:",
-            f"   {scale} * [ -l(model) + l(ref) ], {error}{draws},",
-            "   with the same t and eps for model and reference, and each side's own caption",
+            f"log p/p_ref of {words.listed(names)} is replaced by {what}:",
+            f"   {scale} * [ -l(model) + l(ref) ], {_error(bound)}{draws},",
+            *_flow(bound),
+            f"   with the same {t} and eps for model and reference, and each side's own caption",
         ]
+    return lines
+
+
+def _error(bound: Bound) -> str:
+    """The error of one draw."""
+    if bound.sigmas is None:
+        weight = "w_t * " if bound.weighting == "ddpm" else ""
+        return f"l = {weight}{bound.reducing} of (eps - eps_model(z_t, t, caption))^2"
+    weight = "(1 - sigma) / sigma * " if bound.weighting == "ddpm" else ""
+    return f"l = {weight}{bound.reducing} of (v - v_model(z_sigma, sigma, caption))^2"
+
+
+def _flow(bound: Bound) -> list[str]:
+    """What stands for what in the error of a flow."""
+    if bound.sigmas is None:
+        return []
+    drawn = {"uniform": "uniform in (0, 1)", "logit_normal": "sigmoid of a standard normal number"}
+    lines = [
+        f"   z_sigma = (1 - sigma) z + sigma eps, v = eps - z, sigma {drawn[bound.sigmas]},",
+    ]
+    if bound.is_bound:
+        lines.append("   a bound of the process with the flow's marginals and Gaussian steps,")
     return lines
 
 

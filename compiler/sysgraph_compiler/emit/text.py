@@ -63,7 +63,8 @@ class _Page:
         spec = self.program.models[name]
         what = f" {spec.summary}" if spec.summary else ""
         how = f"trained, {spec.training}" if terms[0].status == "trained" else terms[0].status
-        how += ", a bound on log p" if terms[0].bound else ""
+        if spec.bound is not None:
+            how += ", a bound on log p" if spec.bound.is_bound else ", no bound on log p"
         how += ", cancels" if not any(map(self.counts, terms)) else ""
         return f"{name}: {spec.kind}{what} ({how}; {count})"
 

@@ -56,12 +56,12 @@ class DiffusionObjective(Spec):
 
     preset: Annotated[Preset, Field(examples=["diffusion_dpo"])] = "diffusion_dpo"
     """Whose convention. Of pipelines that predict noise, `diffusion_dpo`: the paper's code, scale/2
-    times the mean squared error, scale its `--beta_dpo` (5000). `diffusers`: the library's example, scale times the mean squared
-    error, scale its `--beta_dpo` (2500): an equal number counts twice as much as in
-    `diffusion_dpo`. `derivation`: T times w_t times the squared error summed over the latent, the
-    variational bound itself; on Stable Diffusion 1.5 about 40 times as much as the other two. Of
-    pipelines that are trained by flow matching: `flow_dpo`, beta/2 times the mean squared error of
-    the velocity, beta its scale."""
+    times the mean squared error, scale its `--beta_dpo` (5000). `diffusers`: the library's example,
+    scale times the mean squared error, scale its `--beta_dpo` (2500): an equal number counts twice
+    as much as in `diffusion_dpo`. `derivation`: T times w_t times the squared error summed over the
+    latent, the variational bound itself; on Stable Diffusion 1.5 about 40 times as much as the
+    other two. Of pipelines that are trained by flow matching, `flow_dpo`: scale/2 times the mean
+    squared error of the velocity, scale the beta of Flow-DPO."""
     weight: Annotated[Weight | None, Field(examples=["constant"])] = None
     """w_t. `constant`: 1, on what the model predicts (noise, velocity or sample); `ddpm`: the
     weight of the variational bound, on the noise; of a flow's velocity that is (1 - sigma) / sigma.
