@@ -120,6 +120,9 @@ class Fit(Spec):
     """Assumed share of flipped preferences, for `sigmoid`, `robust` and `exo_pair`."""
     discopop_tau: Annotated[float, Field(gt=0, examples=[0.05])] = 0.05
     """Temperature of the blend in `loss: discopop`."""
+    dpop_lambda: Annotated[float, Field(gt=0, examples=[50])] = 50.0
+    """Weight in `loss: dpop` of what the chosen side has lost against the reference: an image, when
+    its denoising error rises. With `credit: node`, of each node alone."""
     anchor: Annotated[float, Field(ge=0, examples=[0.3])] = 0.0
     """Weight of the chosen side's negative log-likelihood per token, of texts and choices alone: an
     image has a bound instead, in a scale of its own."""

@@ -1,7 +1,8 @@
 r"""The losses of one preference: how each is named, what it is a function of, how it reads.
 
-Names and formulas are TRL's. The functions themselves are in `sysgraph.objectives.losses`, one file
-a loss. A reading is in these symbols, which `compile` defines beside it:
+Names and formulas are TRL's, but for `dpop`, which it has not. The functions themselves are in
+`sysgraph.objectives.losses`, one file a loss. A reading is in these symbols, which `compile`
+defines beside it:
 
     text      latex         what
     m         \Delta        beta * (the margin: chosen's log p/p_ref minus rejected's)
@@ -10,6 +11,7 @@ a loss. A reading is in these symbols, which `compile` defines beside it:
     nll       \nu           negative log-likelihood of chosen, per token
     eps       \varepsilon   `fit.label_smoothing`
     tau       \kappa        `fit.discopop_tau`
+    lambda    \lambda       `fit.dpop_lambda`
 
 In LaTeX, \Delta, \bar\Delta and \rho are without beta.
 """
@@ -31,6 +33,7 @@ LossName = Literal[
     "apo_zero",
     "apo_down",
     "discopop",
+    "dpop",
     "sft",
 ]
 
@@ -165,6 +168,15 @@ LOSSES: Mapping[LossName, Loss] = {
             r"+ \sigma(\beta \Delta / \kappa) \, e^{-\beta \Delta}",
         ),
         settings=("discopop_tau",),
+    ),
+    "dpop": Loss(
+        "sides",
+        "DPO-Positive, Pal et al. 2024, eq. 3",
+        Reading(
+            "-log sigmoid(w - l - lambda * max(0, -w))",
+            r"-\log \sigma(\beta (\rho^w - \rho^l - \lambda \max(0, -\rho^w)))",
+        ),
+        settings=("dpop_lambda",),
     ),
     "sft": Loss(
         "likelihood",

@@ -61,6 +61,7 @@ FORMS: dict[LossName, Callable[[float, float], float]] = {
         -log_sigmoid(w - r) * (1 - sigmoid((w - r) / 0.05))
         + math.exp(-(w - r)) * sigmoid((w - r) / 0.05)
     ),
+    "dpop": lambda w, r: -log_sigmoid(w - r - 50 * max(0.0, -w)),
 }
 
 

@@ -30,6 +30,7 @@ def loss(program: Program) -> Iterator[str]:
         "\\beta": fit.beta,
         "\\varepsilon": fit.label_smoothing,
         "\\kappa": fit.discopop_tau,
+        "\\lambda": fit.dpop_lambda,
     }
     values = [f"{symbol} = {x:g}" for symbol, x in settings.items() if symbol in one]
     yield "\\mathcal{L}(\\theta) &= " + ", \\quad ".join([expectation, *values])

@@ -64,7 +64,7 @@ def _loss(fit: Fit) -> list[str]:
         parts = [readings[fit.loss]]
     lines = [f"loss = {parts[0]}", *(f"     + {part}" for part in parts[1:])]
     lines[-1] += f", {per}"
-    settings = {"eps": fit.label_smoothing, "tau": fit.discopop_tau}
+    settings = {"eps": fit.label_smoothing, "tau": fit.discopop_tau, "lambda": fit.dpop_lambda}
     said = " ".join(readings.values())
     return lines + [f"       {name} = {x:g}" for name, x in settings.items() if name in said]
 

@@ -11,6 +11,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from sysgraph_schemas import LoRA
+
+from ...support.errors import InputError
 from ...support.quiet_diffusers import quiet
 from ..checkpoints.adapters import Adapters, SavedAdapter
 from .families import Family
@@ -31,6 +34,17 @@ class DenoiserAdapters(Adapters):
         self._family = family
         self._before = f"{family.denoiser}."
         """What diffusers puts before names of weights and settings: a file can hold more parts."""
+
+    def add(self, adapter: str, lora: LoRA, seed: int, *, trained: bool) -> None:
+        """As for all adapters.
+
+        Raises:
+            InputError: diffusers has no LoRA for the pipeline, or a setting does not fit.
+        """
+        if not hasattr(self._family.kind, "save_lora_weights"):
+            name = self._family.kind.__name__
+            raise InputError(f"diffusers has no LoRA for a {name}: set `train: full`")
+        super().add(adapter, lora, seed, trained=trained)
 
     def _add(self, adapter: str, config: LoraConfig) -> None:
         with quiet(), warnings.catch_warnings():

@@ -27,7 +27,7 @@ from ..checkpoints.sources import Source
 _LIBRARIES = {"diffusers": diffusers, "transformers": transformers}
 # What the call of a pipeline that draws images from captions takes; and what those take that need
 # more than a caption, or draw something else.
-_CALL = {"prompt", "height", "width", "num_inference_steps", "generator", "latents", "output_type"}
+_CALL = {"prompt", "height", "width", "num_inference_steps", "generator", "output_type"}
 _NOT_CALL = {"strength", "mask_image", "control_image", "num_frames", "audio_duration"}
 _NEEDED = ("scheduler", "vae", "transformer")
 
@@ -118,8 +118,6 @@ def family_of(found: Source, config: Any) -> Family:
         raise _unsupported(found, name, f"which has no `{lacking[0]}`")
     if _CALL - call or _NOT_CALL & call:
         raise _unsupported(found, name, "which draws something else than an image from a caption")
-    if not hasattr(kind, "save_lora_weights"):
-        raise _unsupported(found, name, "for which diffusers has no LoRA")
     optional = {part: None for part in kind._optional_components if not _is_told(part)}
     return Family(kind, "transformer", True, optional)
 

@@ -11,6 +11,7 @@ from .apo_down import apo_down
 from .apo_zero import apo_zero
 from .bco_pair import bco_pair
 from .discopop import discopop
+from .dpop import dpop
 from .exo_pair import exo_pair
 from .hinge import hinge
 from .ipo import ipo
@@ -33,6 +34,7 @@ FUNCTIONS: Mapping[LossName, Callable[[Sides, Fit], Tensor]] = {
     "apo_zero": apo_zero,
     "apo_down": apo_down,
     "discopop": discopop,
+    "dpop": dpop,
     "sft": sft,
 }
 

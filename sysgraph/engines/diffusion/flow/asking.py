@@ -23,6 +23,10 @@ Wanted = tuple[int | None, int | None]
 """Height and width in pixels; None: the pipeline's own."""
 
 
+_SOME = ["a"]
+"""A caption where none matters. An empty one has no tokens at all, for some pipelines."""
+
+
 class Stopped(Exception):
     """What a part of the pipeline was called with."""
 
@@ -54,6 +58,10 @@ class _Listening(FlowMatchEulerDiscreteScheduler):
         times = torch.empty(0) if asked is None else asked[None] * self.steps
         self.timesteps, self.num_inference_steps = times.to(device), len(times)
 
+    def scale_model_input(self, sample: Tensor, timestep: Any) -> Tensor:
+        """As it is. Some pipelines ask all schedulers but the class that this one extends."""
+        return sample
+
     def step(
         self, model_output: Tensor, timestep: Any, sample: Tensor, **_: Any
     ) -> tuple[Tensor, ...]:
@@ -82,8 +90,17 @@ class Asking:
         self._found, self._pipeline, self._device = found, pipeline, device
         self.encoder = CaptionEncoder(pipeline.encode_prompt, device)
         self.parameters = inspect.signature(type(pipeline).__call__).parameters
+        names = {"true_cfg_scale", "guidance_scale"} & set(self.parameters)
+        self.free = "true_cfg_scale" if "true_cfg_scale" in names else "guidance_scale"
+        """What the call names classifier-free guidance."""
+        self.off = {self.free: 0.0} if names else {}
+        """What the call takes for none: 0 is none for all, and 1 is some for Z-Image."""
         self._scheduler = _listening(pipeline.scheduler.config)
         self._listening = self._with(pipeline.transformer, self._scheduler)
+        self._prepare = self._listening.prepare_latents
+        self._listening.prepare_latents = self._prepared
+        self._given: Tensor | None = None
+        self._started: Tensor | None = None
 
     def _with(self, module: nn.Module, scheduler: Any) -> Any:
         with quiet():
@@ -92,12 +109,17 @@ class Asking:
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
-    def embedded(self, caption: str, size: Wanted, **guidance: Any) -> Any:
-        """What the pipeline's `encode_prompt` gives for a caption alone, when its call asks."""
-        self._scheduler.sigmas_asked = None
-        generator = [torch.Generator().manual_seed(0)]
-        self._call(self._listening, [caption], size, steps=1, generator=generator, **guidance)
-        return self.encoder.last
+    def _prepared(self, *args: Any, **settings: Any) -> Any:
+        """Stands in for the pipeline's method: its noise, or the latents that are asked about.
+
+        What the call itself takes as `latents` is laid out in one more way, for some pipelines.
+        """
+        found = self._prepare(*args, **settings)
+        latents, *rest = found if isinstance(found, tuple) else (found,)
+        self._started = latents
+        if self._given is not None:
+            latents = self._given.to(latents)
+        return (latents, *rest) if isinstance(found, tuple) else latents
 
     def velocity(
         self,
@@ -110,50 +132,57 @@ class Asking:
         **guidance: Any,
     ) -> Tensor:
         """What `module` predicts of latents [B, ...] at each row's time, as schedulers have it."""
-        self._scheduler.sigmas_asked = sigmas
         if self._listening.transformer is not module:
             self._listening.transformer = module
-        self._call(self._listening, captions, size, latents=packed, steps=1, **guidance)
+        self._ask(captions, size, sigmas=sigmas, latents=packed, **guidance)
         found, self._scheduler.heard = self._scheduler.heard, None
         assert found is not None
         return found
 
     def start(self, size: Wanted, seed: int) -> Tensor:
         """The noise [1, ...] that a seed's image is drawn from."""
-        self._scheduler.sigmas_asked = None
-        generator = [torch.Generator().manual_seed(seed)]
-        found: Tensor = self._call(self._listening, [""], size, steps=1, generator=generator).images
-        return found
+        self._ask(_SOME, size, seed=seed)
+        assert self._started is not None
+        return self._started
+
+    def embedded(self, caption: str, size: Wanted) -> Any:
+        """What the pipeline's `encode_prompt` gives for a caption alone, when its call asks."""
+        self._ask([caption], size)
+        return self.encoder.last
 
     def decoded(self, packed: Tensor, size: Wanted) -> Tensor:
         """What the VAE is given for latents [1, ...], in float32."""
-        self._scheduler.sigmas_asked = None
         with _stopped(self._pipeline.vae, "decode"):
             try:
-                self._call(self._listening, [""], size, latents=packed, steps=1, output_type="pt")
+                self._ask(_SOME, size, latents=packed, output_type="pt")
             except Stopped as stopped:
                 found: Tensor = stopped.args[0]
                 return found.float()
         raise ValueError("its latents do not go through its VAE")
 
-    def told(
-        self,
-        sigmas: Tensor,
-        captions: Sequence[str],
-        size: Wanted,
-        **guidance: Any,
-    ) -> list[Any]:
+    def told(self, sigmas: Tensor, captions: Sequence[str], size: Wanted) -> list[Any]:
         """All that the denoiser is called with at each row's time, nothing of it run."""
-        self._scheduler.sigmas_asked = sigmas
-        generators = [torch.Generator().manual_seed(0) for _ in captions]
         with _stopped(self._listening.transformer, "forward"):
             try:
-                self._call(
-                    self._listening, captions, size, steps=1, generator=generators, **guidance
-                )
+                self._ask(captions, size, sigmas=sigmas)
             except Stopped as stopped:
                 return [*stopped.args, *stopped.settings.values()]
         raise ValueError("its denoiser is not called")
+
+    def _ask(
+        self,
+        captions: Sequence[str],
+        size: Wanted,
+        *,
+        sigmas: Tensor | None = None,
+        latents: Tensor | None = None,
+        seed: int = 0,
+        **settings: Any,
+    ) -> None:
+        """One call under the listening scheduler: a step at `sigmas`, or none."""
+        self._scheduler.sigmas_asked, self._given = sigmas, latents
+        seeds = [seed] * len(captions)
+        self._call(self._listening, captions, seeds, size, steps=1, **{**self.off, **settings})
 
     @torch.no_grad()
     def drawn(
@@ -167,34 +196,42 @@ class Asking:
         **guidance: Any,
     ) -> Tensor:
         """Latents [B, ...] that the pipeline draws under its own scheduler."""
-        scheduler = self._pipeline.scheduler
-        pipeline = self._with(module, type(scheduler).from_config(scheduler.config))
-        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        found: Tensor = self._call(
-            pipeline, captions, size, steps=steps, generator=generators, **guidance
-        ).images
-        return found
+        own = self._pipeline.scheduler
+        scheduler = type(own).from_config(own.config)
+        drawn: list[Tensor] = []
+        step = scheduler.step
+
+        def kept(*args: Any, **given: Any) -> Any:
+            found = step(*args, **given)
+            drawn[:] = [found[0]]  # as the denoiser has it: what the call gives, some have undone
+            return found
+
+        scheduler.step = kept
+        self._call(self._with(module, scheduler), captions, seeds, size, steps=steps, **guidance)
+        return drawn[0]
 
     def _call(
         self,
         pipeline: Any,
         captions: Sequence[str],
+        seeds: Sequence[int],
         size: Wanted,
         *,
         steps: int,
         output_type: str = "latent",
         **settings: Any,
-    ) -> Any:
+    ) -> None:
         """The pipeline's call, which is under `no_grad` where it is not unwrapped."""
         call = inspect.unwrap(type(pipeline).__call__)
         height, width = size
         with quiet():
-            return call(
+            call(
                 pipeline,
                 prompt=list(captions),
                 height=height,
                 width=width,
                 num_inference_steps=steps,
+                generator=[torch.Generator().manual_seed(seed) for seed in seeds],
                 output_type=output_type,
                 **settings,
             )

@@ -9,8 +9,8 @@ from ...digest import digest_of, weights_in
 from ..autoencoder import Autoencoder
 from .layout import Layout
 
-SIDE = 16
-"""Latents along a side of a small image that every pipeline can be asked about."""
+SIDE = 128
+"""Pixels along a side of an image, small and a multiple of what any pipeline asks for."""
 
 
 class FlowAutoencoder(Autoencoder):
@@ -18,13 +18,13 @@ class FlowAutoencoder(Autoencoder):
 
     Args:
         vae: the autoencoder.
-        factor: pixels along one side of a latent.
         layout: of images of so many pixels, (width, height).
     """
 
-    def __init__(self, vae: Any, factor: int, layout: Callable[[int, int], Layout]) -> None:
-        self._vae, self.factor, self._layout = vae, factor, layout
-        some = layout(SIDE * factor, SIDE * factor)  # any size: how latents are scaled is the same
+    def __init__(self, vae: Any, layout: Callable[[int, int], Layout]) -> None:
+        self._vae, self._layout = vae, layout
+        some = layout(SIDE, SIDE)  # of any size: how latents are scaled is the same
+        self.factor = SIDE // some.shape[-1]
         self.channels = some.shape[0]
         self.name = digest_of(
             {**weights_in(vae), "gain": _corner(some.gain), "shift": _corner(some.shift)}

@@ -49,9 +49,7 @@ class FlowMatching:
         if pipeline.scheduler.config.get("stochastic_sampling"):
             raise self._unsupported("its scheduler samples with noise that no seed gives")
         try:
-            self.autoencoder = FlowAutoencoder(
-                pipeline.vae, int(pipeline.vae_scale_factor), self._layout
-            )
+            self.autoencoder = FlowAutoencoder(pipeline.vae, self._layout)
             self.most_rows = self._most_rows()
         except (*UNREADABLE, NotImplementedError, IndexError) as error:
             raise self._unsupported(f"it cannot be asked for a velocity: {error}") from error
@@ -73,16 +71,11 @@ class FlowMatching:
             )
         return self._layouts[key]
 
-    @property
-    def _small(self) -> Size:
-        return SIDE * self.autoencoder.factor, SIDE * self.autoencoder.factor
-
     def _most_rows(self) -> int | None:
         """1 where the denoiser takes one time for all rows, or captions do not go together."""
-        own = self._unguided(None)
         times = torch.tensor(_TIMES, device=self._device)
         try:
-            told = self._asking.told(times, ["a", "a"], self._small, **own)
+            told = self._asking.told(times, ["a", "a"], (SIDE, SIDE))
         except Unstackable:
             return 1
         except (*UNREADABLE, IndexError):
@@ -103,16 +96,14 @@ class FlowMatching:
         if not (height and width):
             own = self._layout(0, 0).shape
             height, width = height or own[-2] * factor, width or own[-1] * factor
-        why = ""
+        what = f"model {name!r}: {spec.id!r} draws no images of {width} x {height} pixels"
         try:
             found = self._layout(width, height).shape
         except UNREADABLE as error:
-            why = f": {error}"
-        if why or (found[-2] * factor, found[-1] * factor) != (height, width):
-            raise InputError(
-                f"model {name!r}: {spec.id!r} draws no images of {width} x {height} pixels "
-                f"(width x height){why}; both should be multiples of {2 * factor}"
-            )
+            raise InputError(f"{what} (width x height): {error}") from error
+        drawn = found[-2] * factor, found[-1] * factor
+        if drawn != (height, width):
+            raise InputError(f"{what} (width x height); {drawn[1]} x {drawn[0]} it does")
         return height, width
 
     def levels(self, noise: Sequence[int], objective: DiffusionObjective) -> list[float]:
@@ -159,42 +150,25 @@ class FlowMatching:
 
     # ---- guidance: told to the denoiser, or the difference of two runs of it
 
-    @property
-    def _is_told(self) -> bool:
-        return bool(self._pipeline.transformer.config.get("guidance_embeds", False))
-
-    @property
-    def _free(self) -> str:
-        """The call's name for classifier-free guidance."""
-        return "true_cfg_scale" if "true_cfg_scale" in self._asking.parameters else "guidance_scale"
-
     def guidance_told(self, spec: Diffusion) -> float | None:
         """The spec's or the call's default, where the transformer embeds it."""
-        if not self._is_told:
-            return None
-        return self._given(spec, "guidance_scale")
+        embeds = self._pipeline.transformer.config.get("guidance_embeds", False)
+        return self._guidance(spec, "guidance_scale") if embeds else None
 
-    def _given(self, spec: Diffusion, name: str) -> float:
-        if spec.guidance_scale is not None:
-            return spec.guidance_scale
-        return float(self._asking.parameters[name].default or 1.0)
-
-    def _unguided(self, told: float | None) -> dict[str, float]:
-        """What the call takes for a caption alone. 0 is none for all; 1 is some for Z-Image."""
-        names = {"true_cfg_scale", "guidance_scale"} & set(self._asking.parameters)
-        off = {name: 0.0 for name in names if name == self._free}
-        return {**off, "guidance_scale": self._told(told)} if self._is_told else off
-
-    def _told(self, told: float | None) -> float:
-        return (
-            float(self._asking.parameters["guidance_scale"].default or 1.0)
-            if told is None
-            else told
-        )
+    def _guidance(self, spec: Diffusion, name: str) -> float:
+        """The spec's, or what the call takes by default; some have none."""
+        given = spec.guidance_scale
+        return float(self._asking.parameters[name].default or 1.0) if given is None else given
 
     def is_doubled(self, spec: Diffusion) -> bool:
         """Under classifier-free guidance."""
-        return not self._is_told and self._given(spec, self._free) > 1
+        free = self._asking.free
+        is_told = self.guidance_told(spec) is not None
+        return not is_told and free in self._asking.off and self._guidance(spec, free) > 1
+
+    def _unguided(self, told: float | None) -> dict[str, float]:
+        """What the call takes for a caption alone."""
+        return self._asking.off if told is None else {**self._asking.off, "guidance_scale": told}
 
     def drawn(
         self,
@@ -206,9 +180,10 @@ class FlowMatching:
         size: Size,
     ) -> Tensor:
         """By the pipeline's own call and scheduler."""
+        free = self._asking.free
         guidance: dict[str, Any] = self._unguided(self.guidance_told(spec))
         if self.is_doubled(spec):
-            guidance = {self._free: self._given(spec, self._free)}
+            guidance = {free: self._guidance(spec, free)}
             if "negative_prompt" in self._asking.parameters:
                 guidance["negative_prompt"] = [""] * len(captions)
         packed = self._asking.drawn(
@@ -221,9 +196,7 @@ class FlowMatching:
     def alike(self, caption: str) -> Hashable:
         """By the shapes of their embeddings: what a caption is filled up to depends on no other."""
         if caption not in self._shapes:
-            self._shapes[caption] = shape_of(
-                self._asking.embedded(caption, self._small, **self._unguided(None))
-            )
+            self._shapes[caption] = shape_of(self._asking.embedded(caption, (SIDE, SIDE)))
         return self._shapes[caption]
 
     def lost(self, caption: str) -> tuple[int, int, str] | None:
