@@ -75,9 +75,9 @@ class DenoiserAdapters(Adapters):
         }
 
     def _plain_state(self, adapter: str) -> dict[str, Tensor]:
-        state = get_peft_model_state_dict(self._host, adapter_name=adapter)
-        plain: dict[str, Tensor] = convert_state_dict_to_diffusers(state)
-        return plain
+        """By the names of diffusers' training examples: peft's own, but of UNets the older ones."""
+        state: dict[str, Tensor] = get_peft_model_state_dict(self._host, adapter_name=adapter)
+        return state if self._family.is_flow else convert_state_dict_to_diffusers(state)
 
     def save(self, adapter: str, folder: Path) -> None:
         """Writes the adapter into `folder` as `pipeline.load_lora_weights` reads it."""

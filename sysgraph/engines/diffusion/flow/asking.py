@@ -118,7 +118,9 @@ class Asking:
         latents, *rest = found if isinstance(found, tuple) else (found,)
         self._started = latents
         if self._given is not None:
-            latents = self._given.to(latents)
+            # Without a step nothing runs on them, and what the VAE is given is wanted exactly.
+            exact = self._scheduler.sigmas_asked is None
+            latents = self._given.to(latents.device, None if exact else latents.dtype)
         return (latents, *rest) if isinstance(found, tuple) else latents
 
     def velocity(
