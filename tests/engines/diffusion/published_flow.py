@@ -49,12 +49,18 @@ def flow_dpo(
             clean = _latents(pipeline, picture)
             x = (1 - sigma) * clean + sigma * noise
             with torch.set_grad_enabled(module is policy):
-                found = _VELOCITIES[type(pipeline).__name__](
-                    pipeline, module, x[None], sigma, caption, guidance
-                )
-            errors.append((found[0] - (noise - clean)).pow(2).mean())
+                found = velocity(pipeline, module, x, sigma, caption, guidance)
+            errors.append((found - (noise - clean)).pow(2).mean())
     inside = (errors[0] - errors[2]) - (errors[1] - errors[3])
     return -F.logsigmoid(-beta / 2 * inside)
+
+
+def velocity(
+    pipeline: Any, module: nn.Module, x: Tensor, sigma: float, caption: str, guidance: float = 3.5
+) -> Tensor:
+    """What a pipeline's transformer predicts of noised latents [C, H, W]."""
+    kind = type(pipeline).__name__
+    return _VELOCITIES[kind](pipeline, module, x[None], sigma, caption, guidance)[0]
 
 
 @torch.no_grad()
