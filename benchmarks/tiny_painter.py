@@ -31,10 +31,10 @@ def save(folder: Path, *, quick: bool) -> int:
         quick: as small as it goes.
     """
     torch.manual_seed(0)
-    words = _tokenizer()
+    words = tokenizer()
     pipeline: Any = StableDiffusionPipeline(
-        vae=_vae(quick),
-        text_encoder=CLIPTextModel(_text(words)),
+        vae=vae(quick),
+        text_encoder=CLIPTextModel(text(words)),
         tokenizer=words,
         unet=_unet(quick),
         scheduler=DDIMScheduler(
@@ -81,7 +81,8 @@ def _unet(quick: bool) -> UNet2DConditionModel:
     )
 
 
-def _vae(quick: bool) -> AutoencoderKL:
+def vae(quick: bool, **scaling: float) -> AutoencoderKL:
+    """The autoencoder: 4 pixels a latent."""
     return AutoencoderKL(
         block_out_channels=(8, 8, 8) if quick else (64, 80, 96),
         down_block_types=("DownEncoderBlock2D",) * 3,
@@ -91,10 +92,12 @@ def _vae(quick: bool) -> AutoencoderKL:
         latent_channels=4,
         scaling_factor=0.18215,
         sample_size=PIXELS,
+        **scaling,
     )
 
 
-def _text(words: CLIPTokenizer) -> CLIPTextConfig:
+def text(words: CLIPTokenizer) -> CLIPTextConfig:
+    """The text encoder's configuration."""
     return CLIPTextConfig(
         vocab_size=len(words),
         hidden_size=_WIDTH,
@@ -108,7 +111,7 @@ def _text(words: CLIPTokenizer) -> CLIPTextConfig:
     )
 
 
-def _tokenizer() -> CLIPTokenizer:
+def tokenizer() -> CLIPTokenizer:
     """One token a letter."""
     pieces = [*_LETTERS, *(f"{letter}</w>" for letter in _LETTERS)]
     special = ["<|startoftext|>", "<|endoftext|>"]

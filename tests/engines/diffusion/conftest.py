@@ -62,7 +62,7 @@ def flow(flows: dict[str, Path]) -> MakeEngine:
 
     def engine(pipeline: str, **settings: Any) -> DiffusionEngine:
         objective = {"preset": "flow_dpo", **settings.pop("objective", {})}
-        given = {"id": str(flows[pipeline]), "inference_steps": 3, "width": 8, "height": 16}
+        given = {"id": str(flows[pipeline]), "inference_steps": 2, "width": 8, "height": 16}
         spec = Diffusion(objective=objective, **{**given, **settings})
         return DiffusionEngine({"ada": spec}, device=torch.device("cpu"), seed=0)
 
