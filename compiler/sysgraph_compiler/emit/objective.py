@@ -105,10 +105,11 @@ def _flow(bound: Bound) -> list[str]:
     """What stands for what in the error of a flow."""
     if bound.sigmas is None:
         return []
-    drawn = {"uniform": "uniform in (0, 1)", "logit_normal": "sigmoid of a standard normal number"}
-    lines = [
-        f"   z_sigma = (1 - sigma) z + sigma eps, v = eps - z, sigma {drawn[bound.sigmas]},",
-    ]
+    drawn = {
+        "uniform": "sigma uniform in (0, 1)",
+        "logit_normal": "sigma = sigmoid of a standard normal number",
+    }
+    lines = [f"   z_sigma = (1 - sigma) z + sigma eps, v = eps - z, {drawn[bound.sigmas]},"]
     if bound.is_bound:
         lines.append("   a bound of the process with the flow's marginals and Gaussian steps,")
     return lines
