@@ -5,6 +5,8 @@ from pathlib import Path
 
 import torch
 from diffusers import (
+    AuraFlowPipeline,
+    AuraFlowTransformer2DModel,
     AutoencoderKL,
     AutoencoderKLQwenImage,
     FlowMatchEulerDiscreteScheduler,
@@ -28,6 +30,8 @@ from transformers import (
     T5Config,
     T5EncoderModel,
     T5Tokenizer,
+    UMT5Config,
+    UMT5EncoderModel,
 )
 
 from .folders import _LETTERS, _text_config, tokenizer
@@ -232,6 +236,35 @@ def save_zimage(folder: Path) -> Path:
             axes_dims=[2, 2, 4],
             axes_lens=[512, 32, 32],
         ),
+    ).save_pretrained(folder)
+    return folder
+
+
+def save_aura(folder: Path) -> Path:
+    """AuraFlow's classes: one time for all rows of a batch."""
+    tokens = pieces()
+    torch.manual_seed(7)
+    text = UMT5Config(
+        vocab_size=len(tokens), d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=2
+    )
+    AuraFlowPipeline(
+        tokenizer=tokens,
+        text_encoder=UMT5EncoderModel(text),
+        vae=_vae(scaling_factor=0.13025),
+        transformer=AuraFlowTransformer2DModel(
+            sample_size=4,
+            patch_size=2,
+            in_channels=4,
+            num_mmdit_layers=1,
+            num_single_dit_layers=1,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            caption_projection_dim=16,
+            joint_attention_dim=32,
+            out_channels=4,
+            pos_embed_max_size=64,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=1.73),
     ).save_pretrained(folder)
     return folder
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from diffusers import DiffusionPipeline
@@ -17,6 +18,7 @@ from sysgraph.objectives.diffusion import noise_seeds, sigmas_of
 from sysgraph.traces.pictures import Picture
 from sysgraph_schemas import Diffusion
 
+from .flow_folders import save_aura
 from .published_flow import HEIGHT, WIDTH, velocity
 
 MakeEngine = Callable[..., DiffusionEngine]
@@ -111,6 +113,28 @@ def test_half_precision_and_a_text_encoder_less(
     assert told is not None
     assert "has 22 tokens" in told
     assert "reads 12" in told
+
+
+def test_a_class_that_nothing_here_names(
+    flow: MakeEngine, tall: list[Picture], tmp_path: Path
+) -> None:
+    """AuraFlow, whose transformer takes one time for all rows: so it scores them one at a time."""
+    folder = save_aura(tmp_path / "aura")
+    engine = flow("sd3", id=str(folder), lora={"r": 2, "alpha": 4})
+    rows = [Request("ada", c, p, noise=NOISE) for c, p in zip(("fog", "owls"), tall, strict=True)]
+    assert [one.rows for one in engine.passes(rows, reference=False)] == [(0,), (1,)]
+    pipeline = DiffusionPipeline.from_pretrained(folder, use_safetensors=True)
+    pipeline.set_progress_bar_config(disable=True)
+    (drawn,) = engine.sample([Draw("ada", "fog", 3)])
+    image = pipeline(
+        "fog",
+        height=HEIGHT,
+        width=WIDTH,
+        num_inference_steps=2,
+        generator=torch.Generator().manual_seed(3),
+        output_type="np",
+    ).images[0]
+    assert np.abs(np.asarray(drawn.open()) - image * 255).max() < 1.01
 
 
 def test_sizes_and_samplers_that_a_flow_cannot_have(flow: MakeEngine) -> None:

@@ -19,7 +19,7 @@ _BASE = 128
 class Layout:
     """Of images of one size. Latents here are as the VAE has them, normalized: [B, C, H, W].
 
-    A VAE of videos has [B, C, 1, H, W].
+    A VAE of videos has [B, C, 1, H, W]. All is on the pipeline's device.
     """
 
     packed: tuple[int, ...]
@@ -29,27 +29,27 @@ class Layout:
     order: Tensor
     """[N], int64: where the VAE's n-th number stands in what the denoiser takes."""
     gain: Tensor
-    """[*shape] float32, CPU: what normalized latents are multiplied by for the VAE."""
+    """[*shape] float32: what normalized latents are multiplied by for the VAE."""
     shift: Tensor
-    """[*shape] float32, CPU: what is then added."""
+    """[*shape] float32: what is then added."""
 
     def pack(self, latents: Tensor) -> Tensor:
         """Latents [B, *shape] as the denoiser takes them: [B, *packed]."""
         out = torch.empty_like(latents.flatten(1))
-        out[:, self.order.to(latents.device)] = latents.flatten(1)
+        out[:, self.order] = latents.flatten(1)
         return out.view(-1, *self.packed)
 
     def unpack(self, packed: Tensor) -> Tensor:
         """The inverse of `pack`, of latents or of what the denoiser predicts."""
-        return packed.flatten(1)[:, self.order.to(packed.device)].view(-1, *self.shape)
+        return packed.flatten(1)[:, self.order].view(-1, *self.shape)
 
     def normal(self, raw: Tensor) -> Tensor:
         """Latents [B, *shape] that the VAE gave, normalized."""
-        return (raw - self.shift.to(raw.device)) / self.gain.to(raw.device)
+        return (raw - self.shift) / self.gain
 
     def raw(self, latents: Tensor) -> Tensor:
         """The inverse of `normal`."""
-        return latents * self.gain.to(latents.device) + self.shift.to(latents.device)
+        return latents * self.gain + self.shift
 
 
 def layout_of(start: Tensor, decoded: Callable[[Tensor], Tensor]) -> Layout:
@@ -74,4 +74,5 @@ def layout_of(start: Tensor, decoded: Callable[[Tensor], Tensor]) -> Layout:
         unit *= _BASE
     if not torch.equal(order.sort().values, places):
         raise ValueError("its latents are no rearrangement of those of its VAE")
-    return Layout(tuple(start.shape[1:]), tuple(shift.shape), order, gain.cpu(), shift.cpu())
+    there = order.to(start.device)
+    return Layout(tuple(start.shape[1:]), tuple(shift.shape), there, gain, shift)

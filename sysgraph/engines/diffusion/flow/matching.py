@@ -18,7 +18,7 @@ from ..pipelines import Checkpoint
 from ..process import Size
 from .asking import Asking
 from .autoencoder import SIDE, FlowAutoencoder
-from .captions import Unstackable, shape_of
+from .captions import shape_of
 from .layout import Layout, layout_of
 from .limits import lost
 
@@ -74,10 +74,15 @@ class FlowMatching:
     def _most_rows(self) -> int | None:
         """1 where the denoiser takes one time for all rows, or captions do not go together."""
         times = torch.tensor(_TIMES, device=self._device)
+        alone = self._asking.told(times[:1], ["a"], (SIDE, SIDE))
+        count = self._asking.start((SIDE, SIDE), 0).numel()
+        sizes = {sum(t.numel() for t in x) for x in map(_tensors, alone)}
+        if 2 * count in sizes and count not in sizes:
+            raise ValueError(
+                "its call runs each image with a caption and without, whatever is said"
+            )
         try:
             told = self._asking.told(times, ["a", "a"], (SIDE, SIDE))
-        except Unstackable:
-            return 1
         except (*UNREADABLE, IndexError):
             return 1
         rows = [x for x in told if isinstance(x, Tensor) and x.shape[:1] == (len(_TIMES),)]
@@ -123,8 +128,8 @@ class FlowMatching:
     def noise_of(self, seed: int, shape: Sequence[int], size: Size) -> Tensor:
         """As the pipeline starts from it."""
         height, width = size
-        packed = self._asking.start(size, seed).float().cpu()
-        return self._layout(width, height).unpack(packed)[0]
+        packed = self._asking.start(size, seed).float()
+        return self._layout(width, height).unpack(packed)[0].cpu()
 
     def predicted(
         self,
@@ -140,7 +145,7 @@ class FlowMatching:
         layout = self._layout(size[1], size[0])
         found = self._asking.velocity(
             module,
-            moved(layout.pack(latents), self._device),
+            layout.pack(moved(latents, self._device)),
             moved(torch.tensor(levels), self._device),
             captions,
             size=size,
@@ -202,3 +207,9 @@ class FlowMatching:
     def lost(self, caption: str) -> tuple[int, int, str] | None:
         """By the encoder that reads most."""
         return lost(self._pipeline, self._asking.parameters, caption)
+
+
+def _tensors(given: Any) -> list[Tensor]:
+    """An argument of the denoiser, or those in it."""
+    several = given if isinstance(given, list) else [given]
+    return [one for one in several if isinstance(one, Tensor)]
