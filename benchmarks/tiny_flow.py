@@ -5,6 +5,7 @@ which it does in no large model: there the transformer weighs more, and less can
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import (
@@ -30,7 +31,7 @@ def save(folder: Path, *, quick: bool) -> int:
     text = CLIPTextConfig(**{**tiny_painter.text(words).to_dict(), "projection_dim": _WIDTH})
     pixels = tiny_painter.PIXELS // 4 if quick else tiny_painter.PIXELS
     heads = 2 if quick else 4
-    StableDiffusion3Pipeline(
+    pipeline: Any = StableDiffusion3Pipeline(
         transformer=SD3Transformer2DModel(
             sample_size=pixels // 4,
             patch_size=2,
@@ -52,5 +53,6 @@ def save(folder: Path, *, quick: bool) -> int:
         tokenizer_2=words,
         text_encoder_3=None,
         tokenizer_3=None,
-    ).save_pretrained(folder)
+    )
+    pipeline.save_pretrained(folder)
     return pixels
