@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sysgraph.engines import Request
+from sysgraph.engines import Draw, Request
 from sysgraph.engines.diffusion import DiffusionEngine
 from sysgraph.engines.diffusion.cache import TensorCache
 from sysgraph.engines.diffusion.noise_prediction import NoisePrediction
@@ -50,6 +50,21 @@ def test_steps_encode_nothing_again(
     monkeypatch.setattr(resident.pipeline, "encode_prompt", never)
     again = [Request("ada", "fog", picture, noise=noise_seeds(1, "a", 1)) for picture in pictures]
     assert not torch.equal(engine.log_prob(again, reference=False), first)
+
+
+def test_the_noise_that_an_image_was_drawn_from(make: MakeEngine) -> None:
+    engine = make(train="frozen", objective={"noise": "drawn"})
+    (drawn,) = engine.sample([Draw("ada", "fog", 7)])
+    assert drawn.seed == 7
+    resident = engine._weights["ada"].resident
+    generator = [torch.Generator().manual_seed(7)]
+    wanted = resident.pipeline.prepare_latents(
+        1, 4, 8, 8, torch.float32, torch.device("cpu"), generator
+    )
+    assert torch.equal(resident.process.noise_of(7, (4, 4, 4), (8, 8)), wanted[0])
+    rows = [Request("ada", "fog", drawn, noise=noise_seeds(i, "a", 1)) for i in range(2)]
+    again = make(train="frozen")
+    assert not torch.equal(*(one.log_prob(rows, reference=False) for one in (engine, again)))
 
 
 def test_sizes_are_conditions_as_the_pipeline_writes_them(make: MakeEngine) -> None:
