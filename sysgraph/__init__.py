@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     )
 
     from .data import load_inputs, load_pairs
+    from .forecasting import Forecast, forecast
     from .measuring.evaluation import evaluate
     from .measuring.judges import find_judge
     from .measuring.scorers import Scorer, find_scorer
@@ -95,6 +96,7 @@ __all__ = [
     "DiffusionObjective",
     "Endpoint",
     "Fit",
+    "Forecast",
     "Graph",
     "GraphError",
     "IRVersionError",
@@ -146,6 +148,7 @@ __all__ = [
     "find_judge",
     "find_scorer",
     "fit",
+    "forecast",
     "load",
     "load_inputs",
     "load_pairs",
@@ -157,6 +160,7 @@ __all__ = [
 _MODULES = {  # where the names are that are no part of the language
     "Completion": ".traces.trace",
     "DataError": ".support.errors",
+    "Forecast": ".forecasting",
     "IRVersionError": "sysgraph_compiler",
     "InputError": ".support.errors",
     "Picture": ".traces.pictures",
@@ -180,6 +184,7 @@ _MODULES = {  # where the names are that are no part of the language
     "find_judge": ".measuring.judges",
     "find_scorer": ".measuring.scorers",
     "fit": ".training.fitting",
+    "forecast": ".forecasting",
     "load": "sysgraph_compiler",
     "load_inputs": ".data",
     "load_pairs": ".data",

@@ -28,6 +28,7 @@ ROOMS = (  # from the ground up, as data flows
     "measuring",
     "reports",
     "training",
+    "forecasting",
     "exporting",
     "studies",
     "serving",

@@ -1,7 +1,8 @@
 """`sysgraph fit`: train every model of the system together."""
 
 import shlex
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +21,9 @@ from .plugins import AllowNetwork, Plugins, bindings, given_scorer, given_tools
 from .terminal import say, tell
 
 if TYPE_CHECKING:
+    from sysgraph_schemas import Graph
+
+    from ..measuring.scorers import Scorer
     from ..training.fitting import Run
 
 
@@ -39,6 +43,13 @@ def fit(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove the run that is in --output first.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Say what would be loaded where and whether it fits; load and write nothing.",
+        ),
     ] = False,
     endpoint: Endpoints = None,
     server: ServerAddresses = None,
@@ -65,6 +76,13 @@ def fit(
     from ..support.errors import Interrupted, ServiceError
     from ..training.fitting import fit as train
 
+    chosen = None if scorer is None else given_scorer(scorer)
+    if dry_run:
+        state = PartialState()
+        if state.is_main_process:
+            _foresee(loaded, data, chosen, tools, processes=state.num_processes)
+        return
+
     try:
         run = train(
             loaded,
@@ -72,7 +90,7 @@ def fit(
             output=output,
             resume=resume,
             overwrite=overwrite,
-            scorer=None if scorer is None else given_scorer(scorer),
+            scorer=chosen,
             tools=tools,
             endpoints=endpoints,
             servers=servers,
@@ -87,6 +105,24 @@ def fit(
         say(f"held-out before: {run.before}\nheld-out after:  {run.after}")
     say(f"trained models: {run.folder / 'models'}")
     _report(run)
+
+
+def _foresee(
+    graph: "Graph",
+    data: str | None,
+    scorer: "str | Scorer | None",
+    tools: "Mapping[str, Any]",
+    *,
+    processes: int,
+) -> None:
+    """Prints what a run would take; exit code 1 where it does not fit."""
+    from ..forecasting import forecast
+    from ..forecasting.text import text_of
+
+    found = forecast(graph, data=data, scorer=scorer, tools=tools, processes=processes)
+    say(text_of(found))
+    if not found.fits:
+        raise typer.Exit(1)
 
 
 def _report(run: "Run") -> None:

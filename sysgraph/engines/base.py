@@ -23,7 +23,7 @@ from ..support.progress import Reporter
 from ..traces.pictures import Picture
 from ..traces.prompt import Context
 from ..traces.trace import Completion
-from .work import Work
+from .work import NOTHING, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +122,13 @@ class Pass:
         run: gives the values, [len(rows)], nats, float32, with a graph where gradients are enabled.
             It may be called again, and gives the same.
         share: of the memory that one pass's graph may take, how much this one's does.
+        work: the tokens that it runs a model on.
     """
 
     rows: tuple[int, ...]
     run: Callable[[], Tensor]
     share: float = 0.0
+    work: Work = NOTHING
 
 
 def total(passes: Sequence[Pass], count: int, device: torch.device) -> Tensor:
@@ -190,6 +192,41 @@ class Counting(Protocol):
 
     def work(self) -> Work:
         """All so far, in this process."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A checkpoint that is in memory once.
+
+    Args:
+        id: where it is loaded from.
+        models: the models on it.
+        parameters: numbers that it has.
+        size: bytes that they take.
+        dtype: of most of them.
+    """
+
+    id: str
+    models: tuple[str, ...]
+    parameters: int
+    size: int
+    dtype: str
+
+
+@runtime_checkable
+class Foreseen(Protocol):
+    """An engine whose models can be loaded as shapes alone, to find out what they would take.
+
+    See `checkpoints.shapes`. Everything that it `Scored`s and has `Trained` then runs on shapes.
+    """
+
+    def bases(self) -> Sequence[Base]:
+        """The checkpoints in memory."""
+        ...
+
+    def made_up(self, draw: Draw) -> Completion | Picture:
+        """A value as large as the model's get; others for other seeds. No model runs."""
         ...
 
 

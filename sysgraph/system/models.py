@@ -34,7 +34,7 @@ from ..engines import (
     Work,
     choices,
 )
-from ..engines.base import total
+from ..engines.base import Base, Foreseen, total
 from ..engines.changes import Changes
 from ..support.changes import listed
 from ..support.device import default_device
@@ -325,6 +325,22 @@ class Models:
         """Whether the length limit ended a text that was sampled, as far as that is known."""
         engine = self._engines[request.model]
         return isinstance(engine, Tokenwise) and engine.is_cut(request)
+
+    def bases(self) -> list[Base]:
+        """The checkpoints in memory; of kinds that do not tell, none."""
+        engines = {id(engine): engine for engine in self._engines.values()}
+        told = [one for one in engines.values() if isinstance(one, Foreseen)]
+        return [base for one in told for base in one.bases()]
+
+    def made_up(self, draw: Draw) -> Completion | Picture:
+        """A value as large as a model's get: see `Foreseen.made_up`."""
+        engine = self._engines[draw.model]
+        if isinstance(engine, Foreseen):
+            return engine.made_up(draw)
+        spec = self.program.models[draw.model]
+        if spec.outcomes:
+            return Completion(spec.outcomes[draw.seed % len(spec.outcomes)])
+        return Completion(f"{draw.seed} " + "word " * (draw.decoding.max_new_tokens or 64))
 
     def work(self) -> Work:
         """The tokens that this process's models were run on so far: scored, trained, drawn.

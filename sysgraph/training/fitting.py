@@ -115,18 +115,13 @@ def fit(
         InputError: the data, a model or the folder is; nothing was written.
         RunError: training failed, or was interrupted (`Interrupted`).
     """
-    graph = graph if isinstance(graph, Graph) else load(graph)
-    rows = None if data is None or isinstance(data, str | Path) else read_rows(data)
-    if data is not None:
-        named = None if rows else str(data)  # rows have no name that a graph file could give
-        settings = graph.fit.model_copy(update={"data": named, "rounds": 0})
-        graph = graph.model_copy(update={"fit": settings})
+    graph, rows = with_data(graph if isinstance(graph, Graph) else load(graph), data)
     program = sysgraph_compiler.compile(graph, tools=tools or {})
     place = Place(Path(output) if output is not None else None, graph.name, resume, overwrite)
     folder = place.look(program)
     if resume and folder.result.is_file():
         return _finished(folder)
-    material = _material(program, rows, as_scorer(scorer) if scorer is not None else None)
+    material = material_of(program, rows, as_scorer(scorer) if scorer is not None else None)
     workers = Workers(program.fit.mixed_precision)
     reporter = reporter or Reporter()
     reporter.only_if(workers.main)
@@ -203,8 +198,22 @@ def _finished(folder: RunFolder) -> Run:
     return Run(folder.root, result.before, result.after)
 
 
-def _material(program: Program, rows: Sequence[Row] | None, scorer: Scorer | None) -> Material:
-    """Everything a run reads, checked before a model is loaded."""
+def with_data(graph: Graph, data: Source | None) -> tuple[Graph, Sequence[Row] | None]:
+    """The graph with `data` in place of its own, and the rows if these are no file's."""
+    if data is None:
+        return graph, None
+    rows = None if isinstance(data, str | Path) else read_rows(data)
+    named = None if rows else str(data)  # rows have no name that a graph file could give
+    settings = graph.fit.model_copy(update={"data": named, "rounds": 0})
+    return graph.model_copy(update={"fit": settings}), rows
+
+
+def material_of(program: Program, rows: Sequence[Row] | None, scorer: Scorer | None) -> Material:
+    """Everything a run reads, checked before a model is loaded.
+
+    Raises:
+        InputError: there is nothing to train, or nothing to train on; or what there is, is wrong.
+    """
     fit = program.fit
     if not any(term.status == "trained" for term in program.terms):
         raise InputError("nothing to train: every model is frozen or left out by `fit.train`")

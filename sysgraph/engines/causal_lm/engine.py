@@ -45,6 +45,7 @@ from .tokens import Encoded
 
 # Tokens in flight (prompt and completion, padded) in one call of `generate` or `beam_search`.
 _TOKENS_PER_GENERATE = 32_768
+_WORD = " word"
 _PROBE = 16
 """Tokens of a prompt and of a completion on which the memory of a graph is measured."""
 
@@ -219,6 +220,18 @@ class WriterEngine(CheckpointEngine[W, R]):
     def dtype(self, model: str) -> torch.dtype:
         """That of the base; see `Ordering`."""
         return self._weights[model].resident.base.dtype
+
+    def made_up(self, draw: Draw) -> Completion:
+        """A text that its length limit cut: one word over and over, after a number in tokens."""
+        resident = self._weights[draw.model].resident
+        tokenizer, known = resident.tokenizer, resident.vocabulary
+        words = tokenizer(_WORD, add_special_tokens=False)["input_ids"]
+        word = words[-1] if words and words[-1] < known else known // 2
+        first = known // 8
+        digits = [first + (draw.seed >> shift) % 256 % (known - first) for shift in (0, 8, 16)]
+        room = self._room(draw)
+        ids = (*digits, *[word] * room)[:room]
+        return Completion(decode(tokenizer, ids), ids)
 
     def refusal(self, draw: Draw) -> str | None:
         """Why nothing can be drawn (no token to start from, beyond the window), or None."""

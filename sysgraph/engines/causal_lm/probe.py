@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from ...support.errors import InputError
+from ..checkpoints import shapes
 from ..checkpoints.batching import Ids, padded
 from ..checkpoints.probing import FAILURES, LENGTH, apart, few_rows, holds, is_close, tolerance
 from .attention import forbid_packing, let_pack, packed_inputs
@@ -58,6 +59,8 @@ def probe(module: PreTrainedModel, vocabulary: int) -> Habits:
         InputError: it cannot be run on tokens alone, gives logits that are not finite, or is no
             causal model: what follows a token changes its log-probability.
     """
+    if shapes.are_all():
+        return Habits(let_pack(module), pads_right=True, samples=FASTEST, searches=FASTEST)
     name = type(module).__name__
     one, second, third = few_rows(vocabulary)
     half = LENGTH // 2
@@ -99,6 +102,8 @@ def probe_seen(module: PreTrainedModel, prompts: Sequence[Ids], vocabulary: int)
     Raises:
         InputError: it cannot be run on them, or not written behind them.
     """
+    if shapes.are_all():
+        return Habits(0, pads_right=True, samples=FASTEST, searches=FASTEST)
     name = type(module).__name__
 
     def known(several: Sequence[Ids]) -> dict[Ids, Tensor]:

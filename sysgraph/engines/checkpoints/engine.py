@@ -3,7 +3,7 @@
 import contextlib
 import math
 from abc import ABC, abstractmethod
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sysgraph_schemas import Checkpoint
 
 from ...support.errors import InputError
-from ..base import Pass, Request, total
+from ..base import Base, Pass, Request, total
 from ..work import NOTHING, Work
 from .memory import can_recompute, graph_bytes, pass_bytes, recomputed
 from .weights import Trainable, Weights, weights_of
@@ -83,7 +83,8 @@ class CheckpointEngine(ABC, Generic[S, R]):
         for part in self._parts(weights, requests, gradients):
             run = partial(self._counted, part, weights, reference, recompute)
             # Nothing may be switched on between a pass and its backward pass: not to be held.
-            out.append(Pass(tuple(part.rows), run, math.inf if recompute else part.share))
+            share = math.inf if recompute else part.share
+            out.append(Pass(tuple(part.rows), run, share, part.work))
         if reference:
             out[-1] = replace(out[-1], run=partial(_run_last, weights, out[-1].run))
         return out
@@ -156,6 +157,27 @@ class CheckpointEngine(ABC, Generic[S, R]):
     def set_reference(self, model: str, weights: dict[str, Tensor] | None) -> None:
         """Makes `weights` the reference of `model`; None: as before training."""
         self._weights[model].set_reference(weights)
+
+    def bases(self) -> list[Base]:
+        """The checkpoints in memory, without what is trained."""
+        models: dict[int, list[str]] = defaultdict(list)
+        for name, weights in self._weights.items():
+            models[id(weights.resident)].append(name)
+        return [self._base(several) for several in models.values()]
+
+    def _base(self, models: Sequence[str]) -> Base:
+        held = list(self._weights[models[0]].resident.weights.values())
+        types = Counter({t.dtype: 0 for t in held})
+        for tensor in held:
+            types[tensor.dtype] += tensor.numel()
+        (dtype, _), *_ = types.most_common()
+        return Base(
+            self._specs[models[0]].id,
+            tuple(models),
+            sum(tensor.numel() for tensor in held),
+            sum(tensor.numel() * tensor.element_size() for tensor in held),
+            str(dtype).removeprefix("torch."),
+        )
 
     def digest(self, model: str) -> str:
         """The digest of the checkpoint's own weights."""

@@ -11,19 +11,21 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from . import shapes
+
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 """What a container's processes may take together, in bytes or as `max`."""
 
 
 def graph_bytes(module: nn.Module, run: Callable[[], Tensor]) -> int:
     """Bytes that the graph of `run()` keeps for its gradient, the weights of `module` aside."""
-    weights = {tensor.untyped_storage().data_ptr() for tensor in module.parameters()}
-    kept: dict[int, int] = {}
+    weights = {tensor.untyped_storage()._cdata for tensor in module.parameters()}
+    kept: dict[int, int] = {}  # by storage: its address, of which fake tensors have none
 
     def note(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
+        if storage._cdata not in weights:
+            kept[storage._cdata] = storage.nbytes()
         return tensor
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda saved: saved):
@@ -38,12 +40,17 @@ def pass_bytes(device: torch.device) -> int:
     The rest is for weights, optimizers, what a pass computes with, and whoever else is there. It is
     no part of what is free just now: a resumed run cuts its passes as before.
     """
+    return device_bytes(shapes.device_of(device)) // 8
+
+
+def device_bytes(device: torch.device) -> int:
+    """Bytes that a device has in all; of the CPU's, what a container may take."""
     if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).total_memory) // 8
+        return int(torch.cuda.get_device_properties(device).total_memory)
     total = psutil.virtual_memory().total
     with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
         total = min(total, int(_CGROUP.read_text("ascii")))
-    return total // 8
+    return total
 
 
 @contextlib.contextmanager
@@ -76,6 +83,8 @@ def can_recompute(module: nn.Module, values: Callable[[nn.Module], Tensor]) -> b
     """
     if not _recomputable(module):
         return False
+    if shapes.are_all():
+        return True
     with torch.enable_grad(), recomputed(module):
         found = values(module).detach()
     with torch.no_grad():

@@ -51,7 +51,7 @@ class Resident:
         tell_unused(self._source, loaded)
         self.base = self._prepared(loaded)
         # Taken before adapters are put into the base, which rename what is in it.
-        self._weights = weights_in(self.base)
+        self.weights = weights_in(self.base)
         self.adapters: Adapters = self._adapters(self.base)
 
     def _load_tokenizer(self) -> Any:
@@ -63,7 +63,7 @@ class Resident:
     @cached_property
     def digest(self) -> str:
         """Of the base's weights as they were loaded, adapters aside."""
-        return digest_of(self._weights)
+        return digest_of(self.weights)
 
     @cached_property
     def settings(self) -> str:
@@ -82,7 +82,7 @@ class Resident:
     def offloaded(self) -> Offloaded:
         """The base, once nothing but references will run on it."""
         base = Offloaded(self.base, self.device)
-        self._weights = weights_in(self.base)
+        self.weights = weights_in(self.base)
         return base
 
     def _unadapted(self) -> str | None:

@@ -39,6 +39,11 @@ class Trainable(Protocol):
         ...
 
     @property
+    def weights(self) -> Mapping[str, Tensor]:
+        """The base's, by name; adapters are none of them."""
+        ...
+
+    @property
     def settings(self) -> str:
         """Tells how the base computes, its weights aside."""
         ...

@@ -44,7 +44,7 @@ class Resident:
         self._part = self.checkpoint.family.denoiser
         self.denoiser: Any = self.pipeline.components[self._part]
         # Taken before adapters are put into the denoiser, which rename what is in it.
-        self._weights = self._all_weights()
+        self.weights = self._all_weights()
         self.adapters: Adapters = self._adapters(self.denoiser)
         self.process = self._process(spec)
         self._latents: TensorCache[Picture] = TensorCache(_LATENT_BYTES)
@@ -62,7 +62,7 @@ class Resident:
     @cached_property
     def digest(self) -> str:
         """Of the weights of the denoiser, the VAE and the text encoders, as they were loaded."""
-        return digest_of(self._weights)
+        return digest_of(self.weights)
 
     @cached_property
     def settings(self) -> str:
@@ -114,7 +114,7 @@ class Resident:
     def offloaded(self) -> Offloaded:
         """The denoiser, once nothing but references will run on it."""
         denoiser = Offloaded(self.denoiser, self.device)
-        self._weights = self._all_weights()
+        self.weights = self._all_weights()
         return denoiser
 
     def load(self) -> nn.Module:

@@ -13,6 +13,7 @@ from ...traces.pictures import Picture
 from ...traces.prompt import ChatTurn, Context, Illustrated
 from ..causal_lm.seen import Features, SeenIds, Sight, is_by_token
 from ..causal_lm.tokens import encode_prompt
+from ..checkpoints import shapes
 from ..checkpoints.batching import Ids
 from ..checkpoints.chat import chat_text
 from ..checkpoints.probing import FAILURES
@@ -122,8 +123,9 @@ class Reader:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        found = self._processed(text, pictures, special)
-        ids: Ids = tuple(found["input_ids"][0].tolist())
+        with shapes.numbers():
+            found = self._processed(text, pictures, special)
+            ids: Ids = tuple(found["input_ids"][0].tolist())
         features = {k: v for k, v in found.items() if k not in _UNREAD and isinstance(v, Tensor)}
         self._kept[key] = ids, features
         self._bytes += _size(features)

@@ -1,0 +1,96 @@
+"""Models of which there are shapes alone: what they would take is found out without taking it.
+
+Under `only_shapes` every tensor is one of torch's fake tensors: it has a shape, a type and a
+device, and no numbers. A checkpoint is made from its config, so that nothing but configs and
+tokenizers is read. The very code that scores and trains then runs on shapes, and what it would
+keep can be counted.
+
+What a probe finds out by comparing numbers cannot be found out so: it asks `are_all`, and gives
+what holds of nearly every model.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
+from transformers import AutoConfig, PreTrainedConfig
+
+_DEVICE: ContextVar[torch.device | None] = ContextVar("only shapes", default=None)
+
+
+@contextlib.contextmanager
+def only_shapes(device: torch.device) -> Iterator[None]:
+    """Models that are loaded in the block, and all they compute in it, are shapes.
+
+    They stand on the CPU as far as torch is told, which then need not have the device.
+
+    Args:
+        device: where they would be.
+    """
+    token, moves = _DEVICE.set(device), nn.Module._apply
+    nn.Module._apply = _apply  # type: ignore[method-assign]
+    try:
+        # What was real before, as a picture's pixels, may be computed with.
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            yield
+    finally:
+        nn.Module._apply = moves  # type: ignore[method-assign]
+        _DEVICE.reset(token)
+
+
+def _apply(module: nn.Module, change: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+    """As `nn.Module._apply`, which would swap the insides of tensors, and of fakes it cannot."""
+    for child in module.children() if recurse else ():
+        _apply(child, change)
+    several: tuple[dict[str, Any], ...] = (module._parameters, module._buffers)
+    for tensors in several:
+        for name, old in tensors.items():
+            if old is None:
+                continue
+            with torch.no_grad():
+                new = change(old)
+            if new is not old:
+                is_weight = isinstance(old, nn.Parameter)
+                tensors[name] = nn.Parameter(new, old.requires_grad) if is_weight else new
+    return module
+
+
+@contextlib.contextmanager
+def numbers() -> Iterator[None]:
+    """What is made in the block has numbers all the same: an image as its processor reads it."""
+    with unset_fake_temporarily():
+        yield
+
+
+def are_all() -> bool:
+    """Whether there are no numbers to compare: see `only_shapes`."""
+    return _DEVICE.get() is not None
+
+
+def device_of(device: torch.device) -> torch.device:
+    """The device that `device` stands for."""
+    return _DEVICE.get() or device
+
+
+def blank(path: Any, kind: Any, *, dtype: Any, revision: str, **settings: Any) -> nn.Module:
+    """A module of `kind`, one of transformers' auto classes, as its config describes it.
+
+    Args:
+        path: what `from_pretrained` takes.
+        dtype: `auto` is what the config says, and float32 where it does not.
+        settings: more of what `from_config` takes.
+
+    Raises:
+        one of UNREADABLE: there is no config.
+    """
+    config: PreTrainedConfig = AutoConfig.from_pretrained(
+        path, revision=revision, trust_remote_code=False
+    )
+    if dtype in ("auto", None):
+        dtype = config.dtype or torch.float32
+    module: nn.Module = kind.from_config(config, dtype=dtype, trust_remote_code=False, **settings)
+    return module

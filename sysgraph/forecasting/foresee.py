@@ -1,0 +1,114 @@
+"""What a training would take: models as shapes, the passes of one step, and what these leave."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import sysgraph_compiler
+from sysgraph_compiler import Program, load
+from sysgraph_schemas import Checkpoint, Graph
+
+from ..data.rows import Source
+from ..engines import engine_of
+from ..engines.base import Base, Foreseen
+from ..engines.checkpoints.memory import device_bytes
+from ..engines.checkpoints.shapes import only_shapes
+from ..engines.checkpoints.sources import source
+from ..measuring.scorers import ScorerLike, as_scorer
+from ..support.device import default_device
+from ..support.errors import InputError
+from ..support.seeding import derive
+from ..system import System
+from ..traces.pair import Pair
+from ..training.batches import batch_visits
+from ..training.fitting import material_of, with_data
+from ..training.pairs import split_pairs
+from .result import Forecast, ModelShare
+from .step import step_of
+
+
+def forecast(
+    graph: Graph | str | Path,
+    *,
+    data: Source | None = None,
+    scorer: ScorerLike | None = None,
+    tools: Mapping[str, Any] | None = None,
+    device: torch.device | str | None = None,
+    processes: int = 1,
+) -> Forecast:
+    """What `fit` would take, from configs and tokenizers alone: no weights are loaded or fetched.
+
+    Of pairs, those of the first step are looked at. In rounds there are none yet: then they are
+    made up, as long as values may get.
+
+    Args:
+        graph, data, scorer, tools: as `fit` takes them.
+        device: where models would be; default: as for `fit`.
+        processes: of the run.
+
+    Raises:
+        GraphError: the graph is wrong.
+        InputError: the data is, a checkpoint has no config that can be read, or a model is of a
+            kind that is not loaded as shapes.
+    """
+    graph, rows = with_data(graph if isinstance(graph, Graph) else load(graph), data)
+    program = sysgraph_compiler.compile(graph, tools=tools or {})
+    material = material_of(program, rows, as_scorer(scorer) if scorer is not None else None)
+    where = torch.device(device) if device else default_device()
+    for name, spec in program.models.items():
+        if not isinstance(spec, Checkpoint):
+            continue
+        if not issubclass(engine_of(spec.kind), Foreseen):  # type: ignore[arg-type]
+            raise InputError(
+                f"a dry run does not know what model {name!r} takes: models of kind "
+                f"{spec.kind!r} are not loaded as shapes. See what one step takes (fit.steps=1)"
+            )
+        source(spec.id, revision=spec.revision)  # a toy is built here, with its numbers
+    pairs = _first_batch(program, material.pairs)
+    with only_shapes(where):
+        system = System(program, device="cpu")
+        bases = tuple(system.bases())
+        models = tuple(_share(system, name, bases) for name in system.trained())
+        step = step_of(system, pairs, inputs=material.inputs, processes=processes)
+    return Forecast(
+        name=program.name,
+        device=str(where),
+        room=device_bytes(where),
+        processes=processes,
+        bases=bases,
+        models=models,
+        step=step,
+    )
+
+
+def _share(system: System, model: str, bases: Sequence[Base]) -> ModelShare:
+    fit, train = system.program.fit, system.program.models[model].training
+    own = list(system.parameters(model).values())
+    trained = sum(p.numel() * p.element_size() for p in own)
+    running = trained
+    if train == "full":
+        (running,) = (base.size for base in bases if model in base.models)
+    rounds, moves = fit.rounds > 1, fit.reference is not None
+    return ModelShare(
+        model=model,
+        train=train,
+        parameters=sum(p.numel() for p in own),
+        weights=running + (trained if running < trained else 0),
+        gradients=trained,
+        optimizer=2 * trained,
+        reference=running if rounds or moves else 0,
+        # The round's start, where the reference is by now, and the best of a round and of all.
+        kept=trained * (rounds + moves + bool(fit.eval_fraction) * (1 + rounds)),
+    )
+
+
+def _first_batch(program: Program, pairs: Sequence[Pair]) -> list[Pair]:
+    """The pairs of the first step."""
+    fit = program.fit
+    train = split_pairs(pairs, fit.eval_fraction, fit.seed)["train"]
+    if not train:
+        return []
+    visits = batch_visits(len(train), fit.batch_size, 0, derive(fit.seed, 0))
+    return [train[visit % len(train)] for visit in visits]
