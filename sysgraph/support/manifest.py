@@ -15,6 +15,8 @@ from .files import damaged, read_json, write_text
 
 MANIFEST = "manifest.json"
 _FILES = "files"
+_OWN = "blake2b"
+"""The digest of all else that it says: what it says about the folder is on no other list."""
 
 
 def write_manifest(folder: Path, about: Mapping[str, Any] | None = None) -> None:
@@ -28,7 +30,8 @@ def write_manifest(folder: Path, about: Mapping[str, Any] | None = None) -> None
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path != folder / MANIFEST
     }
-    text = json.dumps({**(about or {}), _FILES: files}, indent=2)
+    content = {**(about or {}), _FILES: files}
+    text = json.dumps({_OWN: _own_digest(content), **content}, indent=2)
     write_text(folder / MANIFEST, text + "\n")
 
 
@@ -39,6 +42,9 @@ def read_manifest(folder: Path, remedy: str) -> dict[str, Any]:
         InputError: there is none, or it is damaged.
     """
     found = read_json(folder / MANIFEST, remedy)
+    own = found.pop(_OWN, None)  # of an older sysgraph: not there
+    if own is not None and own != _own_digest(found):
+        raise damaged(folder / MANIFEST, "it is not what was written (another digest)", remedy)
     files = found.get(_FILES)
     if not isinstance(files, dict) or not all(map(_is_inside, files)):
         raise damaged(folder / MANIFEST, "it lists no files of this folder", remedy)
@@ -117,6 +123,11 @@ def digest(path: Path) -> str:
     """Of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def _own_digest(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _is_inside(name: str) -> bool:

@@ -49,6 +49,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {  # what follows the graph, 
     "fit": (("--data", "pairs.jsonl"), 0),
     "eval": (NONE, 2),
     "study": ((), 2),  # without a scorer
+    "serve": (("--host", "no.such.host.invalid", "--port", "0"), 2),
 }
 Call = Callable[..., Done]
 each_command = pytest.mark.parametrize("command", COMMANDS)

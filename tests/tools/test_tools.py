@@ -195,6 +195,6 @@ def test_what_is_told_before_models_are_loaded(
     def never(kind: str) -> Callable[..., Any]:
         raise AssertionError(f"an engine for {kind} was made")
 
-    monkeypatch.setattr("sysgraph.system.models.engine_of", never)
+    monkeypatch.setattr("sysgraph.system.engines.engine_of", never)
     with pytest.raises(InputError, match=said):
         System(program(**tool), device="cpu")

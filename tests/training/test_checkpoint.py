@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM
 import sysgraph
 from sysgraph import InputError, RunError, Scorer
 from sysgraph.support.files import write_text
-from sysgraph.support.manifest import MANIFEST, digest, remove
+from sysgraph.support.manifest import MANIFEST, digest, remove, require_whole
 from sysgraph.support.progress import Reporter
 from sysgraph.training.checkpoint import State, load_state, publish, save_state
 
@@ -146,6 +146,21 @@ def damage(file: Path, how: str) -> None:
     middle = len(content) // 2
     flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
     file.write_bytes({"flipped": flipped, "cut": content[:middle], "empty": b"", "{": b"{"}[how])
+
+
+def test_every_byte_of_a_manifest_counts(tmp_path: Path) -> None:
+    """Also of what it says about the folder, which no digest of a file covers."""
+    folder = tmp_path / "models"
+    publish(folder, lambda staged: write_text(staged / "a", "1"), {"graph": {"beta": 0.5}})
+    file = folder / MANIFEST
+    content = file.read_bytes()
+    key = content.index(b"blake2b")  # one that it does not know is an older one's that has none
+    for at in {*range(len(content) - 1)} - {*range(key, key + len("blake2b"))}:
+        file.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        with pytest.raises(InputError, match="is damaged|cannot read"):
+            require_whole(folder, "remedy")
+    file.write_bytes(content)
+    assert require_whole(folder, "remedy")["graph"] == {"beta": 0.5}
 
 
 @pytest.mark.parametrize("how", ["flipped", "cut", "empty", "{", "gone"])
