@@ -1,5 +1,6 @@
 """Gradients that are taken pass by pass, against the one graph that autograd would build."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -192,9 +193,13 @@ def test_memory_does_not_grow_with_the_step(tmp_path: Path) -> None:
         "step = memory.step(options, 'sampling', int(sys.argv[2])); "
         "print(peaks.of(step, 'cpu').above)"
     )
+    # glibc then gives back what is freed: else it keeps more or less of it, by some 70 MiB.
+    exact = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
     above = []
     for pairs in ("2", "9"):
         command = [sys.executable, "-c", code, str(tmp_path), pairs]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+        done = subprocess.run(
+            command, check=True, capture_output=True, text=True, cwd=ROOT, env=exact
+        )
         above.append(float(done.stdout.splitlines()[-1]))
-    assert above[1] - above[0] < 200, above  # the allocator's own ups and downs are up to 70
+    assert above[1] - above[0] < 60, above
