@@ -84,6 +84,8 @@ class Resident(Part):
     """The type of its weights."""
     attn_implementation: str | None = None
     """What computes its attention; null: what its library chooses."""
+    device: str | None = None
+    """Where it lives; null: where the rest of the run does."""
     models: tuple[str, ...]
     """The models that adapt it, copy it or use it as it is."""
 

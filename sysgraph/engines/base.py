@@ -1,6 +1,6 @@
 """What engines do, as small contracts: score, train, sample and search, each over flat lists.
 
-An engine holds all models of one kind on one device and fulfils some of them. Everything that makes
+An engine holds all models of one kind and fulfils some of them. Everything that makes
 it fast (equal requests once, sorting by length) happens behind these methods and never shows in an
 objective.
 """
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from sysgraph_schemas import Decoding
 
-from ..support.device import on_device
+from ..support.device import moved, on_device
 from ..support.errors import InputError
 from ..support.progress import Reporter
 from ..traces.pictures import Picture
@@ -114,7 +114,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Pass:
-    """A part of scoring that runs at once: one forward pass of one model.
+    """A part of scoring that runs at once: one forward pass of one model, on that model's device.
 
     Args:
         rows: what each value is of, as an index into the requests that were asked about. The log p
@@ -135,7 +135,7 @@ def total(passes: Sequence[Pass], count: int, device: torch.device) -> Tensor:
     """Log p of each of `count` requests, from the passes of all of them: [count], nats, float32."""
     out = torch.zeros(count, device=device)
     for one in passes:
-        out = out.index_add(0, on_device(one.rows, device), one.run())
+        out = out.index_add(0, on_device(one.rows, device), moved(one.run(), device))
     return out
 
 
@@ -205,6 +205,7 @@ class Base:
         parameters: numbers that it has.
         size: bytes that they take.
         dtype: of most of them.
+        device: where it lives.
     """
 
     id: str
@@ -212,6 +213,7 @@ class Base:
     parameters: int
     size: int
     dtype: str
+    device: str
 
 
 @runtime_checkable

@@ -7,10 +7,17 @@ _SHOWN = 5
 _WIDTH = 80
 _DERIVED = ("terms", "groups", "objective", "residents", "calls", "ir_version")
 """Parts of a program that follow from the others."""
+_PLACED = ("residents", "calls")
+"""Those that follow from where models live, too."""
 
 
 def program_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs between two programs as JSON; what only follows is left out."""
+    """What differs between two programs as JSON, but for where models live.
+
+    What only follows from the rest is left out.
+    """
+    if _devices(then) != _devices(now):
+        then, now = _anywhere(then), _anywhere(now)
     found = {key: list(_changes(key, then.get(key), now.get(key))) for key in {**now, **then}}
     written = [text for key, several in found.items() if key not in _DERIVED for text in several]
     return written or [text for several in found.values() for text in several]
@@ -23,6 +30,20 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ['fit.beta was 0.5, now is 5']
     """
     return [text for key in {**now, **then} for text in _changes(key, then.get(key), now.get(key))]
+
+
+def _models(program: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    return _named(program.get("models")) or {}  # type: ignore[return-value]
+
+
+def _devices(program: Mapping[str, Any]) -> dict[str, object]:
+    return {name: spec.get("device") for name, spec in _models(program).items()}
+
+
+def _anywhere(program: Mapping[str, Any]) -> dict[str, Any]:
+    """A program as it would be if it did not say where its models live."""
+    models = {name: {**spec, "device": None} for name, spec in _models(program).items()}
+    return {k: v for k, v in program.items() if k not in _PLACED} | {"models": models}
 
 
 def listed(found: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Where models live unless told otherwise, and how numbers get there."""
+"""Where models live, and how numbers get there."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +11,25 @@ def default_device() -> torch.device:
     """An accelerator if there is one, else the CPU."""
     found = torch.accelerator.current_accelerator(check_available=True)
     return found if found is not None else torch.device("cpu")
+
+
+def accelerators() -> tuple[torch.device, ...]:
+    """Those that this machine has, by number."""
+    kind = default_device().type
+    count = 0 if kind == "cpu" else torch.accelerator.device_count()
+    return tuple(torch.device(kind, number) for number in range(count))
+
+
+def numbered(device: torch.device) -> torch.device:
+    """The device with its number, where it has one: equal for equal devices."""
+    if device.type != default_device().type or device.type == "cpu" or device.index is not None:
+        return device
+    return torch.device(device.type, torch.accelerator.current_device_index())
+
+
+def called(device: torch.device) -> str:
+    """What a computation's last bits depend on of a device."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def on_device(
@@ -28,7 +47,7 @@ def on_device(
 
 
 def moved(tensor: Tensor, device: torch.device) -> Tensor:
-    """As `tensor.to(device)`, of a tensor on the CPU without a wait: see `on_device`."""
+    """As `tensor.to(device)`, to a GPU without a wait: see `on_device`."""
     if device.type != "cuda" or tensor.device.type != "cpu":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)

@@ -7,6 +7,7 @@ from typing import Any, cast
 import torch
 
 from sysgraph_compiler import Program
+from sysgraph_schemas.models import Model
 
 from ..engines import Hosted, Scored, engine_of
 from ..engines.ordering import Ordering
@@ -17,19 +18,25 @@ from .binding import Elsewhere
 
 
 def own_engines(
-    program: Program, *, device: torch.device, seed: int | None, endpoints: Mapping[str, str]
+    program: Program,
+    models: Mapping[str, Model],
+    *,
+    device: torch.device,
+    seed: int | None,
+    endpoints: Mapping[str, str],
 ) -> dict[str, object]:
-    """The engine of each model's kind, for the models that terms name; one a kind.
+    """The engine of each model's kind; one a kind.
+
+    Args:
+        models: those that terms name, see `on_places`.
 
     Raises:
         InputError: an address is of no hosted model, or a model cannot be loaded.
     """
     require_hosted(endpoints, [name for name, spec in program.models.items() if spec.is_hosted])
-    used = {term.model for term in program.terms}
     by_kind: dict[str, dict[str, Any]] = defaultdict(dict)
-    for name, spec in program.models.items():
-        if name in used:
-            by_kind[spec.kind][name] = spec
+    for name, spec in models.items():
+        by_kind[spec.kind][name] = spec
     engines: dict[str, object] = {}
     for kind, specs in by_kind.items():
         engine = engine_of(kind)(

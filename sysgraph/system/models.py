@@ -51,6 +51,7 @@ from ..traces.trace import Completion
 from .binding import Bindings, Elsewhere
 from .engines import own_engines, with_servers
 from .identity import Identity, differences, identity_of, program_of, require_all, require_own
+from .places import on_places, places
 
 E = TypeVar("E")
 
@@ -78,11 +79,19 @@ class Models:
             _saved_models(program, model_dir)
         self.program = program
         self.device = torch.device(device) if device else default_device()
+        used = {term.model for term in program.terms}
+        models = {name: spec for name, spec in program.models.items() if name in used}
+        self.places = places(models, self.device)
+        """The devices of models that say where they live; all others are on `device`."""
         self._engines = own_engines(
-            program, device=self.device, seed=seed, endpoints=endpoints or {}
+            program,
+            on_places(models, self.places),
+            device=self.device,
+            seed=seed,
+            endpoints=endpoints or {},
         )
-        placed = with_servers(program, self._engines, elsewhere or {}, servers or Servers())
-        self._bound = Bindings.of(program, self._engines, placed)
+        bound = with_servers(program, self._engines, elsewhere or {}, servers or Servers())
+        self._bound = Bindings.of(program, self._engines, bound)
         self._requests = 0
         """Requests to hosted models under way at a time, where somebody said how many."""
         self._changes: dict[str, Changes] = {}

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..engines import Pass, Request, choices
-from ..support.device import on_device
+from ..support.device import moved, on_device
 from ..system import System
 
 _ENOUGH_ON_CPU = 1 / 12
@@ -67,7 +67,7 @@ class Adjoint:
             with torch.set_grad_enabled(hold):
                 found = one.run()
             rows = on_device(one.rows, values.device)
-            values = values.index_add(0, rows, found.detach())
+            values = values.index_add(0, rows, moved(found.detach(), values.device))
             if found.requires_grad:
                 held.append((one, found))
         if not torch.is_grad_enabled():
@@ -82,7 +82,7 @@ class Adjoint:
             if weights is None:
                 continue
             for one, found in asked.held:
-                found.backward(weights[on_device(one.rows, weights.device)])
+                _back_up(found, weights, one.rows)
             if not asked.held:
                 self._run_again(asked.requests, weights)
         self._asked.clear()
@@ -99,7 +99,13 @@ class Adjoint:
         for one in self._system.passes([requests[i] for i in wanted], gradients=True):
             values = one.run()
             if values.requires_grad:
-                values.backward(weights[on_device(one.rows, weights.device)])
+                _back_up(values, weights, one.rows)
+
+
+def _back_up(values: Tensor, weights: Tensor, rows: Sequence[int]) -> None:
+    """One pass's gradient: of dL/dlog p, the numbers of its rows go to its model's device."""
+    own = weights[on_device(rows, weights.device)]
+    values.backward(moved(own, values.device))
 
 
 def _shares(passes: Sequence[Pass]) -> float:

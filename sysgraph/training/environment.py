@@ -1,27 +1,32 @@
 """What a computation's last bits depend on besides its program, weights and data."""
 
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
 
+from ..support.device import called
 from .workers import Workers
 
 _LIBRARIES = ("torch", "transformers", "peft", "diffusers", "numpy")
 
 
-def surroundings(workers: Workers) -> dict[str, Any]:
-    """Versions, devices, threads and processes, as JSON."""
-    device = workers.device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+def surroundings(workers: Workers, places: Mapping[str, torch.device]) -> dict[str, Any]:
+    """Versions, devices, threads and processes, as JSON.
+
+    Args:
+        places: the devices of models that have one of their own.
+    """
     return {
         **{library: _version(library) for library in _LIBRARIES},
-        "device": name,
+        "device": called(workers.device),
         "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
         "threads of torch": torch.get_num_threads(),
         "processes": workers.accelerator.num_processes,
         "mixed precision": workers.accelerator.mixed_precision,
+        **{f"device of model {model}": called(place) for model, place in places.items()},
     }
 
 

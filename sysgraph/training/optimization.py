@@ -9,6 +9,7 @@ from transformers import get_scheduler
 
 from sysgraph_compiler import Program
 
+from ..support.device import moved
 from ..support.errors import RunError
 from .workers import Workers
 
@@ -57,8 +58,11 @@ class Optimization:
         self._workers.sum_gradients(everything)
         self._workers.accelerator.unscale_gradients(self._optimizer)
         by_model = {
-            model: nn.utils.get_total_norm(
-                [p.grad for p in parameters.values() if p.grad is not None]
+            model: moved(
+                nn.utils.get_total_norm(
+                    [p.grad for p in parameters.values() if p.grad is not None]
+                ),
+                loss.device,
             )
             for model, parameters in self._weights.items()
         }

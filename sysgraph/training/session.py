@@ -293,7 +293,7 @@ class Session:
             size = self._metrics.size()
             info = {
                 **self._own_identity(),
-                "surroundings": surroundings(self._workers),
+                "surroundings": surroundings(self._workers, self._system.places),
                 "data": self._digest,
                 "pairs": self._pairs_digest,
                 "kept": [one.model_dump() for one in self.kept],
@@ -328,7 +328,7 @@ class Session:
         self._trackers.had(self._metrics.truncate(info["metrics_size"]))
         self._pairs_digest = info["pairs"]
         self.kept = [Kept(**one) for one in info["kept"]]
-        changed = changes(info["surroundings"], surroundings(self._workers))
+        changed = changes(info["surroundings"], surroundings(self._workers, self._system.places))
         if changed:
             self._reporter.line(
                 f"warning: {listed(changed)}: the run goes on, but will not end to the bit as it "

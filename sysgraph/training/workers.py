@@ -13,7 +13,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedType, gather_object
 from torch import Tensor, nn
 
-from ..support.device import default_device
+from ..support.device import default_device, moved
 from ..support.errors import InputError
 
 T = TypeVar("T")
@@ -111,7 +111,7 @@ class Workers:
         gradients = [p.grad for p in several if p.grad is not None]
         # Half-precision gradients are added in float32; tables keep their float64.
         wide = [g.float() if g.element_size() < 4 else g for g in gradients]
-        flat = self.sum(torch.cat([g.flatten() for g in wide]))
+        flat = self.sum(torch.cat([moved(g.flatten(), self.device) for g in wide]))
         for gradient, part in zip(
             gradients, flat.split([g.numel() for g in gradients]), strict=True
         ):

@@ -20,6 +20,7 @@ def run(facts: Facts, program: Program) -> Program:
             revision=base.revision or "main",
             dtype=base.dtype,
             attn_implementation=base.attn_implementation,
+            device=base.device,
             models=tuple(models),
         )
         for base, models in on_base.values()

@@ -11,6 +11,8 @@ from .lora import LoRA
 
 Likelihood = Literal["exact", "bound", "none"]
 Gives = Literal["text", "choice", "image"]
+DEVICE = r"^(auto|cpu|mps|(cuda|xpu|npu)(:[0-9]{1,3})?)$"
+"""A device's name as torch has it, or `auto`."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Base:
     dtype: str
     attn_implementation: str | None = None
     """What computes its attention; None: what its library chooses."""
+    device: str | None = None
+    """Where it lives; None: where the rest of the run does."""
 
     @property
     def checkpoint(self) -> tuple[str, str, str]:
@@ -33,7 +37,8 @@ class Base:
     @property
     def key(self) -> tuple[str, ...]:
         """Equal for models that share the base in memory."""
-        return *self.checkpoint, self.dtype, self.attn_implementation or ""
+        how = (self.dtype, self.attn_implementation or "", self.device or "")
+        return *self.checkpoint, *how
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,9 @@ class Checkpoint(Model):
     """A model that is loaded from a checkpoint, and trained as an adapter on it or as a copy."""
 
     folders: ClassVar[tuple[str, ...]] = ("id", "adapter")
-    for_training: ClassVar[tuple[str, ...]] = ("lora", "learning_rate", "gradient_checkpointing")
+    for_training: ClassVar[tuple[str, ...]] = (
+        *("lora", "learning_rate", "gradient_checkpointing", "device"),
+    )
 
     id: Annotated[NotBlank, Field(examples=["Qwen/Qwen2.5-0.5B-Instruct", "./my-model"])]
     """A Hub id, a local folder (relative to the working directory; with `./` before it, to the
@@ -193,6 +200,10 @@ class Checkpoint(Model):
     ] = "auto"
     """Type that the weights are held and run in; `auto` is the checkpoint's own. Updates smaller
     than its rounding are not lost: what `train` trains is float32 beside it."""
+    device: Annotated[str | None, Field(pattern=DEVICE, examples=["cuda:1"])] = None
+    """Where it lives, in a run of one process: `cpu`, `cuda:1`, or `auto`, the device with most
+    room left; absent: where the rest of the run does. Models of one checkpoint share it in memory
+    only where this is the same. With several processes, each of which has a device, `cpu` alone."""
     gradient_checkpointing: Annotated[bool, Field(examples=[True])] = False
     """Compute each layer again in the backward pass instead of keeping its numbers: less memory for
     about a third more time."""
@@ -212,7 +223,7 @@ class Checkpoint(Model):
     @property
     def base(self) -> Base:
         """Its checkpoint."""
-        return Base(self.kind, self.id, self.revision, self.dtype)
+        return Base(self.kind, self.id, self.revision, self.dtype, device=self.device)
 
     @property
     def adapted(self) -> str | None:

@@ -1,5 +1,6 @@
 """What models of transformers have, and pipelines of diffusers have not."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -20,4 +21,4 @@ class Transformer(Checkpoint):
     @property
     def base(self) -> Base:
         """Its checkpoint."""
-        return Base(self.kind, self.id, self.revision, self.dtype, self.attn_implementation)
+        return replace(super().base, attn_implementation=self.attn_implementation)

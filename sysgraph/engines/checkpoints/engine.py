@@ -18,6 +18,7 @@ from sysgraph_schemas import Checkpoint
 from ...support.errors import InputError
 from ..base import Base, Pass, Request, total
 from ..work import NOTHING, Work
+from . import shapes
 from .memory import can_recompute, graph_bytes, pass_bytes, recomputed
 from .weights import Trainable, Weights, weights_of
 
@@ -42,10 +43,10 @@ class Part:
 
 
 class CheckpointEngine(ABC, Generic[S, R]):
-    """All models of a kind; those of one id, revision and dtype share one resident.
+    """All models of a kind; those of one `Base.key` share one resident.
 
     Args:
-        models: their specs by name.
+        models: their specs by name; a `device` that one has is where it lives, and no `auto`.
         resident: loads what a spec names.
     """
 
@@ -59,6 +60,7 @@ class CheckpointEngine(ABC, Generic[S, R]):
     ) -> None:
         self._specs = dict(models)
         self._device = device
+        self._places = {name: _place(spec, device) for name, spec in models.items()}
         self._fits: dict[str, float] = {}
         self._done = NOTHING
         by_base: dict[Hashable, dict[str, S]] = defaultdict(dict)
@@ -66,7 +68,8 @@ class CheckpointEngine(ABC, Generic[S, R]):
             by_base[spec.base.key][name] = spec
         found: dict[str, Weights[R]] = {}
         for specs in by_base.values():
-            base = resident(next(iter(specs.values())), device)
+            spec = next(iter(specs.values()))
+            base = resident(spec, shapes.held_on(_place(spec, device)))
             found.update(weights_of(base, specs, seed))
         self._weights = {name: found[name] for name in models}
 
@@ -133,7 +136,7 @@ class CheckpointEngine(ABC, Generic[S, R]):
             weights, recompute = self._weights[model], self._specs[model].gradient_checkpointing
             run = partial(_run, weights, False, self._probe(model), recompute)
             held = graph_bytes(weights.module(reference=False), run)
-            self._fits[model] = pass_bytes(self._device) / max(held, 1)
+            self._fits[model] = pass_bytes(self._places[model]) / max(held, 1)
         return self._fits[model]
 
     def _require_recomputing(self) -> None:
@@ -177,6 +180,7 @@ class CheckpointEngine(ABC, Generic[S, R]):
             sum(tensor.numel() for tensor in held),
             sum(tensor.numel() * tensor.element_size() for tensor in held),
             str(dtype).removeprefix("torch."),
+            str(self._places[models[0]]),
         )
 
     def digest(self, model: str) -> str:
@@ -194,6 +198,11 @@ class CheckpointEngine(ABC, Generic[S, R]):
     def export(self, model: str, adapter: Path, whole: Path, *, merge: bool) -> Mapping[str, Path]:
         """Writes the adapter, or what is trained or merged whole; see `Exported`."""
         return self._weights[model].export(adapter, whole, merge=merge)
+
+
+def _place(spec: Checkpoint, device: torch.device) -> torch.device:
+    """Where a model lives, or would if it were more than shapes."""
+    return torch.device(spec.device) if spec.device is not None else shapes.device_of(device)
 
 
 def _run_last(weights: Weights[R], run: Callable[[], Tensor]) -> Tensor:

@@ -40,7 +40,7 @@ def pass_bytes(device: torch.device) -> int:
     The rest is for weights, optimizers, what a pass computes with, and whoever else is there. It is
     no part of what is free just now: a resumed run cuts its passes as before.
     """
-    return device_bytes(shapes.device_of(device)) // 8
+    return device_bytes(device) // 8
 
 
 def device_bytes(device: torch.device) -> int:
@@ -51,6 +51,12 @@ def device_bytes(device: torch.device) -> int:
     with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
         total = min(total, int(_CGROUP.read_text("ascii")))
     return total
+
+
+def free_bytes(device: torch.device) -> int:
+    """Bytes that nobody holds of an accelerator."""
+    free, _ = torch.accelerator.get_memory_info(device)
+    return free
 
 
 @contextlib.contextmanager

@@ -76,6 +76,11 @@ def device_of(device: torch.device) -> torch.device:
     return _DEVICE.get() or device
 
 
+def held_on(device: torch.device) -> torch.device:
+    """Where torch is to put what lives on `device`."""
+    return torch.device("cpu") if are_all() else device
+
+
 def blank(path: Any, kind: Any, *, dtype: Any, revision: str, **settings: Any) -> nn.Module:
     """A module of `kind`, one of transformers' auto classes, as its config describes it.
 
