@@ -81,8 +81,23 @@ def _transformers_class(kind: type[PreTrainedModel], shard: Shard) -> Any:
         with _whole(self, lambda p: not getattr(p, "_is_hf_initialized", False)):
             kind._initialize_missing_keys(self, is_quantized)
 
+    def load(
+        model: Any, state_dict: Any, checkpoint_files: Sequence[str], *others: Any
+    ) -> tuple[Any, Any]:
+        del state_dict
+        with contextlib.ExitStack() as files:
+            several = [files.enter_context(_opened(file)) for file in checkpoint_files]
+            slices = {name: file.get_slice(name) for file in several for name in file.keys()}
+            found: tuple[Any, Any] = kind._load_pretrained_model(
+                model, slices, checkpoint_files, *others
+            )
+        return found
+
     return _subclass(
-        kind, maybe_distribute_model=classmethod(distribute), _initialize_missing_keys=initialize
+        kind,
+        maybe_distribute_model=classmethod(distribute),
+        _load_pretrained_model=staticmethod(load),
+        _initialize_missing_keys=initialize,
     )
 
 
@@ -147,7 +162,7 @@ class _Filling:
 
     def add(self, file: str) -> None:
         """Reads this process's rows of a file's weights."""
-        with safe_open(file, framework="pt") as weights:
+        with _opened(file) as weights:
             several = {name: weights.get_slice(name) for name in weights.keys()}
             self._model._fix_state_dict_keys_on_load(several)  # of older attention blocks
             for name, saved in several.items():
@@ -187,6 +202,11 @@ class _Filling:
 
 
 # ---- this process's part of a weight
+
+
+def _opened(file: str) -> Any:
+    """A file of weights. Not mapped: the pages that a mapping touches, and their neighbours, stay."""
+    return safe_open(file, framework="pt", backend="pread")
 
 
 def _mine(weight: Tensor) -> tuple[slice, ...]:
