@@ -14,7 +14,7 @@ from ..data.rows import Source
 from ..engines import engine_of
 from ..engines.base import Base, Foreseen
 from ..engines.checkpoints.memory import device_bytes
-from ..engines.checkpoints.shapes import only_shapes
+from ..engines.checkpoints.shapes import numbers, only_shapes
 from ..engines.checkpoints.sources import source
 from ..measuring.scorers import ScorerLike, as_scorer
 from ..support.device import default_device
@@ -71,7 +71,8 @@ def forecast(
         system = System(program, device="cpu")
         bases = tuple(system.bases())
         models = tuple(_share(system, name, bases) for name in system.trained())
-        step = step_of(system, pairs, inputs=material.inputs, processes=processes)
+        with numbers():
+            step = step_of(system, pairs, inputs=material.inputs, processes=processes)
     return Forecast(
         name=program.name,
         device=str(where),

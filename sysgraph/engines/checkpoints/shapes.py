@@ -10,13 +10,14 @@ what holds of nearly every model.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoConfig, PreTrainedConfig
 
 _DEVICE: ContextVar[torch.device | None] = ContextVar("only shapes", default=None)
@@ -61,9 +62,42 @@ def _apply(module: nn.Module, change: Callable[[Tensor], Tensor], recurse: bool 
 
 @contextlib.contextmanager
 def numbers() -> Iterator[None]:
-    """What is made in the block has numbers all the same: an image as its processor reads it."""
-    with unset_fake_temporarily():
+    """What is made in the block has numbers all the same; what weights take part in still has none.
+
+    So a pass may look at its ids, masks, positions and times, as many do; and not at what its
+    layers give.
+    """
+    with unset_fake_temporarily(), _Places():
         yield
+
+
+class _Places(TorchDispatchMode):
+    """Where a mask with numbers picks from a tensor without, how many it picks is known."""
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Does the operation, with the places where a mask is true in the mask's stead."""
+        if func in _PICKING and isinstance(args[0], FakeTensor):
+            found: list[Any] = []
+            for index in args[1]:
+                is_mask = index is not None and index.dtype in (torch.bool, torch.uint8)
+                known = is_mask and not isinstance(index, FakeTensor)
+                found += index.nonzero(as_tuple=True) if known else [index]
+            args = (args[0], found, *args[2:])
+        return func(*args, **(kwargs or {}))
+
+
+_PICKING = (
+    torch.ops.aten.index.Tensor,
+    torch.ops.aten.index_put.default,
+    torch.ops.aten.index_put_.default,
+    torch.ops.aten._index_put_impl_.default,
+)
 
 
 def are_all() -> bool:
