@@ -12,13 +12,14 @@ what holds of nearly every model.
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 from torch.utils._python_dispatch import TorchDispatchMode
-from transformers import AutoConfig, PreTrainedConfig
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
 _DEVICE: ContextVar[torch.device | None] = ContextVar("only shapes", default=None)
 
@@ -133,3 +134,17 @@ def blank(path: Any, kind: Any, *, dtype: Any, revision: str, **settings: Any) -
         dtype = config.dtype or torch.float32
     module: nn.Module = kind.from_config(config, dtype=dtype, trust_remote_code=False, **settings)
     return module
+
+
+def blank_part(folder: Path, kind: Any, dtype: torch.dtype) -> nn.Module:
+    """A part of a pipeline, of a class of transformers or diffusers, as its config describes it.
+
+    Raises:
+        one of UNREADABLE: there is no config.
+    """
+    if issubclass(kind, PreTrainedModel):
+        config = kind.config_class.from_pretrained(folder, local_files_only=True)
+        module: nn.Module = kind._from_config(config, dtype=dtype)
+    else:
+        module = kind.from_config(kind.load_config(folder, local_files_only=True)).to(dtype)
+    return module.eval()

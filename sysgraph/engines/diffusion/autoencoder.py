@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from ...support.errors import RunError
+from ..checkpoints import shapes
 from ..digest import digest_of, weights_in
 
 # Pixels in one pass: eight images of 512 x 512.
@@ -53,7 +54,7 @@ class Autoencoder:
             x = pixels.to(self._vae.device).permute(0, 3, 1, 2).float() / 127.5 - 1
             parts.append(self._normal(x))
         latents = torch.cat(parts)
-        if not latents.isfinite().all():
+        if not shapes.are_all() and not latents.isfinite().all():
             raise RunError("the VAE gave latents that are not finite for an image that is")
         return latents
 

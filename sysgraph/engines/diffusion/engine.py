@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from sysgraph_schemas import Diffusion
@@ -205,6 +206,15 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
         return in_groups(
             draws, lambda draw: draw.model, lambda several: self._sample(several, batch_size)
         )
+
+    def made_up(self, draw: Draw) -> Picture:
+        """An image of one colour, as the VAE decoded it from latents of nothing."""
+        height, width = self._sizes[draw.model]
+        autoencoder = self._weights[draw.model].resident.autoencoder
+        colour = (draw.seed % 256, draw.seed // 256 % 256, draw.seed // 65536 % 256)
+        latents = torch.zeros(autoencoder.shape(width, height))
+        image = Image.new("RGB", (width, height), colour)
+        return Picture.drawn(image, latents, autoencoder.name, seed=draw.seed)
 
     def refusal(self, draw: Draw) -> str | None:
         """Why nothing can be drawn (the context is no caption), or None."""

@@ -1,5 +1,6 @@
 """Loading a pipeline: which ones, of which parts, from which files, and in which types."""
 
+import contextlib
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 from diffusers import DiffusionPipeline, SchedulerMixin
+from huggingface_hub import HfApi, snapshot_download
 from safetensors import safe_open
 from torch import nn
 from transformers import CLIPTokenizer, PreTrainedTokenizerBase
@@ -15,6 +17,7 @@ from transformers import CLIPTokenizer, PreTrainedTokenizerBase
 from sysgraph_schemas import Diffusion
 
 from ...support.quiet_diffusers import quiet
+from ..checkpoints import shapes
 from ..checkpoints.loading import explained, read_model, read_part
 from ..checkpoints.reasons import NotSafetensors
 from ..checkpoints.sources import Source, pickled, source
@@ -25,6 +28,8 @@ from .families import Family, family_of
 _WEIGHTS = re.compile(
     r"(diffusion_pytorch_)?model(-\d+-of-\d+)?(\.(?P<variant>\w+))?(-\d+-of-\d+)?\.safetensors"
 )
+_NO_WEIGHTS = ("*.json", "*.txt", "*.model")
+"""A pipeline's configurations, and the files of its tokenizers."""
 _DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
@@ -55,7 +60,7 @@ def find(spec: Diffusion) -> Checkpoint:
     parts = family.parts(found, config)
     with explained(found), quiet():
         folder = Path(found.path) if found.is_folder else _fetched(found.path, family, revision)
-        stored = _stored_dtype(folder / family.denoiser)
+        stored = _stored_dtype(found, folder / family.denoiser)
     dtype = stored if spec.dtype == "auto" else getattr(torch, spec.dtype)
     return Checkpoint(found, folder, family, parts, _settings(config, family), dtype)
 
@@ -113,7 +118,12 @@ def _settings(config: Any, family: Family) -> dict[str, Any]:
 
 
 def _fetched(name: str, family: Family, revision: Mapping[str, str]) -> Path:
-    """The folder of a pipeline of the Hub: its plain files, or where there are none its fp16."""
+    """The folder of a pipeline of the Hub: its plain files, or where there are none its fp16.
+
+    Of shapes, what is no weights.
+    """
+    if shapes.are_all():
+        return Path(snapshot_download(name, allow_patterns=list(_NO_WEIGHTS), **revision))
     settings = {"use_safetensors": True, **revision, **family.left_out}
     kind = family.kind
     try:
@@ -135,9 +145,12 @@ def _read(found: Checkpoint, part: str) -> Any:
     """
     kind, folder = found.parts[part], found.folder / part
     if issubclass(kind, SchedulerMixin):
-        return kind.from_pretrained(folder, local_files_only=True)
+        with shapes.numbers():
+            return kind.from_pretrained(folder, local_files_only=True)
     if issubclass(kind, PreTrainedTokenizerBase):
         return read_part(folder, kind, local_files_only=True)
+    if shapes.are_all():
+        return shapes.blank_part(folder, kind, found.dtype)
     variant = _variant(folder)
     settings: dict[str, Any] = {"variant": variant} if variant else {}
     try:
@@ -180,13 +193,41 @@ def _variant(folder: Path) -> str | None:
     return next(iter(found))
 
 
-def _stored_dtype(part: Path) -> torch.dtype:
+def _stored_dtype(found: Source, part: Path) -> torch.dtype:
     """The type that a part's weights are stored in, in the files that are loaded."""
-    with safe_open(_files(part)[_variant(part)][0], framework="pt") as weights:
-        kept = weights.get_slice(next(iter(weights.keys()))).get_dtype()
+    if shapes.are_all() and not any(part.glob("*.safetensors")):
+        kept = _told_dtype(found, part.name)
+    else:
+        with safe_open(_files(part)[_variant(part)][0], framework="pt") as weights:
+            kept = weights.get_slice(next(iter(weights.keys()))).get_dtype()
     if kept not in _DTYPES:
         raise ValueError(f"its {part.name} is stored as {kept}; supported are {', '.join(_DTYPES)}")
     return _DTYPES[kept]
+
+
+def _told_dtype(found: Source, part: str) -> str:
+    """The same of a part whose weights are not here: what the Hub says of the first of its files.
+
+    Float32 where it says nothing: of a folder, and where the Hub is out of reach.
+    """
+    with contextlib.suppress(OSError, ValueError, LookupError):
+        if not found.is_folder:
+            hub, at = HfApi(), {"revision": found.revision}
+            names = [name for name in hub.list_repo_files(found.path, **at) if _is_of(name, part)]
+            first = min(names, key=lambda name: (bool(_variant_in(name)), name))
+            told = hub.parse_safetensors_file_metadata(found.path, first, **at)
+            return next(iter(told.tensors.values())).dtype
+    return "F32"
+
+
+def _is_of(name: str, part: str) -> bool:
+    folder, _, file = name.rpartition("/")
+    return folder == part and _WEIGHTS.fullmatch(file) is not None
+
+
+def _variant_in(name: str) -> str | None:
+    named = _WEIGHTS.fullmatch(name.rpartition("/")[2])
+    return None if named is None else named["variant"]
 
 
 def _limit(tokenizer: Any, positions: int) -> None:

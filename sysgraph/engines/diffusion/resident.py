@@ -13,6 +13,7 @@ from sysgraph_schemas import Diffusion
 
 from ...support.quiet_diffusers import quiet
 from ...traces.pictures import Picture
+from ..checkpoints import shapes
 from ..checkpoints.adapters import Adapters
 from ..checkpoints.loading import read_model
 from ..checkpoints.offloaded import Offloaded
@@ -46,7 +47,8 @@ class Resident:
         # Taken before adapters are put into the denoiser, which rename what is in it.
         self.weights = self._all_weights()
         self.adapters: Adapters = self._adapters(self.denoiser)
-        self.process = self._process(spec)
+        with shapes.numbers():  # its schedule, and how its latents are laid out
+            self.process = self._process(spec)
         self._latents: TensorCache[Picture] = TensorCache(_LATENT_BYTES)
 
     def _process(self, spec: Diffusion) -> Process:

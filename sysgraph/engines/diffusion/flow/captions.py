@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils import _pytree
 
 from ....support.quiet_diffusers import quiet
+from ...checkpoints import shapes
 from ..cache import TensorCache
 
 _CACHED_BYTES = 2**30
@@ -97,7 +98,7 @@ def _stacked(trees: Sequence[Any]) -> Any:
         raise Unstackable("captions have embeddings of several shapes")
     if first.shape[0] == 1:
         return torch.cat(list(trees))
-    if any(not torch.equal(tree, first) for tree in trees):  # of no caption, as positions are
+    if not shapes.are_all() and any(not torch.equal(tree, first) for tree in trees):  # of no caption, as positions are
         raise Unstackable("what should be no caption's own differs by caption")
     return first
 

@@ -12,6 +12,7 @@ from sysgraph_schemas.models.diffusion_objective import DiffusionObjective
 from ....objectives.diffusion import flow_weights, interpolated, sigmas_of
 from ....support.device import moved
 from ....support.errors import InputError
+from ...checkpoints import shapes
 from ...checkpoints.loading import UNREADABLE
 from ..autoencoder import Autoencoder
 from ..pipelines import Checkpoint
@@ -66,9 +67,10 @@ class FlowMatching:
         key = width, height
         if key not in self._layouts:
             size = (height or None, width or None)
-            self._layouts[key] = layout_of(
-                self._asking.start(size, 0), lambda packed: self._asking.decoded(packed, size)
-            )
+            with shapes.numbers():
+                self._layouts[key] = layout_of(
+                    self._asking.start(size, 0), lambda packed: self._asking.decoded(packed, size)
+                )
         return self._layouts[key]
 
     def _most_rows(self) -> int | None:
