@@ -227,8 +227,25 @@ class Foreseen(Protocol):
         """The checkpoints in memory."""
         ...
 
+
+@runtime_checkable
+class Rehearsed(Protocol):
+    """An engine of which it can be found out on shapes what drawing takes; see `Foreseen`."""
+
     def made_up(self, draw: Draw) -> Completion | Picture:
         """A value as large as the model's get; others for other seeds. No model runs."""
+        ...
+
+    def rehearse(self, draws: Sequence[Draw], *, copies: int = 1) -> int:
+        """Runs what drawing these holds at its most, values being as large as they get.
+
+        Args:
+            draws: of one model under one decoding, at least one.
+            copies: texts that are written side by side for each, as by a search.
+
+        Returns:
+            How many of `draws` are drawn at once.
+        """
         ...
 
 

@@ -16,13 +16,19 @@ class Allocations(TorchDispatchMode):
 
     Attributes:
         now: bytes of those that are there.
-        most: the most that `now` was.
+        most: the most that `now` was since `restart`.
+        most_ever: the most that it was.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.now = self.most = 0
+        self.now = self.most = self.most_ever = 0
         self._seen: dict[int, weakref.ref[Any]] = {}
+
+    def restart(self) -> int:
+        """Has `most` begin anew: at `now`, which it gives."""
+        self.most = self.now
+        return self.now
 
     def __torch_dispatch__(
         self,
@@ -40,12 +46,13 @@ class Allocations(TorchDispatchMode):
     def _see(self, tensors: object, *, is_new: bool) -> None:
         for leaf in tree_leaves(tensors):
             if isinstance(leaf, Tensor):
-                storage = leaf.untyped_storage()
-                key, size = storage._cdata, storage.nbytes() if is_new else 0
+                held, key, size = _held(leaf)
                 if key not in self._seen:
-                    self._seen[key] = weakref.ref(storage, self._forgetting(key, size))
+                    size = size if is_new else 0
+                    self._seen[key] = weakref.ref(held, self._forgetting(key, size))
                     self.now += size
         self.most = max(self.most, self.now)
+        self.most_ever = max(self.most_ever, self.most)
 
     def _forgetting(self, key: int, size: int) -> Callable[[object], None]:
         def forget(_: object) -> None:
@@ -53,3 +60,11 @@ class Allocations(TorchDispatchMode):
             self.now -= size
 
         return forget
+
+
+def _held(tensor: Tensor) -> tuple[Any, int, int]:
+    """What lives as long as a tensor's bytes, what tells it from others, and how many they are."""
+    if tensor.is_mkldnn:  # laid out by oneDNN, which shows no storage
+        return tensor, id(tensor), tensor.numel() * tensor.element_size()
+    storage = tensor.untyped_storage()
+    return storage, storage._cdata, storage.nbytes()

@@ -25,8 +25,9 @@ from ..traces.pair import Pair
 from ..training.batches import batch_visits
 from ..training.fitting import material_of, with_data
 from ..training.pairs import split_pairs
+from .drawing import by_model, latent_of, round_of
 from .result import Forecast, ModelShare
-from .step import step_of
+from .step import pairs_of, step_of
 
 
 def forecast(
@@ -60,7 +61,7 @@ def forecast(
     for name, spec in program.models.items():
         if not isinstance(spec, Checkpoint):
             continue
-        if not issubclass(engine_of(spec.kind), Foreseen):  # type: ignore[arg-type]
+        if not issubclass(engine_of(spec.kind), Foreseen):  # of another package
             raise InputError(
                 f"a dry run does not know what model {name!r} takes: models of kind "
                 f"{spec.kind!r} are not loaded as shapes. See what one step takes (fit.steps=1)"
@@ -72,7 +73,11 @@ def forecast(
         bases = tuple(system.bases())
         models = tuple(_share(system, name, bases) for name in system.trained())
         with numbers():
-            step = step_of(system, pairs, inputs=material.inputs, processes=processes)
+            several = pairs or pairs_of(system, material.inputs)
+            step = step_of(system, several, processes=processes, made_up=not pairs)
+            latent = by_model(latent_of(system, several[::processes]))
+            drawn = round_of(system, material.inputs, processes=processes)
+            samples = by_model(drawn) if program.fit.rounds else ()
     return Forecast(
         name=program.name,
         device=str(where),
@@ -81,6 +86,8 @@ def forecast(
         bases=bases,
         models=models,
         step=step,
+        samples=samples,
+        latent=latent,
     )
 
 

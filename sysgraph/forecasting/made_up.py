@@ -35,16 +35,16 @@ class MadeUp:
             for element in variable.elements.values():
                 self._items[element.list] = max(self._items.get(element.list, 1), element.index)
 
-    def pair(self, inputs: Mapping[str, str], number: int) -> Pair:
+    def pair(self, row: Mapping[str, Any], number: int) -> Pair:
         """Two traces of the same inputs, different in every value."""
-        start = Trace(inputs, {}, self._program.outputs)
+        start = self.start(row)
         sides = (self.filled(start, 2 * number), self.filled(start, 2 * number + 1))
         return Pair(*sides, "made up")
 
-    def inputs(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """A value for every input: a row's, where it has one."""
+    def start(self, row: Mapping[str, Any]) -> Trace:
+        """A trace of inputs alone: a row's, and some text where it has none."""
         given = (v.name for v in self._program.variables if v.is_given)
-        return {name: row.get(name, _WORD * _WORDS) for name in given}
+        return self._system.start({name: row.get(name, _WORD * _WORDS) for name in given})
 
     def filled(self, trace: Trace, number: int) -> Trace:
         """A trace with a value for everything that it lacks and that can come to be.

@@ -1,5 +1,6 @@
 """What a training would take, as numbers."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -43,6 +44,8 @@ class StepShare:
         references: passes for the reference's values: of a step where noise is renewed each time,
             else once for all steps.
         activations: bytes that graphs and what computes them take at the most.
+        by_model: what the passes of each model alone take; None: that is not known, as the model
+            looks at what its layers give, and `activations` is without it.
         made_up: no pair is there yet: these are of the longest values that there could be.
     """
 
@@ -51,7 +54,36 @@ class StepShare:
     tokens: int
     references: int
     activations: int
+    by_model: Mapping[str, int | None]
     made_up: bool
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What one process draws from a model.
+
+    Attributes:
+        values: how many.
+        tokens: that these have at the most; 0 of images.
+        at_once: values that are drawn side by side.
+        memory: bytes that it takes at the most: caches of attention, latents, pixels.
+    """
+
+    model: str
+    values: int
+    tokens: int
+    at_once: int
+    memory: int
+
+    def __add__(self, other: "Drawing") -> "Drawing":
+        """Both, of one model, one after the other."""
+        return Drawing(
+            self.model,
+            self.values + other.values,
+            self.tokens + other.tokens,
+            max(self.at_once, other.at_once),
+            max(self.memory, other.memory),
+        )
 
 
 @dataclass(frozen=True)
@@ -62,6 +94,8 @@ class Forecast:
         device: where models are.
         room: bytes that it has, for all processes that share it.
         processes: of the run; on one machine, as far as is known.
+        samples: what is drawn in a round, by model.
+        latent: what is drawn of values that pairs lack, by model, for the steps of one redraw.
     """
 
     name: str
@@ -71,6 +105,8 @@ class Forecast:
     bases: tuple[Base, ...]
     models: tuple[ModelShare, ...]
     step: StepShare
+    samples: tuple[Drawing, ...] = ()
+    latent: tuple[Drawing, ...] = ()
 
     @property
     def lasting(self) -> int:
@@ -86,7 +122,8 @@ class Forecast:
     def peak(self) -> int:
         """Bytes on the device at the most."""
         moved = 0 if self.device == "cpu" else max((m.reference for m in self.models), default=0)
-        return self.lasting + max(self.step.activations, moved)
+        drawn = max((one.memory for one in (*self.samples, *self.latent)), default=0)
+        return self.lasting + max(self.step.activations, moved, drawn)
 
     @property
     def fits(self) -> bool:

@@ -1,10 +1,12 @@
 """The passes of one step, on shapes: how many there are, and what the largest of them take."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
@@ -12,7 +14,6 @@ from torch._subclasses.fake_tensor import (
 
 from ..engines import Pass, Request, choices
 from ..engines.requests import requests
-from ..support.errors import InputError
 from ..system import System
 from ..traces.pair import Pair
 from ..training.adjoint import Adjoint
@@ -22,39 +23,53 @@ from .allocations import Allocations
 from .made_up import MadeUp
 from .result import StepShare
 
+BLIND = (DataDependentOutputException, DynamicOutputShapeException)
+"""A model looks at what its layers give, as some that choose between experts."""
+
+
+def pairs_of(system: System, inputs: Sequence[Mapping[str, Any]]) -> list[Pair]:
+    """Pairs of one step, made up of values as long as they get.
+
+    Args:
+        inputs: what they are of.
+    """
+    made_up, count = MadeUp(system), system.program.fit.batch_size
+    return [
+        made_up.pair(inputs[number % len(inputs)] if inputs else {}, number)
+        for number in range(count)
+    ]
+
 
 def step_of(
-    system: System,
-    pairs: Sequence[Pair],
-    *,
-    inputs: Sequence[Mapping[str, Any]] = (),
-    processes: int = 1,
+    system: System, pairs: Sequence[Pair], *, processes: int = 1, made_up: bool = False
 ) -> StepShare:
     """What one process does in a step.
 
     Args:
-        pairs: of one step; without any, such are made up, as long as values get.
-        inputs: what those are of.
+        pairs: of one step.
         processes: between which they are shared out.
+        made_up: what is told of the pairs.
     """
-    made_up = MadeUp(system)
-    several = pairs or [
-        made_up.pair(made_up.inputs(inputs[number % len(inputs)] if inputs else {}), number)
-        for number in range(system.program.fit.batch_size)
-    ]
-    asked = [_requests(system, made_up, pair, row) for row, pair in enumerate(several)]
-    _require_foreseeable(system, asked)
-    mine = asked[::processes]
-    portions = list(_portions(mine, Adjoint(system).fits))
-    passes = [one for portion in portions for one in _passes(system, portion)]
-    referred = list(dict.fromkeys(one for pair in mine for one in pair))
+    filling = MadeUp(system)
+    asked = [_requests(system, filling, pair, row) for row, pair in enumerate(pairs)]
+    portions = list(_portions(asked[::processes], Adjoint(system).fits))
+    largest = max(portions, key=lambda one: _held(_passes(system, one)))
+    referred = _parts([one for pair in asked[::processes] for one in pair])
+    every = [one for part in portions for one in _passes(system, part)]
+    blind: set[str] = set()
+    try:
+        taken = _taken(system, largest)
+    except BLIND:
+        blind = set(_blind(system, largest))
+        taken = _taken(system, [one for one in largest if one.model not in blind])
     return StepShare(
-        pairs=len(several),
-        passes=len(passes),
-        tokens=sum(one.work.tokens for one in passes),
-        references=len(system.passes(_parts(referred), reference=True)),
-        activations=_peak(system, max(portions, key=lambda one: _held(_passes(system, one)))),
-        made_up=not pairs,
+        pairs=len(pairs),
+        passes=len(every),
+        tokens=sum(one.work.tokens for one in every),
+        references=len(system.passes(referred, reference=True)),
+        activations=taken.most,
+        by_model={**taken.by_model, **dict.fromkeys(blind)},
+        made_up=made_up,
     )
 
 
@@ -75,22 +90,13 @@ def _requests(system: System, made_up: MadeUp, pair: Pair, row: int) -> list[Req
     return [request for request in found if system.problem(request) is None]
 
 
-def _require_foreseeable(system: System, asked: Sequence[Sequence[Request]]) -> None:
-    """Refuses models whose passes look at numbers, as some do that read images.
-
-    Raises:
-        InputError: with the model's name.
-    """
-    first = {part.model: part for several in asked for part in _parts(several)}
-    for model, request in first.items():
+def _blind(system: System, portion: Sequence[Request]) -> Iterator[str]:
+    """The models of which nobody knows what they do, as they look at what their layers give."""
+    for model in dict.fromkeys(one.model for one in portion):
         try:
-            for one in system.passes([request], gradients=True):
-                one.run()
-        except (DataDependentOutputException, DynamicOutputShapeException) as error:
-            raise InputError(
-                f"model {model!r} ({system.program.models[model].kind}) looks at numbers while it "
-                "computes, and a dry run has none: see what one step takes (--set fit.steps=1)"
-            ) from error
+            _taken(system, [next(one for one in portion if one.model == model)])
+        except BLIND:
+            yield model
 
 
 def _portions(
@@ -120,22 +126,52 @@ def _held(passes: Sequence[Pass]) -> float:
     return sum(shares) if sum(shares) <= 1 else max(shares)
 
 
-def _peak(system: System, portion: Sequence[Request]) -> int:
-    """Bytes that the passes of a portion take at the most, with their backward passes."""
+class Taken(NamedTuple):
+    """Bytes that passes take at the most: all of them, and those of each model by themselves."""
+
+    most: int
+    by_model: Mapping[str, int]
+
+
+def _taken(system: System, portion: Sequence[Request]) -> Taken:
+    """What the passes of a portion take, with their backward passes."""
+    parts = _parts(portion)
     passes = _passes(system, portion)
-    if not passes:
-        return 0
-    held = sum(one.share for one in passes) <= 1
-    together = passes if held else [max(passes, key=lambda one: one.work.tokens)]
-    trained = [p for model in system.trained() for p in system.parameters(model).values()]
-    for parameter in trained:
-        parameter.grad = torch.zeros_like(parameter)  # they last: no part of what is counted
+    if sum(one.share for one in passes) > 1:  # they run one by one: the largest of each model
+        order = sorted(passes, key=lambda one: (one.work.tokens, len(one.rows)))
+        each = {parts[one.rows[0]].model: one for one in order}
+        alone = [_run(system, {model: [one]}) for model, one in each.items()]
+        by_model = {model: most for one in alone for model, most in one.by_model.items()}
+        return Taken(max(by_model.values(), default=0), by_model)
+    of_model: dict[str, list[Pass]] = defaultdict(list)
+    for one in passes:
+        of_model[parts[one.rows[0]].model].append(one)
+    return _run(system, of_model)
+
+
+def _run(system: System, passes: Mapping[str, Sequence[Pass]]) -> Taken:
+    """Runs passes forward, then backward, as a step does with those that it holds together."""
+    for model in system.trained():
+        for parameter in system.parameters(model).values():
+            parameter.grad = torch.zeros_like(parameter)  # they last: no part of what is counted
+    held: dict[str, int] = defaultdict(int)
+    above: dict[str, int] = defaultdict(int)
+    graphs: list[tuple[str, int, Tensor]] = []
     with Allocations() as counted:
-        graphs = [one.run() for one in together]
+        for model, several in passes.items():
+            for one in several:
+                before = counted.restart()
+                values = one.run()
+                size = counted.now - before
+                held[model] += size
+                above[model] = max(above[model], counted.most - before - size)
+                graphs.append((model, size, values))
+        del values
         while graphs:
-            values = graphs.pop(0)
+            model, size, values = graphs.pop(0)
+            start = counted.restart()
             if values.requires_grad:
                 values.backward(torch.ones_like(values))
+            above[model] = max(above[model], counted.most - start)
             del values
-    most: int = counted.most
-    return most
+    return Taken(counted.most_ever, {model: held[model] + above[model] for model in passes})

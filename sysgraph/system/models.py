@@ -34,7 +34,7 @@ from ..engines import (
     Work,
     choices,
 )
-from ..engines.base import Base, Foreseen, total
+from ..engines.base import Base, Foreseen, Rehearsed, total
 from ..engines.changes import Changes
 from ..support.changes import listed
 from ..support.device import default_device
@@ -342,14 +342,22 @@ class Models:
         return [base for one in told for base in one.bases()]
 
     def made_up(self, draw: Draw) -> Completion | Picture:
-        """A value as large as a model's get: see `Foreseen.made_up`."""
+        """A value as large as a model's get: see `Rehearsed`."""
         engine = self._engines[draw.model]
-        if isinstance(engine, Foreseen):
+        if isinstance(engine, Rehearsed):
             return engine.made_up(draw)
         spec = self.program.models[draw.model]
         if spec.outcomes:
             return Completion(spec.outcomes[draw.seed % len(spec.outcomes)])
         return Completion(f"{draw.seed} " + "word " * (draw.decoding.max_new_tokens or 64))
+
+    def rehearse(self, draws: Sequence[Draw], *, copies: int = 1) -> int | None:
+        """Runs what drawing from one model holds at its most; see `Rehearsed`.
+
+        None: it takes nothing here, or that is not known.
+        """
+        engine = self._engines[draws[0].model]
+        return engine.rehearse(draws, copies=copies) if isinstance(engine, Rehearsed) else None
 
     def work(self) -> Work:
         """The tokens that this process's models were run on so far: scored, trained, drawn.

@@ -197,7 +197,7 @@ class System(Models):
     ) -> list[Trace]:
         traces, keys = [], []
         for row, seed, before in zip(rows, seeds, occurrences, strict=True):
-            trace = self._start(row)
+            trace = self.start(row)
             text = repr(sorted(trace.inputs.items()))
             traces += [trace] * n
             keys += [derive(seed, text, before * n + k) for k in range(n)]
@@ -329,7 +329,12 @@ class System(Models):
                     raise InputError(f"input {variable.name!r}: {why}") from error
         return found
 
-    def _start(self, row: Mapping[str, Any]) -> Trace:
+    def start(self, row: Mapping[str, Any]) -> Trace:
+        """The trace of a row's inputs, of which nothing is drawn yet.
+
+        Raises:
+            InputError: one is missing, or no text where it is to be one.
+        """
         place = getattr(row, "place", "")
         names = input_names(self.program)
         row = {**row, **self._read(row)}

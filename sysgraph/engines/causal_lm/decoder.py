@@ -10,6 +10,7 @@ from peft import PeftModel
 from torch import Tensor, nn
 
 from ...support.errors import RunError
+from ..checkpoints import shapes
 from ..checkpoints.batching import Ids, padded
 from .head import head_only_at
 from .seen import dtype_of, seen_inputs
@@ -125,7 +126,24 @@ class Decoder:
             self._cache = getattr(out, self._kept)
         logits: Tensor = out.logits[0]
         self._written += 1
+        if shapes.are_all():
+            return logits
         finite = logits.amax(-1).isfinite().tolist()
         if not all(finite):
             raise NotFinite(finite.index(False), self._written)
         return logits
+
+    def grow(self, count: int) -> None:
+        """As if every row had so many tokens more; of shapes alone: no model runs."""
+        more = self._tokens.new_zeros(len(self._tokens), count)
+        self._tokens = torch.cat([self._tokens, more], dim=1)
+        self._mask = torch.cat([self._mask, more], dim=1)
+        for number, layer in enumerate(getattr(self._cache, "layers", ())):
+            if isinstance(getattr(layer, "keys", None), Tensor):  # of attention: others stay
+                longer = [_longer(old, count) for old in (layer.keys, layer.values)]
+                self._cache.update(*longer, number)
+
+
+def _longer(old: Tensor, count: int) -> Tensor:
+    """What is appended to keys or values [R, H, T, D] of so many tokens more; takes no memory."""
+    return old[..., :1, :].expand(*old.shape[:-2], count, old.shape[-1])

@@ -33,7 +33,7 @@ from .beam_settings import BeamSettings
 from .decoder import NotFinite, Way
 from .detokenizer import decode
 from .few_rows import few_rows
-from .generation import generate
+from .generation import generate, rehearse
 from .head import Finish
 from .packing import pack, packs
 from .probe import Habits
@@ -232,6 +232,25 @@ class WriterEngine(CheckpointEngine[W, R]):
         room = self._room(draw)
         ids = (*digits, *[word] * room)[:room]
         return Completion(decode(tokenizer, ids), ids)
+
+    def rehearse(self, draws: Sequence[Draw], *, copies: int = 1) -> int:
+        """Runs the largest batch of these on shapes; see `Rehearsed`."""
+        model, decoding, room = draws[0].model, self._decoding(draws[0]), self._room(draws[0])
+        weights = self._weights[model]
+        prompts = [self._prompt(draw) for draw in draws]
+        several = list(_batches(weights.resident, prompts, room, "samples", copies=copies))
+        batch, habits = max(several, key=lambda one: sum(len(prompts[i]) + room for i in one[0]))
+        module = weights.module(reference=False)
+        with few_rows(module, 0 if copies > 1 else room):  # a search lays none out
+            rehearse(
+                module,
+                [prompts[i] for i in batch for _ in range(copies)],
+                room=room,
+                decoding=decoding,
+                way=habits.samples,
+                moves=habits.samples == habits.searches,
+            )
+        return len(batch)
 
     def refusal(self, draw: Draw) -> str | None:
         """Why nothing can be drawn (no token to start from, beyond the window), or None."""

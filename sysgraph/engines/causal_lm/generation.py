@@ -69,6 +69,35 @@ def generate(
     return [tuple(ids) for ids in written]
 
 
+@torch.no_grad()
+def rehearse(
+    module: nn.Module,
+    prompts: Sequence[Ids],
+    *,
+    room: int,
+    decoding: Decoding,
+    way: Way,
+    moves: bool,
+) -> None:
+    """Runs on shapes what `generate` holds at its most: each text as long as it may be.
+
+    Args:
+        prompts, room, decoding, way, moves: as `generate` takes them.
+    """
+    decoder = Decoder(module, way)
+    side = _Side(decoder, prompts, moves)
+    going, tokens = set(range(len(prompts))), [0] * len(prompts)
+    logits = side.start()
+    if room > 1:
+        logits = side.step(tokens, going)
+    if room > 3:
+        decoder.grow(room - 3)
+        logits = side.step(tokens, going)
+    size = max(1, _NUMBERS // logits.shape[-1])
+    scores = _warped(logits[:size].float(), decoding)
+    gumbel_max(scores, torch.empty_like(scores))
+
+
 class _Side:
     """Texts that are written side by side.
 

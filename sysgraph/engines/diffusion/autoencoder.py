@@ -1,6 +1,6 @@
 """Between images and latents, in float32 and out of every gradient."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,14 +66,17 @@ class Autoencoder:
             RunError: their pixels are not finite.
         """
         out = []
-        size = self._per_pass(latents.shape[-2] * self.factor, latents.shape[-1] * self.factor)
-        for batch in latents.float().split(size):
-            x = self._pixels(batch)
+        for x in self.decoding(latents):
             if not x.isfinite().all():
                 raise RunError("the VAE gave pixels that are not finite for latents that are")
             pixels = ((x / 2 + 0.5).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
             out += [Image.fromarray(one) for one in pixels.cpu().numpy()]
         return out
+
+    def decoding(self, latents: Tensor) -> Iterator[Tensor]:
+        """The pixels [b, 3, H, W] of latents, a few images at a time; in about [-1, 1]."""
+        size = self._per_pass(latents.shape[-2] * self.factor, latents.shape[-1] * self.factor)
+        yield from map(self._pixels, latents.float().split(size))
 
     def _normal(self, x: Tensor) -> Tensor:
         """The latents of pixels [B, 3, H, W] in [-1, 1]."""

@@ -34,6 +34,10 @@ _PIXELS_PER_PASS = 16 * 64 * 64
 _PIXELS_PER_LOOP = 32 * 64 * 64
 
 
+# Of an image's loop, whose later steps take as much.
+_STEPS_REHEARSED = 2
+
+
 class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
     """All `diffusion` models of a system. For the methods see `engines.base`.
 
@@ -215,6 +219,25 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
         latents = torch.zeros(autoencoder.shape(width, height))
         image = Image.new("RGB", (width, height), colour)
         return Picture.drawn(image, latents, autoencoder.name, seed=draw.seed)
+
+    @torch.no_grad()
+    def rehearse(self, draws: Sequence[Draw], *, copies: int = 1) -> int:
+        """Runs two steps of a loop, and the VAE, on shapes; see `Rehearsed`."""
+        model = draws[0].model
+        weights, process = self._weights[model], self._weights[model].resident.process
+        captions = [str(draw.context) for draw in draws[: self.room(model)]]
+        shape = process.alike(captions[0])
+        some = [caption for caption in captions if process.alike(caption) == shape]
+        latents = process.drawn(
+            weights.module(reference=False),
+            some,
+            [draw.seed for draw in draws[: len(some)]],
+            spec=self._specs[model].model_copy(update={"inference_steps": _STEPS_REHEARSED}),
+            size=self._sizes[model],
+        )
+        for pixels in process.autoencoder.decoding(latents):
+            del pixels
+        return len(some)
 
     def refusal(self, draw: Draw) -> str | None:
         """Why nothing can be drawn (the context is no caption), or None."""
