@@ -66,7 +66,7 @@ class Ours:
             number=0,
             reference={},
             optimization=self._optimization,
-            evidence=Evidence(program, weights, torch.device(device)),
+            evidence=Evidence(program, weights, self._workers),
             metrics=MetricsFile(None),
             reporter=Reporter(shown=False),
         )

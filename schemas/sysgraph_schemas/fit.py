@@ -71,6 +71,20 @@ class Reference(Spec):
     the policy."""
 
 
+class Shard(Spec):
+    """How models are divided over the processes of a run."""
+
+    noun: ClassVar[str] = "`shard`"
+
+    cpu_offload: Annotated[bool, Field(examples=[True])] = False
+    """Weights, gradients and optimizer states wait in the CPU's memory, and are on the GPU only as
+    they are used: a GPU holds a few blocks at a time, and waits for them."""
+
+
+def _whether_or_how(written: Any) -> str:
+    return "dict" if isinstance(written, dict | Shard) else "bool"
+
+
 def _one_or_mix(written: Any) -> str:
     return "dict" if isinstance(written, dict) else "Literal"
 
@@ -168,6 +182,15 @@ class Fit(Spec):
     )
     """Autocast type; absent: what `accelerate` is configured for."""
 
+    shard: Annotated[
+        Annotated[bool, Tag("bool")] | Annotated[Shard, Tag("dict")],
+        Discriminator(_whether_or_how),
+        Field(examples=[True, {"cpu_offload": True}]),
+    ] = False
+    """Divides every model that is loaded from a checkpoint over the processes that `torchrun` or
+    `accelerate launch` starts: weights, gradients, optimizer states and adapters. Else each process
+    has a copy. A model's own `shard` comes first."""
+
     eval_fraction: Annotated[float, Field(ge=0, lt=1, examples=[0.1])] = 0.1
     """Share of the inputs whose pairs are held out to choose the best checkpoint."""
     eval_every: Annotated[int, Field(ge=1, examples=[50])] = 50
@@ -188,6 +211,11 @@ class Fit(Spec):
     folder), `trackio` and `wandb` (as their own environment variables say where)."""
     seed: Annotated[int, Field(ge=0, lt=2**63, examples=[0])] = 0
     """Seed of the order of pairs, of adapters and of sampling."""
+
+    @property
+    def offloads(self) -> bool:
+        """Whether what is divided waits in the CPU's memory."""
+        return isinstance(self.shard, Shard) and self.shard.cpu_offload
 
     @property
     def losses(self) -> dict[LossName, float]:

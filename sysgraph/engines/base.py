@@ -23,6 +23,7 @@ from ..support.progress import Reporter
 from ..traces.pictures import Picture
 from ..traces.prompt import Context
 from ..traces.trace import Completion
+from .sharding import Sharding
 from .work import NOTHING, Work
 
 
@@ -123,12 +124,14 @@ class Pass:
             It may be called again, and gives the same.
         share: of the memory that one pass's graph may take, how much this one's does.
         work: the tokens that it runs a model on.
+        waits: whether its graph may be kept beside others' until all are backed up.
     """
 
     rows: tuple[int, ...]
     run: Callable[[], Tensor]
     share: float = 0.0
     work: Work = NOTHING
+    waits: bool = True
 
 
 def total(passes: Sequence[Pass], count: int, device: torch.device) -> Tensor:
@@ -245,6 +248,19 @@ class Rehearsed(Protocol):
 
         Returns:
             How many of `draws` are drawn at once.
+        """
+        ...
+
+
+@runtime_checkable
+class Divisible(Protocol):
+    """An engine whose models can be divided over the processes of a run."""
+
+    def divide(self, sharding: Sharding) -> None:
+        """Divides them all, once they are loaded and before anything is asked of them.
+
+        Raises:
+            InputError: a model cannot be.
         """
         ...
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,29 @@ def weights_in(module: nn.Module) -> dict[str, Tensor]:
     saved = module.state_dict(keep_vars=True).keys()
     buffers = {name: b for name, b in module.named_buffers() if name in saved}
     return {**dict(module.named_parameters()), **buffers}
+
+
+Places = Mapping[str, tuple[dict[str, Tensor | None], str]]
+"""Where weights stand in a module: the table of its parameters or buffers, and the name there."""
+
+
+def places_of(weights: Mapping[str, Tensor], module: nn.Module) -> Places:
+    """Where those of `weights` that are in `module` stand, to be found there once replaced."""
+    names = {id(weight): name for name, weight in weights.items()}
+    found: dict[str, tuple[dict[str, Tensor | None], str]] = {}
+    for one in module.modules():
+        tables: tuple[dict[str, Any], ...] = (one._parameters, one._buffers)
+        for table in tables:
+            for name, weight in table.items():
+                if id(weight) in names:
+                    found.setdefault(names[id(weight)], (table, name))
+    return found
+
+
+def weights_at(places: Places) -> dict[str, Tensor]:
+    """What stands there now."""
+    found = {name: table[key] for name, (table, key) in places.items()}
+    return {name: weight for name, weight in found.items() if weight is not None}
 
 
 def _digest(weight: Tensor) -> bytes:

@@ -10,7 +10,9 @@ from sysgraph_compiler import Program
 from sysgraph_schemas.models import Model
 
 from ..engines import Hosted, Scored, engine_of
+from ..engines.base import Divisible
 from ..engines.ordering import Ordering
+from ..engines.sharding import Sharding, sharded
 from ..support.addresses import SERVERS, require_hosted
 from ..support.errors import InputError
 from ..support.servers import Servers
@@ -24,24 +26,32 @@ def own_engines(
     device: torch.device,
     seed: int | None,
     endpoints: Mapping[str, str],
+    sharding: Sharding | None = None,
 ) -> dict[str, object]:
-    """The engine of each model's kind; one a kind.
+    """The engine of each model's kind; one a kind, and another of those that are divided.
 
     Args:
         models: those that terms name, see `on_places`.
+        sharding: how models are divided over processes; None: not at all.
 
     Raises:
         InputError: an address is of no hosted model, or a model cannot be loaded.
     """
     require_hosted(endpoints, [name for name, spec in program.models.items() if spec.is_hosted])
-    by_kind: dict[str, dict[str, Any]] = defaultdict(dict)
+    by_kind: dict[tuple[str, bool], dict[str, Any]] = defaultdict(dict)
     for name, spec in models.items():
-        by_kind[spec.kind][name] = spec
+        divided = sharding is not None and spec.is_divided(program.fit)
+        by_kind[spec.kind, divided][name] = spec
     engines: dict[str, object] = {}
-    for kind, specs in by_kind.items():
-        engine = engine_of(kind)(
-            specs, device=device, seed=program.fit.seed if seed is None else seed
-        )
+    for (kind, divided), specs in by_kind.items():
+        with sharded(sharding if divided else None):
+            engine = engine_of(kind)(
+                specs, device=device, seed=program.fit.seed if seed is None else seed
+            )
+        if divided and sharding is not None:
+            if not isinstance(engine, Divisible):
+                raise InputError(f"models of kind {kind!r} cannot be divided: leave out `shard`")
+            engine.divide(sharding)
         engines.update(dict.fromkeys(specs, engine))
         if isinstance(engine, Hosted):
             engine.connect(endpoints)

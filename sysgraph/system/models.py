@@ -36,6 +36,7 @@ from ..engines import (
 )
 from ..engines.base import Base, Foreseen, Rehearsed, total
 from ..engines.changes import Changes
+from ..engines.sharding import Sharding
 from ..support.changes import listed
 from ..support.device import default_device
 from ..support.errors import InputError, RunError
@@ -72,6 +73,7 @@ class Models:
         elsewhere: Elsewhere | None = None,
         endpoints: Mapping[str, str] | None = None,
         servers: Servers | None = None,
+        sharding: Sharding | None = None,
     ) -> None:
         # What is wrong with tools or a folder is told before models are loaded.
         toolbox_of(program)
@@ -89,6 +91,7 @@ class Models:
             device=self.device,
             seed=seed,
             endpoints=endpoints or {},
+            sharding=sharding,
         )
         bound = with_servers(program, self._engines, elsewhere or {}, servers or Servers())
         self._bound = Bindings.of(program, self._engines, bound)

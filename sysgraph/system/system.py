@@ -13,6 +13,7 @@ from sysgraph_compiler import Program, Variable
 
 from ..engines import Draw, Listener, Refused, Request
 from ..engines.requests import requests
+from ..engines.sharding import Sharding
 from ..support.device import on_device
 from ..support.errors import DataError, InputError, RunError, ServiceError
 from ..support.seeding import derive
@@ -63,6 +64,8 @@ class System(Models):
         endpoints: addresses of hosted models, by model; under "", for those without one of their
             own; default: what the environment says.
         servers: where those are that a model's `sampler` names.
+        sharding: how models are divided over the processes of a run, where `fit.shard` or a model's
+            own `shard` wants it; None: not at all.
 
     Raises:
         InputError: a tool or a model cannot be loaded, or `model_dir` holds no models.
@@ -79,6 +82,7 @@ class System(Models):
         tools: Mapping[str, Any] | None = None,
         endpoints: Mapping[str, str] | None = None,
         servers: Servers | None = None,
+        sharding: Sharding | None = None,
     ) -> None:
         bind(program, tools)
         super().__init__(
@@ -89,6 +93,7 @@ class System(Models):
             elsewhere=elsewhere,
             endpoints=endpoints,
             servers=servers,
+            sharding=sharding,
         )
 
     # ---- scoring

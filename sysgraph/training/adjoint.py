@@ -48,7 +48,7 @@ class Adjoint:
         """Whether the graphs of `requests` are few enough to be kept beside each other till (c).
 
         One pass may take more. But on a CPU a larger pass is no faster, and what would be saved of
-        the prompts that several pairs share is not worth the memory.
+        the prompts that several pairs share is not worth the memory. What never waits takes none.
         """
         flat = dict.fromkeys(part for request in requests for part in choices.parts(request))
         share = _ENOUGH_ON_CPU if self._system.device.type == "cpu" else 1
@@ -60,7 +60,7 @@ class Adjoint:
 
     def _leaf(self, requests: Sequence[Request]) -> Tensor:
         passes = self._system.passes(requests, gradients=True)
-        hold = torch.is_grad_enabled() and _shares(passes) <= 1
+        hold = torch.is_grad_enabled() and all(p.waits for p in passes) and _shares(passes) <= 1
         values = torch.zeros(len(requests), device=self._system.device)
         held = []
         for one in passes:
@@ -109,5 +109,5 @@ def _back_up(values: Tensor, weights: Tensor, rows: Sequence[int]) -> None:
 
 
 def _shares(passes: Sequence[Pass]) -> float:
-    """Of the memory that one pass may take, what the graphs of all of them do."""
-    return sum(one.share for one in passes)
+    """Of the memory that one pass may take, what the graphs of all of them do that may wait."""
+    return sum(one.share for one in passes if one.waits)

@@ -12,6 +12,7 @@ from ..support.errors import RunError
 from .lessons import lessons, surest, untaught, why_nothing
 from .pairs import PairTable
 from .snapshots import Weights, fingerprint
+from .workers import Workers
 
 
 class Evidence:
@@ -20,11 +21,12 @@ class Evidence:
     Args:
         program: whose terms are trained.
         weights: the trained parameters as they are before training.
-        device: where gradient norms live.
+        workers: the processes, each of which may hold another part of the weights.
     """
 
-    def __init__(self, program: Program, weights: Weights, device: torch.device) -> None:
-        self._program, self._weights = program, weights
+    def __init__(self, program: Program, weights: Weights, workers: Workers) -> None:
+        self._program, self._weights, self._workers = program, weights, workers
+        device = workers.device
         self._start = {model: fingerprint(parameters) for model, parameters in weights.items()}
         # Tensors: to ask for their value in every step would make the step wait for the device.
         self._gradients = {model: torch.zeros((), device=device) for model in weights}
@@ -56,9 +58,12 @@ class Evidence:
 
     def add_round(self) -> None:
         """A round's last step was taken, and its best weights are not put back yet."""
-        for model, parameters in self._weights.items():
-            if model not in self._changed and fingerprint(parameters) != self._start[model]:
-                self._changed.add(model)
+        found = [
+            model
+            for model, parameters in self._weights.items()
+            if model not in self._changed and fingerprint(parameters) != self._start[model]
+        ]
+        self._changed.update(self._workers.gather(found))
 
     def shortfalls(self) -> list[str]:
         """Which models of a finished run learnt nothing, and why.

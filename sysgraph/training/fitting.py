@@ -126,22 +126,24 @@ def fit(
     reporter = reporter or Reporter()
     reporter.only_if(workers.main)
     shelf(reporter)  # a switch that says neither is told before anything is written
-    system = System(
-        program,
-        device=workers.device,
-        endpoints=endpoints,
-        servers=servers,
-        elsewhere=elsewhere,
-    )
-    system.tell(reporter)
-    _check(system, material)
-    workers.wait()  # every process has seen the folder as it was
     with contextlib.ExitStack() as stack:
+        stack.enter_context(workers.failing_together())
+        system = System(
+            program,
+            device=workers.device,
+            endpoints=endpoints,
+            servers=servers,
+            elsewhere=elsewhere,
+            sharding=workers.sharding(program.fit),
+        )
+        system.tell(reporter)
+        _check(system, material)
+        workers.wait()  # every process has seen the folder as it was
         claimed = stack.enter_context(place.claim(graph, program)) if workers.main else None
         # One process claims it; the others read nothing there before that.
         (root,) = workers.gather([claimed.root] if claimed else [])
         run = _run(system, material, workers, RunFolder(root), reporter)
-    workers.wait()
+        workers.wait()
     return run
 
 

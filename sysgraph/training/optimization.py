@@ -9,6 +9,7 @@ from transformers import get_scheduler
 
 from sysgraph_compiler import Program
 
+from ..engines.sharding import is_divided, part_of
 from ..support.device import moved
 from ..support.errors import RunError
 from .workers import Workers
@@ -32,6 +33,8 @@ class Optimization:
             {
                 "params": list(parameters.values()),
                 "lr": program.models[model].step_size or fit.learning_rate,
+                # By itself torch takes divided weights one by one.
+                "foreach": True if any(map(is_divided, parameters.values())) else None,
             }
             for model, parameters in weights.items()
         ]
@@ -58,12 +61,7 @@ class Optimization:
         self._workers.sum_gradients(everything)
         self._workers.accelerator.unscale_gradients(self._optimizer)
         by_model = {
-            model: moved(
-                nn.utils.get_total_norm(
-                    [p.grad for p in parameters.values() if p.grad is not None]
-                ),
-                loss.device,
-            )
+            model: moved(self._norm(parameters), loss.device)
             for model, parameters in self._weights.items()
         }
         norms = {f"grad_norm/{model}": norm for model, norm in by_model.items()}
@@ -76,13 +74,27 @@ class Optimization:
             each = ", ".join(f"{model} {norm.item():.4g}" for model, norm in by_model.items())
             raise RunError(f"loss {loss.item():.4g}, gradient norms {each}")
         if self._max_norm is not None:
-            nn.utils.clip_grads_with_norm_(everything, self._max_norm, total)
+            whole = [p for p in everything if not is_divided(p)]
+            nn.utils.clip_grads_with_norm_(whole, self._max_norm, total)
+            factor = (self._max_norm / (total + 1e-6)).clamp(max=1.0)
+            for p in everything:
+                if is_divided(p) and p.grad is not None:
+                    part = part_of(p.grad)
+                    part.mul_(factor.to(part.device))
         self._rates = self._schedule.get_last_lr()
         self._optimizer.step()
         if not self._optimizer.step_was_skipped:
             self._schedule.step()
         self._optimizer.zero_grad()
         return {"grad_norm": total, **norms}
+
+    def _norm(self, parameters: Mapping[str, nn.Parameter]) -> Tensor:
+        """Of one model's gradient, in all processes."""
+        gradients = [p.grad for p in parameters.values() if p.grad is not None]
+        if not any(map(is_divided, gradients)):
+            return nn.utils.get_total_norm(gradients)
+        parts = nn.utils.get_total_norm([part_of(g) for g in gradients])
+        return self._workers.sum(parts.to(self._workers.device).square()).sqrt()
 
     def learning_rates(self) -> dict[str, float]:
         """The last step's: `learning_rate` of the first model and `learning_rate/MODEL` of each."""

@@ -69,7 +69,7 @@ class Session:
         )
         self._weights = {model: system.parameters(model) for model in system.trained()}
         self._optimization = Optimization(system.program, self._weights, workers)
-        self._evidence = Evidence(system.program, self._weights, workers.device)
+        self._evidence = Evidence(system.program, self._weights, workers)
         self._digest = material.digest()
         self._pairs_digest: str | None = None  # of the round that is worked on, on disk
         self._reference: Snapshot = {}  # this round's; empty: the models before training

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from ..engines.sharding import part_of
+
 Weights = Mapping[str, Mapping[str, nn.Parameter]]
 Snapshot = dict[str, dict[str, Tensor]]
 
@@ -29,9 +31,9 @@ def put(weights: Weights, snapshot: Snapshot) -> None:
 
 
 def fingerprint(parameters: Mapping[str, Tensor]) -> str:
-    """A digest that changes when any weight does."""
+    """A digest that changes when any weight does, of the parts that this process holds."""
     digest = hashlib.blake2b()
     for parameter in parameters.values():
-        values = parameter.detach().cpu().contiguous().view(-1).view(torch.uint8)
+        values = part_of(parameter).cpu().contiguous().view(-1).view(torch.uint8)
         digest.update(values.numpy().data)
     return digest.hexdigest()

@@ -4,7 +4,9 @@ Gradients are summed once per step over one flat buffer, with zeros for what a p
 not touch: a node without a gradient cannot make another process wait, as bucketed hooks could.
 """
 
+import contextlib
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import torch
@@ -13,8 +15,12 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedType, gather_object
 from torch import Tensor, nn
 
+from sysgraph_schemas.fit import Fit
+
+from ..engines.sharding import Sharding, is_divided
 from ..support.device import default_device, moved
 from ..support.errors import InputError
+from .lockstep import Lockstep
 
 T = TypeVar("T")
 
@@ -34,8 +40,8 @@ class Workers:
         mixed_precision: `no`, `bf16`, `fp16`; None: as accelerate is configured.
 
     Raises:
-        InputError: accelerate is configured to shard models, which this training does not do, or
-            the device cannot compute in this precision.
+        InputError: accelerate is configured to shard models by a plugin of its own, or the device
+            cannot compute in this precision.
     """
 
     def __init__(self, mixed_precision: str | None) -> None:
@@ -48,12 +54,14 @@ class Workers:
         if self.accelerator.distributed_type not in _REPLICATED:
             raise InputError(
                 f"accelerate is configured for {self.accelerator.distributed_type.value}; sysgraph "
-                "trains replicated models (one process, or several with the same models)"
+                "divides models over processes by itself: set `fit.shard: true`, and start it with "
+                "plain `torchrun`, or `accelerate launch` without such a plugin"
             )
         if self.accelerator.mixed_precision == "fp16" and self.device.type == "cpu":
             raise InputError("mixed precision fp16 needs a GPU; on a CPU choose bf16 or no")
         # The loop divides by the whole batch itself; `accelerate launch` may set another divisor.
         self.accelerator.gradient_accumulation_steps = 1
+        self._lockstep = None if self.alone else Lockstep()
 
     @property
     def device(self) -> torch.device:
@@ -71,6 +79,37 @@ class Workers:
         """Whether this is the only process."""
         return bool(self.accelerator.num_processes == 1)
 
+    def sharding(self, fit: Fit) -> Sharding | None:
+        """How models are divided over the processes, where `fit` wants that.
+
+        Raises:
+            InputError: weights are to wait in the CPU's memory, and run there.
+        """
+        if self._lockstep is None:
+            return None
+        if fit.offloads and self.device.type == "cpu":
+            raise InputError(
+                "`fit.shard.cpu_offload` has weights wait in the CPU's memory, and they run there: "
+                "set `fit.shard: true`"
+            )
+        from torch.distributed.device_mesh import init_device_mesh
+
+        return Sharding(
+            mesh=init_device_mesh(self.device.type, (self.accelerator.num_processes,)),
+            together=self._lockstep,
+            offload=fit.offloads,
+            moves=fit.rounds > 1 or fit.reference is not None,
+        )
+
+    def failing_together(self) -> AbstractContextManager[None]:
+        """What is raised meanwhile ends the other processes too, with its message."""
+        return self._lockstep.failing_together() if self._lockstep else contextlib.nullcontext()
+
+    def _settle(self) -> None:
+        """Until no process has any more passes to make that take all of them."""
+        if self._lockstep is not None:
+            self._lockstep.settle()
+
     def share(self, items: Sequence[T]) -> Sequence[T]:
         """This process's part of `items`."""
         return items[self.accelerator.process_index :: self.accelerator.num_processes]
@@ -79,6 +118,7 @@ class Workers:
         """All processes' shares in the order of the items that `share` split."""
         if self.alone:
             return list(share)
+        self._settle()
         indexed = [
             (i * self.accelerator.num_processes + self.accelerator.process_index, item)
             for i, item in enumerate(share)
@@ -87,30 +127,39 @@ class Workers:
 
     def gather(self, mine: list[T]) -> list[T]:
         """All processes' items, one process after the other."""
+        self._settle()
         return list(mine) if self.alone else list(gather_object(mine))
 
     def sum(self, tensor: Tensor) -> Tensor:
         """The sum of every process's `tensor`."""
         if self.alone:
             return tensor
+        self._settle()
         total: Tensor = self.accelerator.reduce(tensor, reduction="sum")
         return total
 
     def wait(self) -> None:
         """Until every process is here."""
+        self._settle()
         self.accelerator.wait_for_everyone()
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Gives every parameter the sum of all processes' gradients, 0 where there is none."""
+        """Gives every parameter the sum of all processes' gradients, 0 where there is none.
+
+        Those of divided parameters are sums already.
+        """
         several = list(parameters)
+        self._settle()  # the others' passes add to the gradients of what is divided
         for parameter in several:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         if self.alone:
             return
-        gradients = [p.grad for p in several if p.grad is not None]
+        gradients = [p.grad for p in several if p.grad is not None and not is_divided(p)]
         # Half-precision gradients are added in float32; tables keep their float64.
         wide = [g.float() if g.element_size() < 4 else g for g in gradients]
+        if not wide:
+            return
         flat = self.sum(torch.cat([moved(g.flatten(), self.device) for g in wide]))
         for gradient, part in zip(
             gradients, flat.split([g.numel() for g in gradients]), strict=True

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 from pydantic import Field
 
 from ..decoding import Decoding
+from ..fit import Fit
 from ..spec import NotBlank, Spec
 from .lora import LoRA
 
@@ -117,6 +118,10 @@ class Model(Spec):
         """Whether it has something to train."""
         return self.training != "frozen"
 
+    def is_divided(self, fit: Fit) -> bool:
+        """Whether it is to be divided over the processes of a run."""
+        return False
+
     @property
     def step_size(self) -> float | None:
         """Its own learning rate, where it has one."""
@@ -178,7 +183,7 @@ class Checkpoint(Model):
 
     folders: ClassVar[tuple[str, ...]] = ("id", "adapter")
     for_training: ClassVar[tuple[str, ...]] = (
-        *("lora", "learning_rate", "gradient_checkpointing", "device"),
+        *("lora", "learning_rate", "gradient_checkpointing", "device", "shard"),
     )
 
     id: Annotated[NotBlank, Field(examples=["Qwen/Qwen2.5-0.5B-Instruct", "./my-model"])]
@@ -209,6 +214,13 @@ class Checkpoint(Model):
     about a third more time."""
     learning_rate: Annotated[float | None, Field(gt=0, examples=[1e-4])] = None
     """This model's learning rate; `fit.learning_rate` when absent."""
+    shard: Annotated[bool | None, Field(examples=[False])] = None
+    """Whether its base, and what is trained of it, are divided over the processes of a run; absent:
+    what `fit.shard` says. Models that share a base must agree."""
+
+    def is_divided(self, fit: Fit) -> bool:
+        """`shard`, or what `fit` says."""
+        return bool(fit.shard) if self.shard is None else self.shard
 
     @property
     def training(self) -> str:

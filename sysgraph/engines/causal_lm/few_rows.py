@@ -15,6 +15,7 @@ import torch
 from peft.tuners.lora import Linear as LoRALinear
 from torch import Tensor, nn
 
+from ..sharding import is_divided
 from ..checkpoints import shapes
 
 _BYTES = 2**30
@@ -69,6 +70,7 @@ def _is_worth_it(layer: Any) -> bool:
         # Without what offloading libraries hook into it.
         and "forward" not in {**layer.__dict__, **linear.__dict__}
         and shapes.device_of(linear.weight.device).type == "cpu"
+        and not is_divided(linear.weight)
         and linear.weight.dtype == torch.float32
         and linear.weight.numel() >= _LEAST
     )

@@ -1,8 +1,9 @@
 """LoRA adapters on one base, of which one at a time is active."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from peft import LoraConfig
@@ -12,9 +13,13 @@ from sysgraph_schemas import LoRA
 
 from ...support.errors import InputError
 from ...support.quiet import quiet
+from ..sharding import Probe, Sharding
 from .copying import copy_weights
 from .loading import UNREADABLE
 from .targets import beside, targets
+
+if TYPE_CHECKING:
+    from .divided import Divided
 
 _MEANING = (
     *("r", "lora_alpha", "rank_pattern", "alpha_pattern", "use_rslora", "use_dora"),
@@ -41,13 +46,18 @@ class Adapters(ABC):
     """
 
     def __init__(self, base: nn.Module, **settings: Any) -> None:
+        self._root = base
         self._host: Any = base
         """What has the adapters in it: the base, or what the library wraps it in."""
         self._modules = dict(base.named_modules())
         """As they were before any adapter."""
         self._settings = settings
         self._active: str | None = None
+        self._learning: list[str] = []
         self._trained: list[nn.Parameter] = []
+        self._divided: Divided | None = None
+        self._kinds: dict[str | None, int] = {}
+        """Of the passes that train each adapter, where the base is divided."""
 
     def module(self, adapter: str | None) -> nn.Module:
         """The base with one adapter active, or (None) as it was loaded, until the next call."""
@@ -56,7 +66,37 @@ class Adapters(ABC):
         module: nn.Module = self._host
         return module
 
+    @property
+    def active(self) -> str | None:
+        """The adapter that is, if one is."""
+        return self._active
+
+    def divide(self, sharding: Sharding, probe: Probe) -> None:
+        """Divides the base and all adapters, which are then all that it is to have.
+
+        Args:
+            probe: a little work of the base.
+        """
+        from .divided import Divided
+
+        def training() -> int | None:
+            return self._kinds.get(self._active)
+
+        self._divided = Divided(self._root, sharding, probe, training=training)
+        self._trained = [p for name in self._learning for p in self.parameters(name).values()]
+        self._activate(self._active)
+
+    def learns(self, adapter: str, idle: Callable[[], None]) -> None:
+        """Has a divided base's adapter trained in all processes at once; see `Divided.learns`."""
+        assert self._divided is not None
+        self._kinds[adapter] = self._divided.learns(idle)
+
+    def _rest(self) -> None:
+        if self._divided is not None:  # else what is seen is whole
+            self._divided.rest()
+
     def _activate(self, adapter: str | None) -> None:
+        self._rest()
         self._switch(adapter)
         self._active = adapter
         # peft freezes every adapter that is not active. A step's graph spans all of them, and a
@@ -83,7 +123,9 @@ class Adapters(ABC):
             self._begin(adapter, config, seed)
         except ValueError as error:
             raise InputError(f"`lora.target_modules`: {error}") from error
-        self._trained += self.parameters(adapter).values() if trained else ()
+        if trained:
+            self._learning.append(adapter)
+            self._trained += self.parameters(adapter).values()
         self._activate(adapter)
 
     def attach(self, adapter: str, folder: Path) -> None:
@@ -112,6 +154,7 @@ class Adapters(ABC):
 
     def parameters(self, adapter: str) -> dict[str, nn.Parameter]:
         """The adapter's parameters by module name, without the adapter's own name in it."""
+        self._rest()
         parts = [(name.split("."), p) for name, p in self._host.named_parameters()]
         return {
             ".".join(part for part in name if part != adapter): parameter

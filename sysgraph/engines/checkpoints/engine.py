@@ -17,10 +17,11 @@ from sysgraph_schemas import Checkpoint
 
 from ...support.errors import InputError
 from ..base import Base, Pass, Request, total
+from ..sharding import Sharding
 from ..work import NOTHING, Work
 from . import shapes
 from .memory import can_recompute, graph_bytes, pass_bytes, recomputed
-from .weights import Trainable, Weights, weights_of
+from .weights import Dividable, Trainable, Weights, weights_of
 
 S = TypeVar("S", bound=Checkpoint)
 R = TypeVar("R", bound=Trainable)
@@ -63,6 +64,7 @@ class CheckpointEngine(ABC, Generic[S, R]):
         self._places = {name: _place(spec, device) for name, spec in models.items()}
         self._fits: dict[str, float] = {}
         self._done = NOTHING
+        self._is_divided = False
         by_base: dict[Hashable, dict[str, S]] = defaultdict(dict)
         for name, spec in models.items():
             by_base[spec.base.key][name] = spec
@@ -87,7 +89,7 @@ class CheckpointEngine(ABC, Generic[S, R]):
             run = partial(self._counted, part, weights, reference, recompute)
             # Nothing may be switched on between a pass and its backward pass: not to be held.
             share = math.inf if recompute else part.share
-            out.append(Pass(tuple(part.rows), run, share, part.work))
+            out.append(Pass(tuple(part.rows), run, share, part.work, waits=not self._is_divided))
         if reference:
             out[-1] = replace(out[-1], run=partial(_run_last, weights, out[-1].run))
         return out
@@ -152,6 +154,37 @@ class CheckpointEngine(ABC, Generic[S, R]):
                     f"model {name!r}: {spec.id!r} has no gradient checkpointing, or one that "
                     "changes what it computes: leave out `gradient_checkpointing`"
                 )
+
+    def divide(self, sharding: Sharding) -> None:
+        """Divides all models over processes; see `Divided`. Asked for once, before anything else.
+
+        Raises:
+            InputError: a model cannot be.
+        """
+        for name, spec in self._specs.items():
+            if spec.is_trained:
+                self._fitting(name)  # measured on the whole, and by all processes
+        first: dict[int, str] = {}
+        for name, weights in self._weights.items():
+            assert isinstance(weights, Dividable)
+            weights.prepare(sharding)
+            first.setdefault(id(weights.resident), name)
+        for name in first.values():
+            self._weights[name].resident.divide(sharding, self._probe(name))
+        for name, weights in self._weights.items():
+            assert isinstance(weights, Dividable)
+            weights.divide(sharding, self._probe(name), partial(self._idle, name))
+        self._is_divided = True
+
+    def _idle(self, model: str) -> None:
+        """A training pass of a model that changes nothing."""
+        weights, recompute = self._weights[model], self._specs[model].gradient_checkpointing
+        adapters = weights.resident.adapters
+        active = adapters.active
+        with torch.enable_grad():
+            values = _run(weights, False, self._probe(model), recompute)
+            values.backward(torch.zeros_like(values))
+        adapters.module(active)
 
     def parameters(self, model: str) -> dict[str, nn.Parameter]:
         """What is trained of `model`, by module name; empty for a frozen one."""

@@ -13,7 +13,8 @@ from sysgraph_schemas.models.transformer import Transformer
 
 from ...support.errors import InputError
 from ...support.quiet import quiet
-from ..digest import digest_of, weights_in
+from ..digest import digest_of, places_of, weights_at, weights_in
+from ..sharding import Probe, Sharding, home
 from .adapters import Adapters
 from .attention import require_attention, require_half
 from .loading import Loaded, load_model, load_part, read_model, tell_unused
@@ -85,6 +86,17 @@ class Resident:
         self.weights = weights_in(self.base)
         return base
 
+    def divide(self, sharding: Sharding, probe: Probe) -> None:
+        """Divides the base and all adapters on it over processes.
+
+        Args:
+            probe: a little work of the base.
+        """
+        _ = self.digest, self.settings  # of the whole
+        places = places_of(self.weights, self.base)
+        self.adapters.divide(sharding, probe)
+        self.weights = weights_at(places)
+
     def _unadapted(self) -> str | None:
         """A pattern of the names of modules that get no adapter: they are trained whole, beside."""
         return None
@@ -114,7 +126,7 @@ class Resident:
     def _prepared(self, loaded: Loaded) -> PreTrainedModel:
         module: PreTrainedModel = loaded.module
         module.requires_grad_(False)
-        nn.Module.to(module, self.device)
+        nn.Module.to(module, home(self.device))
         return module
 
     def read(self, folder: Path) -> PreTrainedModel:

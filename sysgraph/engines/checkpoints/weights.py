@@ -5,10 +5,10 @@ Each gives the module to run as policy and as reference.
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,10 @@ from sysgraph_schemas import Checkpoint
 from ...support.errors import InputError
 from ...support.seeding import derive
 from ..digest import digest_of
+from ..sharding import Probe, Sharding, current
 from .adapters import Adapters
 from .copying import copy_weights
+from .divided_copy import DividedCopy
 from .loading import UNREADABLE
 from .masters import Masters
 from .offloaded import Offloaded
@@ -50,6 +52,14 @@ class Trainable(Protocol):
 
     def load(self) -> nn.Module:
         """Another copy of the base, frozen, in evaluation mode."""
+        ...
+
+    def divide(self, sharding: Sharding, probe: Probe) -> None:
+        """Divides the base and all adapters on it over processes.
+
+        Args:
+            probe: a little work of the base.
+        """
         ...
 
     def offloaded(self) -> Offloaded:
@@ -127,6 +137,24 @@ class Weights(Protocol[R]):
         ...
 
 
+@runtime_checkable
+class Dividable(Protocol):
+    """Weights on a base that can be divided over processes."""
+
+    def prepare(self, sharding: Sharding) -> None:
+        """Adds what the base is to have before it is divided."""
+        ...
+
+    def divide(self, sharding: Sharding, probe: Probe, idle: Callable[[], None]) -> None:
+        """Divides what there is beside the base, which is divided already.
+
+        Args:
+            probe: a little work of its module.
+            idle: makes a training pass of it that changes nothing; see `Divided.learns`.
+        """
+        ...
+
+
 class Frozen(Generic[R]):
     """The base as it is; policy and reference are one."""
 
@@ -151,6 +179,12 @@ class Frozen(Generic[R]):
 
     def release(self) -> None:
         """Nothing: the base is in use."""
+
+    def prepare(self, sharding: Sharding) -> None:
+        """Nothing: the base is all there is."""
+
+    def divide(self, sharding: Sharding, probe: Probe, idle: Callable[[], None]) -> None:
+        """Nothing: the base is all there is."""
 
     def save(self, folder: Path) -> None:
         """Nothing to write."""
@@ -224,14 +258,26 @@ class Adapter(Generic[R]):
         if weights is None:
             self._reference = None
             return
-        if not self._has_snapshot:
-            self._adapters.add(self._snapshot, self._spec.lora, self._seed, trained=False)
-            self._has_snapshot = True
+        self._add_snapshot()
         copy_weights(self._adapters.parameters(self._snapshot), weights)
         self._reference = self._snapshot
 
+    def _add_snapshot(self) -> None:
+        if not self._has_snapshot:
+            self._adapters.add(self._snapshot, self._spec.lora, self._seed, trained=False)
+            self._has_snapshot = True
+
     def release(self) -> None:
         """Nothing: an adapter is small."""
+
+    def prepare(self, sharding: Sharding) -> None:
+        """Adds the second adapter, where one will be needed."""
+        if sharding.moves:
+            self._add_snapshot()
+
+    def divide(self, sharding: Sharding, probe: Probe, idle: Callable[[], None]) -> None:
+        """The adapter is divided with the base; all processes train it at once from now on."""
+        self._adapters.learns(self._policy, idle)
 
     def save(self, folder: Path) -> None:
         """Writes the adapter as its library's own loader reads it."""
@@ -340,13 +386,14 @@ def weights_of(
     resident: R, specs: Mapping[str, Checkpoint], seed: int
 ) -> Iterator[tuple[str, Weights[R]]]:
     """The weights of all models on one base, by their ways of training."""
+    divided = current() is not None
     whole = all(spec.train == "full" for spec in specs.values())
-    base = resident.offloaded() if whole else None
+    base = resident.offloaded() if whole and not divided else None
     for name, spec in specs.items():
         if spec.train == "lora":
             yield name, Adapter(resident, name, spec, seed)
         elif spec.train == "full":
-            yield name, Full(resident, name, base)
+            yield name, DividedCopy(resident, name) if divided else Full(resident, name, base)
         else:
             yield name, _still(resident, name, spec)
 

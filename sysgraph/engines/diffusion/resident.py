@@ -17,7 +17,8 @@ from ..checkpoints import shapes
 from ..checkpoints.adapters import Adapters
 from ..checkpoints.loading import read_model
 from ..checkpoints.offloaded import Offloaded
-from ..digest import digest_of, weights_in
+from ..digest import digest_of, places_of, weights_at, weights_in
+from ..sharding import Probe, Sharding
 from .autoencoder import Autoencoder
 from .cache import TensorCache
 from .denoiser_adapters import DenoiserAdapters
@@ -118,6 +119,17 @@ class Resident:
         denoiser = Offloaded(self.denoiser, self.device)
         self.weights = self._all_weights()
         return denoiser
+
+    def divide(self, sharding: Sharding, probe: Probe) -> None:
+        """Divides the denoiser and all adapters on it over processes.
+
+        Args:
+            probe: a little work of the denoiser.
+        """
+        _ = self.digest, self.settings  # of the whole
+        places = places_of(self.weights, self.denoiser)
+        self.adapters.divide(sharding, probe)
+        self.weights |= weights_at(places)
 
     def load(self) -> nn.Module:
         """Another copy of the denoiser, frozen, in evaluation mode."""
