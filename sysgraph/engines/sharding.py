@@ -1,6 +1,6 @@
 """Whether models that are loaded are to be divided over the processes of a run, and by whom.
 
-`divided` does it. Here is what the rest of the engines has to know of it, without torch's machinery.
+`checkpoints.divided` does it. Here is what others have to know of it, without torch's machinery.
 """
 
 import contextlib
@@ -69,7 +69,7 @@ def current() -> Sharding | None:
 
 
 def home(device: torch.device) -> torch.device:
-    """Where a model is loaded that runs on `device`: one that is to be divided may not fit there."""
+    """Where a model for `device` is loaded: one that is to be divided may not fit there."""
     return device if current() is None else torch.device("cpu")
 
 

@@ -2,10 +2,11 @@
 
 A pass of a divided model takes all processes, and they have different things to run: shares of
 another size, nodes that only some pairs have, gates, failed parses. So nothing is counted ahead.
-Before such a pass a process announces its kind, one number, and all of them make the smallest one
-that is announced: who announced it for real, the others an idle pass of the kind. Who has nothing to
-run for now settles: it takes part in the others' passes until all have settled. Every collective
-operation of `Workers` settles first, so that no two can wait for each other.
+Before such a pass a process announces its kind, a number, and all of them make a pass of the
+smallest kind that is announced: a real one where it was announced, an idle one elsewhere. A process
+with nothing to run for now settles: it takes part in the others' passes until all have settled.
+Every collective operation of `Workers` settles first, so that no two processes can wait for each
+other.
 
 A process that fails announces that too, and the others end with its message.
 """

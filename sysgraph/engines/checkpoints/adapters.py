@@ -84,7 +84,7 @@ class Adapters(ABC):
 
         self._divided = Divided(self._root, sharding, probe, training=training)
         self._trained = [p for name in self._learning for p in self.parameters(name).values()]
-        self._activate(self._active)
+        self._freeze_others()
 
     def learns(self, adapter: str, idle: Callable[[], None]) -> None:
         """Has a divided base's adapter trained in all processes at once; see `Divided.learns`."""
@@ -99,6 +99,9 @@ class Adapters(ABC):
         self._rest()
         self._switch(adapter)
         self._active = adapter
+        self._freeze_others()
+
+    def _freeze_others(self) -> None:
         # peft freezes every adapter that is not active. A step's graph spans all of them, and a
         # parameter that is frozen when the graph is walked back gets no gradient.
         self._host.requires_grad_(False)

@@ -1,8 +1,8 @@
 """A module divided over the processes of a run, block by block, by torch's `fully_shard`.
 
 Each process holds a part of every weight, of its gradient and of its optimizer state. A block's
-weights are put together while it runs, from all processes' parts, so all must run it at once: before
-each pass of the module they agree on it, and those with nothing to run make an idle pass.
+weights are put together while it runs, from all processes' parts, so all must run it at once:
+before each pass of the module they agree on it, and those with nothing to run make an idle pass.
 """
 
 import contextlib
@@ -122,8 +122,8 @@ def blocks(root: nn.Module, probe: Probe) -> list[nn.Module]:
     """
     runs = _runs(root, probe)
     total = _size(root)
-    head = getattr(root, "get_output_embeddings", lambda: None)()
-    apart = {id(p) for p in _shared(root)} | {id(p) for p in head.parameters() if head is not None}
+    head: nn.Module | None = getattr(root, "get_output_embeddings", lambda: None)()
+    apart = {id(p) for p in [*_shared(root), *(head.parameters() if head else ())]}
     found: list[nn.Module] = []
 
     def look(module: nn.Module) -> None:
