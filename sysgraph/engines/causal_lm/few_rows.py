@@ -15,8 +15,8 @@ import torch
 from peft.tuners.lora import Linear as LoRALinear
 from torch import Tensor, nn
 
-from ..sharding import is_divided
 from ..checkpoints import shapes
+from ..sharding import is_divided
 
 _BYTES = 2**30
 """Of all copies of a model; layers beyond it stay as they are."""
