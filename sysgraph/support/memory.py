@@ -1,5 +1,7 @@
 """How much memory a process has, now."""
 
+from collections.abc import Iterable
+
 import psutil
 import torch
 
@@ -9,11 +11,13 @@ def resident() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def on_device(device: torch.device) -> tuple[int, int] | None:
-    """Bytes of a GPU that this process holds, and that there are; None: it is no GPU.
+def on_gpus(devices: Iterable[torch.device]) -> tuple[int, int] | None:
+    """Bytes of GPUs that this process holds, and that there are; None: none of these is a GPU.
 
-    It asks the allocator, not the GPU: nothing waits for it.
+    It asks the allocators, not the GPUs: nothing waits for it.
     """
-    if device.type != "cuda":
+    gpus = [one for one in devices if one.type == "cuda"]
+    if not gpus:
         return None
-    return torch.cuda.memory_reserved(device), torch.cuda.get_device_properties(device).total_memory
+    whole = sum(torch.cuda.get_device_properties(one).total_memory for one in gpus)
+    return sum(map(torch.cuda.memory_reserved, gpus)), whole

@@ -38,7 +38,7 @@ from ..engines.base import Base, Foreseen, Rehearsed, total
 from ..engines.changes import Changes
 from ..engines.sharding import Sharding
 from ..support.changes import listed
-from ..support.device import default_device
+from ..support.device import default_device, numbered
 from ..support.errors import InputError, RunError
 from ..support.files import component
 from ..support.grouping import grouped, in_groups
@@ -87,7 +87,7 @@ class Models:
         """The devices of models that say where they live; all others are on `device`."""
         self._engines = own_engines(
             program,
-            on_places(models, self.places),
+            on_places(models, self.places, self.device),
             device=self.device,
             seed=seed,
             endpoints=endpoints or {},
@@ -103,6 +103,11 @@ class Models:
         self.warnings = tuple(_oddities(program, self._bound.prompted))
         if model_dir is not None:
             self.load(model_dir)
+
+    @property
+    def devices(self) -> tuple[torch.device, ...]:
+        """Those that models are on, and what they give; each once."""
+        return tuple(dict.fromkeys([numbered(self.device), *self.places.values()]))
 
     def tell(self, reporter: Reporter) -> None:
         """Shows `warnings`: what chat templates do to nodes' messages; later, what servers do."""

@@ -7,7 +7,7 @@ import torch
 from sysgraph_schemas import Checkpoint
 from sysgraph_schemas.models import Model
 
-from ..support.device import accelerators, numbered
+from ..support.device import accelerators, default_device, numbered
 from ..support.errors import InputError
 
 _AUTO = "auto"
@@ -34,10 +34,18 @@ def places(models: Mapping[str, Model], device: torch.device) -> dict[str, torch
     return {name: found[name] for name in said}
 
 
-def on_places(models: Mapping[str, Model], places: Mapping[str, torch.device]) -> dict[str, Model]:
-    """The models, those that have a place with it in place of what the graph says of it."""
+def on_places(
+    models: Mapping[str, Model], places: Mapping[str, torch.device], device: torch.device
+) -> dict[str, Model]:
+    """The models, with the places that they have in place of what the graph says of them.
+
+    Args:
+        device: the run's; what is there has none of its own, and shares its base with all there.
+    """
+    own = numbered(device)
+    said = {name: None if place == own else str(place) for name, place in places.items()}
     return {
-        name: spec.model_copy(update={"device": str(places[name])}) if name in places else spec
+        name: spec.model_copy(update={"device": said[name]}) if name in said else spec
         for name, spec in models.items()
     }
 
@@ -65,11 +73,13 @@ def _named(model: str, said: str) -> torch.device:
     Raises:
         InputError: this machine has none.
     """
-    there = [*accelerators(), torch.device("cpu")]
-    device = numbered(torch.device(said))
-    if device not in there:
+    # By name: torch itself knows none of a kind whose package is not installed.
+    there = {str(one): one for one in (*accelerators(), torch.device("cpu"))}
+    own = default_device()
+    name = str(numbered(own)) if said == own.type else said
+    if name not in there:
         raise InputError(
-            f"model {model!r}: there is no device {said!r} here, but {', '.join(map(str, there))}; "
-            f"to have it elsewhere for once, add `--set models.{model}.device={there[0]}`"
+            f"model {model!r}: there is no device {said!r} here, but {', '.join(there)}; to have "
+            f"it elsewhere for once, add `--set models.{model}.device={next(iter(there))}`"
         )
-    return device
+    return there[name]

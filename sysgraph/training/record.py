@@ -5,7 +5,7 @@ import json
 import math
 import resource
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
@@ -41,32 +41,36 @@ class Record:
 
     Args:
         folder: None: of a process that writes nothing.
+        devices: where models are.
         work: what this process's models were run on so far.
     """
 
     def __init__(
-        self, folder: RunFolder | None, device: torch.device, work: Callable[[], Work]
+        self,
+        folder: RunFolder | None,
+        devices: Collection[torch.device],
+        work: Callable[[], Work],
     ) -> None:
-        self._folder, self._device, self._work = folder, device, work
+        self._folder, self._work = folder, work
+        self._gpus = [one for one in devices if one.type == "cuda"]
         self._timings = MetricsFile(folder.timings if folder is not None else None)
 
     @contextlib.contextmanager
     def phase(self, name: str, number: int | None = None) -> Iterator[None]:
         """Writes down what a phase took, of round `number` if of one.
 
-        That is seconds, the peak of memory in bytes, and the tokens that models were run on in this
-        process, with the padding beside them.
+        That is seconds, the peak of memory in bytes (of several GPUs, the sum of theirs), and the
+        tokens that models were run on in this process, with the padding beside them.
 
         A phase that a resumed run does again is written again.
         """
-        on_gpu = self._device.type == "cuda"
-        if on_gpu:
-            torch.cuda.reset_peak_memory_stats(self._device)
+        for gpu in self._gpus:
+            torch.cuda.reset_peak_memory_stats(gpu)
         start, before = perf_counter(), self._work()
         yield
         where = {} if number is None else {"round": number}
         seconds = perf_counter() - start
-        memory = torch.cuda.max_memory_allocated(self._device) if on_gpu else _peak_of_process()
+        memory = sum(map(torch.cuda.max_memory_allocated, self._gpus)) or _peak_of_process()
         did = self._work() - before
         self._timings.write(
             {"phase": name, **where, "seconds": seconds, "memory": memory, **asdict(did)}

@@ -58,12 +58,12 @@ class Session:
             batch_size=self._fit.batch_size,
             nodes=tuple(t.variable for t in self._program.terms if t.status == "trained"),
         )
-        self._view = TrainingView(self._program.name, watch, workers.device)
+        self._view = TrainingView(self._program.name, watch, system.devices)
         self._trackers = Trackers(self._program, workers, reporter)
         self._metrics = MetricsFile(
             folder.metrics if workers.main else None, watch.see, self._trackers.log
         )
-        self._record = Record(folder if workers.main else None, workers.device, system.work)
+        self._record = Record(folder if workers.main else None, system.devices, system.work)
         self._collector = Collector(
             system, material, workers=workers, metrics=self._metrics, reporter=reporter
         )

@@ -1,7 +1,7 @@
 """How a run that lasts is shown: a table of curves on a terminal, a few words in a log."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +10,7 @@ from rich.text import Text
 
 from sysgraph_schemas.visible import visible
 
-from ..support.memory import on_device, resident
+from ..support.memory import on_gpus, resident
 from ..support.sparkline import sparkline
 from .watch import Curve, Watch
 
@@ -41,11 +41,11 @@ class TrainingView:
 
     Args:
         name: the graph's.
-        device: whose memory is shown.
+        devices: whose memory is shown.
     """
 
-    def __init__(self, name: str, watch: Watch, device: torch.device) -> None:
-        self._name, self._watch, self._device = visible(name), watch, device
+    def __init__(self, name: str, watch: Watch, devices: Collection[torch.device]) -> None:
+        self._name, self._watch, self._devices = visible(name), watch, devices
         self.stopping: Callable[[], bool] | None = None
         """Whether the run was asked to stop after a step; None: no one can ask for that."""
 
@@ -101,10 +101,10 @@ class TrainingView:
 
     def _speed(self, width: int) -> Text:
         parts = [*self._pace(), f"{amount(resident())}B memory"]
-        found = on_device(self._device)
+        found = on_gpus(self._devices)
         if found is not None:
             used, whole = map(amount, found)
-            parts.append(f"{used} of {whole}B on the GPU")
+            parts.append(f"{used} of {whole}B on the GPU{'s' * (len(self._devices) > 1)}")
         text = ", ".join(parts)
         return Text(text if len(text) <= width else ", ".join(parts[-2:]), style="dim")
 

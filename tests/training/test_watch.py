@@ -108,7 +108,7 @@ def drawn(view: TrainingView, width: int, height: int, *, last: bool = False) ->
 def test_a_frame_fits_its_terminal(width: int, height: int, nodes: int) -> None:
     names = tuple(f"agents[{i}].draft" for i in range(nodes))
     one = watch(clock := Clock(), nodes=names)
-    view = TrainingView("日本語 " * 8, one, torch.device("cpu"))
+    view = TrainingView("日本語 " * 8, one, [torch.device("cpu")])
     assert drawn(view, width, height, last=True) == [""], "nothing happened"
     assert len(drawn(view, width, height)) <= height
     trained(one, 0, clock)
@@ -124,7 +124,7 @@ def test_a_frame_fits_its_terminal(width: int, height: int, nodes: int) -> None:
 
 def test_what_a_frame_says() -> None:
     one = watch(clock := Clock())
-    view = TrainingView("two_stage", one, torch.device("cpu"))
+    view = TrainingView("two_stage", one, [torch.device("cpu")])
     trained(one, 0, clock)
     asked = False
     view.stopping = lambda: asked
