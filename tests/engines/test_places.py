@@ -70,8 +70,8 @@ def test_by_what_they_take(
     graph = chain(
         plain_folder,
         home={},
-        ada={"device": "auto"},
-        bo={"device": "auto"},
+        ada={"device": "auto", "lora": {"r": 1}},
+        bo={"device": "auto", "lora": {"r": 2}},
         cy={"device": "auto", "id": str(chat_folder), "train": "full"},
     )
     models: Any = graph.models
@@ -81,12 +81,16 @@ def test_by_what_they_take(
     trained = {m: sum(p.nbytes for p in system.parameters(m).values()) for m in models}
     home = bases["home"] + 4 * trained["home"]
     lora = bases["ada"] + 4 * (trained["ada"] + trained["bo"])
-    full = bases["cy"] + bases["cy"] + 3 * trained["cy"]
+    full = bases["cy"] + 4 * trained["cy"]
+    sizes = {"home": home, "ada": lora, "cy": full}
+    for names in (["home"], ["ada", "bo"], ["cy"]):
+        assert spreading._taken({name: models[name] for name in names}) == sizes[names[0]]
+    monkeypatch.setattr(spreading, "_taken", lambda specs: sizes[next(iter(specs))])
     assert full > lora
     monkeypatch.setattr(spreading, "accelerators", lambda: GPUS)
 
     def auto(first: int, second: int, **said: torch.device) -> dict[str, int]:
-        """With so much more than 1 GB on each, and on the first what `home` takes, which is there."""
+        """With so much more than 1 GB on each; `home` is on the first, which has room for it."""
         free = (10**9 + home + first, 10**9 + second)
         monkeypatch.setattr(spreading, "free_bytes", lambda gpu: free[gpu.index])
         found = by_size(models, {"ada", "bo", "cy"} - said.keys(), said, GPUS[0])
@@ -105,19 +109,21 @@ def test_a_device_that_is_not_there(plain_folder: Path, tmp_path: Path) -> None:
     """Nothing is loaded, nothing is written, whatever command it is."""
     file = tmp_path / "graph.yaml"
     file.write_text(sysgraph.dump(chain(tmp_path / "none", ada={"device": "cuda:7"})))
+    there = tmp_path / "there.yaml"  # a dry run reads configs first
+    there.write_text(sysgraph.dump(chain(plain_folder, ada={"device": "cuda:7"})))
     rows = tmp_path / "rows.jsonl"
     row = {"inputs": {"question": "q"}, "chosen": {"n_ada": "a"}, "rejected": {"n_ada": "b"}}
     rows.write_text(json.dumps(row) + "\n")
     for words in (
         ["run", str(file), "--input", "question=x"],
         ["fit", str(file), "--data", str(rows), "-o", str(tmp_path / "out")],
-        ["fit", str(file), "--data", str(rows), "--dry-run"],
+        ["fit", str(there), "--data", str(rows), "--dry-run"],
     ):
         done = CliRunner().invoke(app, words)
-        assert done.exit_code == 2
-        said = " ".join(done.stderr.split())
-        assert "model 'ada': there is no device 'cuda:7' here, but cpu" in said, said
-        assert "--set models.ada.device=cpu" in said
+        assert isinstance(done.exception, InputError)  # exit code 2
+        said = str(done.exception)
+        assert said.startswith("model 'ada': there is no device 'cuda:7' here, but cpu"), said
+        assert said.endswith("`--set models.ada.device=cpu`")
     assert not (tmp_path / "out").exists()
     # A name that torch knows only with a package, and one that nobody knows.
     with pytest.raises(InputError, match="no device 'npu' here"):
