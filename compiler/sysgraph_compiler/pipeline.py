@@ -62,6 +62,7 @@ from .checks.gates import (
     open_gate,
 )
 from .checks.models import (
+    divided_device,
     model_kind,
     no_effect,
     option_of_table,
@@ -165,6 +166,7 @@ CHECKS: tuple[Check, ...] = (
     option_of_table,
     trained_adapter,
     unsent_weights,
+    divided_device,
     unlikely_choice,
     template_syntax,
     template_forbidden,

@@ -8,12 +8,11 @@ from pydantic import Field
 from ..decoding import Decoding
 from ..fit import Fit
 from ..spec import NotBlank, Spec
+from .device import Device
 from .lora import LoRA
 
 Likelihood = Literal["exact", "bound", "none"]
 Gives = Literal["text", "choice", "image"]
-DEVICE = r"^(auto|cpu|mps|(cuda|xpu|npu)(:[0-9]{1,3})?)$"
-"""A device's name as torch has it, or `auto`."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +204,7 @@ class Checkpoint(Model):
     ] = "auto"
     """Type that the weights are held and run in; `auto` is the checkpoint's own. Updates smaller
     than its rounding are not lost: what `train` trains is float32 beside it."""
-    device: Annotated[str | None, Field(pattern=DEVICE, examples=["cuda:1"])] = None
+    device: Annotated[Device | None, Field(examples=["cuda:1"])] = None
     """Where it lives, in a run of one process: `cpu`, `cuda:1`, or `auto`, the device with most
     room left; absent: where the rest of the run does. Models of one checkpoint share it in memory
     only where this is the same. With several processes, each of which has a device, `cpu` alone."""
