@@ -134,7 +134,7 @@ def fit(
             endpoints=endpoints,
             servers=servers,
             elsewhere=elsewhere,
-            sharding=workers.sharding(program.fit),
+            sharding=workers.sharding(program, reporter),
         )
         system.tell(reporter)
         _check(system, material)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..engines import Request
+from ..engines.sharding import part_of
 from ..latent import Drawn, inside
 from ..system import System
 from .pairs import PairTable
@@ -44,36 +45,37 @@ def bad_value(
 
 def bad_gradient(
     weights: Mapping[str, Mapping[str, nn.Parameter]],
-    table: PairTable,
-    visits: Sequence[int],
-    losses: Callable[[Sequence[int]], Tensor],
+    source: str,
+    learn: Callable[[], Tensor],
     nodes: Mapping[str, Sequence[str]],
+    total: Callable[[Tensor], Tensor],
 ) -> str | None:
-    """The first pair whose own loss or gradient is not finite, though all its values are.
+    """Why a pair's own loss or gradient is not finite, though all its values are; None: they are.
+
+    Every process asks at the same time, of one pair.
 
     Args:
         weights: trained parameters by model; their gradients are lost.
-        losses: of visits, [B].
+        source: the pair.
+        learn: adds the pair's gradient to the parameters', and gives its loss, []: in the process
+            whose pair it is; 0 in the others.
         nodes: each model's variables.
+        total: sums over processes: gradients may be divided over them.
     """
-    for visit in visits:
-        source = table.sources[visit % len(table)]
-        for parameters in weights.values():
-            for parameter in parameters.values():
-                parameter.grad = None
-        loss = losses([visit]).sum()
-        if not loss.isfinite():
-            return f"{source}: its loss is {loss.item()}, though all its log p are finite"
-        if not loss.requires_grad:
-            continue
-        loss.backward()
-        for model, parameters in weights.items():
-            gradients = [p.grad for p in parameters.values() if p.grad is not None]
-            if not all(bool(gradient.isfinite().all()) for gradient in gradients):
-                return (
-                    f"{source}: the gradient of model {model!r} ({', '.join(nodes[model])}) is not "
-                    "finite, though all log p are: its dtype is too narrow. Set `dtype: float32`"
-                )
+    for parameters in weights.values():
+        for parameter in parameters.values():
+            parameter.grad = None
+    loss = total(learn().detach())
+    if not loss.isfinite():
+        return f"{source}: its loss is {loss.item()}, though all its log p are finite"
+    for model, parameters in weights.items():
+        gradients = [part_of(p.grad) for p in parameters.values() if p.grad is not None]
+        bad = sum((~gradient.isfinite()).sum().to(loss.device) for gradient in gradients)
+        if total(torch.as_tensor(bad, device=loss.device)):
+            return (
+                f"{source}: the gradient of model {model!r} ({', '.join(nodes[model])}) is not "
+                "finite, though all log p are: its dtype is too narrow. Set `dtype: float32`"
+            )
     return None
 
 

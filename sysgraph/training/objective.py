@@ -1,6 +1,7 @@
 """The loss of one set of pairs: Direct, and Sampling for the pairs that have gaps."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from ..support.progress import Reporter
 from ..support.seeding import derive
 from ..system import System
 from ..system.references import References, shelf
+from .adjoint import Adjoint
 from .batches import chunks
 from .direct import Observed
 from .environment import surroundings
@@ -165,17 +167,42 @@ class Objective:
 
         Asked of a sum that is not finite, and no step is taken after it: gradients are lost.
         """
-        system, table = self._system, self.table
-        with self._workers.accelerator.autocast():
+        system, table, workers = self._system, self.table, self._workers
+        with workers.accelerator.autocast():
             found = bad_value(system, table, visits, self._drawn)
-            if found is None and torch.is_grad_enabled():
-                weights = {model: system.parameters(model) for model in system.trained()}
-                terms = system.program.terms
-                nodes = {m: [t.variable for t in terms if t.model == m] for m in weights}
-                found = bad_gradient(weights, table, visits, lambda one: self.losses(one)[0], nodes)
-        several = self._workers.gather([found or ""])
-        every = self._workers.gather(list(visits))
+        several = workers.gather([found or ""])
+        if not any(several) and torch.is_grad_enabled():
+            several = [self._bad_gradient(visits) or ""]
+        every = workers.gather(list(visits))
         return next(filter(None, several), unexplained(table, every))
+
+    def _bad_gradient(self, visits: Sequence[int]) -> str | None:
+        """The first of all processes' visits whose gradient is not finite, one after the other."""
+        system, table, workers = self._system, self.table, self._workers
+        weights = {model: system.parameters(model) for model in system.trained()}
+        terms = system.program.terms
+        nodes = {m: [t.variable for t in terms if t.model == m] for m in weights}
+
+        def learn(visit: int) -> Tensor:
+            adjoint = Adjoint(system)
+            with workers.accelerator.autocast():
+                loss = self.asked([visit]).losses(adjoint.score)[0].sum()
+                if loss.requires_grad and loss.isfinite():
+                    loss.backward()
+                    adjoint.backward()
+            return loss
+
+        def nothing() -> Tensor:
+            return torch.zeros((), device=workers.device)
+
+        for one in workers.gather([(workers.number, visit) for visit in visits]):
+            number, visit = one
+            mine = partial(learn, visit) if number == workers.number else nothing
+            source = table.sources[visit % len(table)]
+            found = bad_gradient(weights, source, mine, nodes, workers.sum)
+            if found is not None:
+                return found
+        return None
 
     # ---- trajectories
 

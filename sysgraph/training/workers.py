@@ -12,14 +12,15 @@ from typing import TypeVar
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import DistributedType, gather_object
+from accelerate.utils import AutocastKwargs, DistributedType, gather_object
 from torch import Tensor, nn
 
-from sysgraph_schemas.fit import Fit
+from sysgraph_compiler import Program
 
 from ..engines.sharding import Sharding, is_divided
 from ..support.device import default_device, moved
 from ..support.errors import InputError
+from ..support.progress import Reporter
 from .lockstep import Lockstep
 
 T = TypeVar("T")
@@ -75,23 +76,49 @@ class Workers:
         return bool(self.accelerator.is_main_process)
 
     @property
+    def number(self) -> int:
+        """Of this process, from 0 on."""
+        return int(self.accelerator.process_index)
+
+    @property
     def alone(self) -> bool:
         """Whether this is the only process."""
         return bool(self.accelerator.num_processes == 1)
 
-    def sharding(self, fit: Fit) -> Sharding | None:
-        """How models are divided over the processes, where `fit` wants that.
+    def sharding(self, program: Program, reporter: Reporter) -> Sharding | None:
+        """How models are divided over the processes; None: none is to be.
 
         Raises:
-            InputError: weights are to wait in the CPU's memory, and run there.
+            InputError: weights are to wait in the CPU's memory, and run there; or the precision is
+                none to train divided models in.
         """
-        if self._lockstep is None:
+        fit = program.fit
+        divided = [name for name, spec in program.models.items() if spec.is_divided(fit)]
+        if not divided:
             return None
+        if self._lockstep is None:
+            reporter.line(
+                "`shard`: this is the only process, and holds every model whole; `torchrun "
+                "--nproc-per-node N -m sysgraph fit ...` divides them over N"
+            )
+            return None
+        reporter.line(
+            f"divided over {self.accelerator.num_processes} processes: {', '.join(divided)}. "
+            "Drawing puts their weights together for each token or step: where it takes long, a "
+            "`sampler` draws faster"
+        )
         if fit.offloads and self.device.type == "cpu":
             raise InputError(
                 "`fit.shard.cpu_offload` has weights wait in the CPU's memory, and they run there: "
                 "set `fit.shard: true`"
             )
+        if self.accelerator.mixed_precision == "fp16":
+            raise InputError(
+                "mixed precision fp16 scales losses by what each process finds in its gradients, "
+                "of which it has a part where models are divided: choose bf16"
+            )
+        # Casts that autocast would keep are of whole weights, which are to go after each block.
+        self.accelerator.autocast_handler = AutocastKwargs(cache_enabled=False)
         from torch.distributed.device_mesh import init_device_mesh
 
         return Sharding(

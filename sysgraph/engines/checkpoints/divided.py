@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.fsdp import (
     CPUOffloadPolicy,
     FSDPModule,
@@ -20,6 +20,7 @@ from torch.distributed.fsdp import (
     OffloadPolicy,
     fully_shard,
 )
+from torch.utils._pytree import tree_map_only
 
 from ..sharding import Probe, Sharding
 
@@ -57,9 +58,9 @@ class Divided:
             "mp_policy": MixedPrecisionPolicy(half, torch.float32, cast_forward_inputs=False),
             "offload_policy": CPUOffloadPolicy() if sharding.offload else OffloadPolicy(),
         }
-        for block in blocks(root, probe):
+        for block in [*blocks(root, probe), root]:
+            block.register_forward_hook(_own_outputs)
             fully_shard(block, **how)
-        fully_shard(root, **how)
         for module in root.modules():
             if isinstance(module, FSDPModule):
                 # A loss is divided by the whole batch already: gradients are to be summed.
@@ -100,6 +101,15 @@ class Divided:
                 if len(module._forward_pre_hooks) > count:
                     stack.enter_context(_first_hooks(module, count))
             run()
+
+
+def _own_outputs(_: nn.Module, args: object, output: Any) -> Any:
+    """No views: what is computed in place on one would lose torch's notice of the backward pass."""
+    return tree_map_only(Tensor, lambda t: t.clone() if _is_lost(t) else t, output)
+
+
+def _is_lost(output: Tensor) -> bool:
+    return output.requires_grad and output._is_view()
 
 
 @contextlib.contextmanager
