@@ -63,6 +63,7 @@ from .checks.gates import (
 )
 from .checks.models import (
     divided_device,
+    half_divided,
     model_kind,
     no_effect,
     option_of_table,
@@ -158,6 +159,7 @@ CHECKS: tuple[Check, ...] = (
     untrainable,
     reserved_name,
     split_base,
+    half_divided,
     no_effect,
     model_kind,
     unknown_tool,
