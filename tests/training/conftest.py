@@ -62,14 +62,14 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[torch.dtyp
     def folder(dtype: torch.dtype = torch.float32) -> Path:
         if dtype not in made:
             made[dtype] = tmp_path_factory.mktemp("llama")
-            _tokenizer().save_pretrained(made[dtype])
+            tokenizer().save_pretrained(made[dtype])
             _llama().to(dtype).save_pretrained(made[dtype])
         return made[dtype]
 
     return folder
 
 
-def _tokenizer() -> PreTrainedTokenizerFast:
+def tokenizer() -> PreTrainedTokenizerFast:
     letters = ["<end>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
     tokenizer = Tokenizer(models.BPE(vocab={t: i for i, t in enumerate(letters)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
