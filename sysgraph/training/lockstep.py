@@ -80,14 +80,15 @@ class Lockstep:
         """What is raised in the block is told to the others, which end with it."""
         try:
             yield
-        except PeerError:
+        except PeerError as error:
+            _leave_word(str(error))
             raise
         except Exception as error:
             if any(words in str(error) for words in _GONE):
-                raise PeerError(
-                    "another process of this run has ended: see what it says"
-                ) from error
-            self._tell(str(error) or type(error).__name__)
+                raise PeerError("another process of this run ended: see what it said") from error
+            said = str(error) or type(error).__name__
+            _leave_word(said)
+            self._tell(said)
             raise
 
     def _agreed(self, number: int) -> int:
