@@ -1,4 +1,4 @@
-"""States of which each process writes and reads its own parts, by torch's distributed checkpointing.
+"""States of which each process writes and reads its parts, by torch's distributed checkpointing.
 
 Files are safetensors: of a divided weight each process's file has its part, and where in the whole
 that is. So a state can be read by another number of processes. Nothing is pickled.
@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import Tensor
-from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.hf_storage import (
+    HuggingFaceStorageReader,
+    HuggingFaceStorageWriter,
+)
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.tensor import DTensor
 
 from ..support.errors import RunError
@@ -20,7 +25,7 @@ from ..support.errors import RunError
 _FILE_BYTES = 2**30
 """Of whole tensors that one file of a process has parts of: it is made in memory, then written."""
 _OF_WEIGHTS = ("policy", "optimizer", "reference", "best_round", "best", "moving")
-"""What a state has for each weight, named `prefix/model/parameter`, of the optimizer `.../moment`."""
+"""What a state has by weights: `prefix/model/parameter`, of the optimizer `.../moment`."""
 
 
 def write_parts(folder: Path, tensors: Mapping[str, Tensor], *, main: bool) -> None:
@@ -38,14 +43,12 @@ def write_parts(folder: Path, tensors: Mapping[str, Tensor], *, main: bool) -> N
         str(folder), fqn_to_index_mapping=_files(mine), save_distributed=True
     )
     try:
-        dcp.save(mine, storage_writer=writer)
+        save(mine, storage_writer=writer)
     except CheckpointException as error:  # by process
         raise RunError(f"cannot write {folder}: {_first(error)}") from None
 
 
-def read_parts(
-    folder: Path, weights: Mapping[str, Mapping[str, Tensor]]
-) -> dict[str, Tensor]:
+def read_parts(folder: Path, weights: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """What `write_parts` wrote, or one safetensors file, into the CPU's memory.
 
     Args:
@@ -58,6 +61,7 @@ def read_parts(
     reader = HuggingFaceStorageReader(str(folder))
     found: dict[str, Any] = {}
     for name, said in reader.read_metadata().state_dict_metadata.items():
+        assert isinstance(said, TensorStorageMetadata)
         weight = _weight_of(name, weights)
         shape, dtype = torch.Size(said.size), said.properties.dtype
         if isinstance(weight, DTensor) and weight.shape == shape:
@@ -65,7 +69,7 @@ def read_parts(
         else:
             found[name] = torch.empty(shape, dtype=dtype)
     # Each reads what is its own: there is nothing to agree on.
-    dcp.load(found, storage_reader=reader, no_dist=True)
+    load(found, storage_reader=reader, no_dist=True)
     return found
 
 

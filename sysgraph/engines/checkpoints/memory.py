@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from . import shapes
+from .lending import is_lent, not_kept
 
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 """What a container's processes may take together, in bytes or as `max`."""
@@ -23,6 +24,8 @@ def graph_bytes(module: nn.Module, run: Callable[[], Tensor]) -> int:
     kept: dict[int, int] = {}  # by storage: its address, of which fake tensors have none
 
     def note(tensor: Tensor) -> Tensor:
+        if is_lent(tensor):  # a weight, that is: gone when its module has run
+            return tensor.new_empty(0)
         storage = tensor.untyped_storage()
         if storage._cdata not in weights:
             kept[storage._cdata] = storage.nbytes()
@@ -91,7 +94,7 @@ def can_recompute(module: nn.Module, values: Callable[[nn.Module], Tensor]) -> b
         return False
     if shapes.are_all():
         return True
-    with torch.enable_grad(), recomputed(module):
+    with not_kept(), torch.enable_grad(), recomputed(module):
         found = values(module).detach()
     with torch.no_grad():
         return torch.equal(found, values(module))

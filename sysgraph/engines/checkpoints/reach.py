@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .lending import not_kept
 from .targets import LAYERS, Modules
 
 _LENGTH = 32
@@ -69,7 +70,7 @@ def _reached(base: Any, modules: Modules) -> list[str] | None:
     layers = [(name, module) for name, module in modules.items() if isinstance(module, LAYERS)]
     handles = [module.register_forward_hook(add_zero(name)) for name, module in layers]
     try:
-        with torch.enable_grad():
+        with not_kept(), torch.enable_grad():
             logits = base(input_ids=ids, attention_mask=torch.ones_like(ids), **cacheless).logits
             found = torch.autograd.grad(logits.sum(), list(zeros.values()), allow_unused=True)
     except Exception:

@@ -1,6 +1,6 @@
 """A checkpoint of which each process reads only its own part of every weight.
 
-The module is made without numbers, on torch's meta device, and sharded so (`fully_shard`). Then the
+The module is made without numbers, on torch's meta device, and its weights are divided so. Then the
 library that made it fills it from its files: of each weight, the rows that are this process's are
 read. What a library does to names, types and buffers it does here too.
 """
@@ -15,39 +15,41 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
-from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 from transformers import AutoConfig, PreTrainedModel
-from transformers.distributed import DistributedConfig
+from transformers.distributed.configuration_utils import DistributedConfig
 from transformers.models.auto.auto_factory import _BaseAutoModelClass, _get_model_class
 
-Shard = Callable[[nn.Module], None]
-"""Shards a module in place: every parameter is a DTensor afterwards, on the device it was on."""
+from .lending import lend
+from .parts import as_part_of, make_parts, place_of
 
 
 def from_pretrained(
-    kind: Any, path: str | Path, shard: Shard, **settings: Any
+    kind: Any, path: str | Path, mesh: Any, **settings: Any
 ) -> tuple[Any, Mapping[str, Any]]:
-    """As `kind.from_pretrained` with `output_loading_info`, of this process's shards alone.
+    """As `kind.from_pretrained` with `output_loading_info`, of this process's parts alone.
 
-    Every process of the run must call it, though none waits for another.
+    What comes is run as any module (see `lending`), and divided for good by `parts.aside`. Every
+    process of the run must call it, though none waits for another.
 
     Args:
         kind: a class of transformers or diffusers, or an auto class of transformers.
         path: what `from_pretrained` takes.
-        shard: is given the module without numbers.
+        mesh: the processes, as torch's device mesh of one dimension.
         settings: more of what `from_pretrained` takes.
 
     Raises:
         whatever `from_pretrained` does.
     """
     if kind.__module__.startswith("diffusers."):
-        sharded = _diffusers_class(kind, shard)
+        parted = _diffusers_class(kind, mesh)
     else:
-        sharded = _transformers_class(_concrete(kind, path, settings), shard)
+        parted = _transformers_class(_concrete(kind, path, settings), mesh)
         settings["distributed_config"] = DistributedConfig()  # else nothing asks for shards
-    module, info = sharded.from_pretrained(path, output_loading_info=True, **settings)
+    module, info = parted.from_pretrained(path, output_loading_info=True, **settings)
     if hasattr(module.config, "distributed_config"):
         del module.config.distributed_config  # how it is run here is no property of the checkpoint
+    module.__class__ = module.__class__.__mro__[1]
+    lend(module)
     return module, info
 
 
@@ -71,10 +73,10 @@ def _subclass(kind: Any, **overridden: Any) -> Any:
 # ---- transformers: its loader fills DTensors by itself
 
 
-def _transformers_class(kind: type[PreTrainedModel], shard: Shard) -> Any:
+def _transformers_class(kind: type[PreTrainedModel], mesh: Any) -> Any:
     def distribute(_: Any, model: PreTrainedModel, *__: Any) -> PreTrainedModel:
-        model.tie_weights()  # tied weights are one to be sharded
-        shard(model)
+        model.tie_weights()  # before it is divided: they are one weight
+        make_parts(model, mesh)
         return model
 
     def initialize(self: Any, is_quantized: bool) -> None:
@@ -87,9 +89,9 @@ def _transformers_class(kind: type[PreTrainedModel], shard: Shard) -> Any:
         del state_dict
         with contextlib.ExitStack() as files:
             several = [files.enter_context(_opened(file)) for file in checkpoint_files]
-            slices = {name: file.get_slice(name) for file in several for name in file.keys()}
+            slices = {name: file.get_slice(name) for file in several for name in file.keys()}  # noqa: SIM118
             found: tuple[Any, Any] = kind._load_pretrained_model(
-                model, slices, checkpoint_files, *others
+                model, slices, list(checkpoint_files), *others
             )
         return found
 
@@ -103,8 +105,8 @@ def _transformers_class(kind: type[PreTrainedModel], shard: Shard) -> Any:
 
 @contextlib.contextmanager
 def _whole(module: nn.Module, wanted: Callable[[Tensor], bool]) -> Iterator[None]:
-    """Some shards are whole tensors meanwhile, to be given the same random numbers everywhere."""
-    places = [
+    """Some weights are whole meanwhile, to be given the same random numbers everywhere."""
+    places: list[tuple[nn.Module, str, Any]] = [
         (owner, name, parameter)
         for owner in module.modules()
         for name, parameter in owner._parameters.items()
@@ -114,38 +116,38 @@ def _whole(module: nn.Module, wanted: Callable[[Tensor], bool]) -> Iterator[None
         id(p): nn.Parameter(torch.empty(p.shape, dtype=p.dtype), p.requires_grad)
         for _, _, p in places
     }
-    for owner, name, shards in places:
-        owner._parameters[name] = whole[id(shards)]
+    for owner, name, parts in places:
+        owner._parameters[name] = whole[id(parts)]
     yield
-    for owner, name, shards in places:
+    for owner, name, parts in places:
         with torch.no_grad():
-            shards.to_local().copy_(whole[id(shards)][_mine(shards)])
-        shards._is_hf_initialized = True  # type: ignore[attr-defined]
-        owner._parameters[name] = shards
+            parts.to_local().copy_(whole[id(parts)][place_of(parts)])
+        parts._is_hf_initialized = True
+        owner._parameters[name] = parts
 
 
 # ---- diffusers: its loader of whole weights is replaced
 
 
-def _diffusers_class(kind: Any, shard: Shard) -> Any:
+def _diffusers_class(kind: Any, mesh: Any) -> Any:
     def load(
-        cls: Any,
+        _: Any,
         model: nn.Module,
         state_dict: dict[str, Tensor] | None,
         resolved_model_file: Sequence[str],
-        *_: Any,
+        *__: Any,
         dtype: torch.dtype | None = None,
         keep_in_fp32_modules: Sequence[str] | None = None,
-        **__: Any,
+        **___: Any,
     ) -> tuple[Any, ...]:
         del state_dict  # it stands for the one file, which nothing of has been read yet
-        shard(model)
+        make_parts(model, mesh)
         mine = _Filling(model, dtype, keep_in_fp32_modules or ())
         for file in resolved_model_file:
             mine.add(file)
         return model, mine.missing, mine.unexpected, mine.misshapen, None, []
 
-    return _subclass(kind, _load_pretrained_model=classmethod(load))
+    return _subclass(kind, _load_pretrained_model=classmethod(load))  # type: ignore[arg-type]
 
 
 class _Filling:
@@ -163,7 +165,7 @@ class _Filling:
     def add(self, file: str) -> None:
         """Reads this process's rows of a file's weights."""
         with _opened(file) as weights:
-            several = {name: weights.get_slice(name) for name in weights.keys()}
+            several = {name: weights.get_slice(name) for name in weights.keys()}  # noqa: SIM118
             self._model._fix_state_dict_keys_on_load(several)  # of older attention blocks
             for name, saved in several.items():
                 self._add(name, saved)
@@ -179,14 +181,15 @@ class _Filling:
         if shape != tuple(place.shape):
             self.misshapen.append((name, shape, tuple(place.shape)))
             return
-        found: Tensor = saved[_mine(place)]
+        found: Tensor = saved[place_of(place)]
         owner, _, name_there = name.rpartition(".")
         self._put(self._model.get_submodule(owner), name_there, found.to(self._type(name, found)))
 
     def _type(self, name: str, found: Tensor) -> torch.dtype:
         """As diffusers chooses it."""
         if self._dtype is None:
-            return self._places[name].dtype
+            stands: Tensor = self._places[name]
+            return stands.dtype
         if not found.is_floating_point():
             return found.dtype
         return torch.float32 if self._in_float32 & set(name.split(".")) else self._dtype
@@ -197,38 +200,10 @@ class _Filling:
             return
         old = owner._parameters[name]
         assert old is not None
-        new = _sharded_as(value, old) if isinstance(old, DTensor) else value
+        new = as_part_of(value, old) if isinstance(old, DTensor) else value
         owner._parameters[name] = nn.Parameter(new, old.requires_grad)
 
 
-# ---- this process's part of a weight
-
-
 def _opened(file: str) -> Any:
-    """A file of weights. Not mapped: the pages that a mapping touches, and their neighbours, stay."""
+    """A file of weights, not mapped: of what a mapping touches the pages stay, and those beside."""
     return safe_open(file, framework="pt", backend="pread")
-
-
-def _mine(weight: Tensor) -> tuple[slice, ...]:
-    """Where in a whole weight this process's part of it is."""
-    if not isinstance(weight, DTensor):
-        return tuple(slice(0, size) for size in weight.shape)
-    shape, offset = compute_local_shape_and_global_offset(
-        weight.shape, weight.device_mesh, weight.placements
-    )
-    return tuple(
-        slice(first, first + size) if size else slice(0, 0)
-        for first, size in zip(offset, shape, strict=True)
-    )
-
-
-def _sharded_as(part: Tensor, weight: DTensor) -> DTensor:
-    """This process's part, as a part of a weight that is sharded as another is."""
-    return DTensor.from_local(
-        part.contiguous(),
-        weight.device_mesh,
-        weight.placements,
-        run_check=False,
-        shape=weight.shape,
-        stride=weight.stride(),
-    )
