@@ -9,19 +9,27 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
+from .sharding import is_divided
+
+_BYTES = 16
+
 
 def digest_of(weights: Mapping[str, Tensor]) -> str:
     """32 hex digits that change with any weight's name, shape, type or bytes.
 
-    The same on every device, whatever the order of names and however they are split into files.
-    About 1 GB a second and core. Of a tensor that has no numbers (`checkpoints.shapes`), the rest.
+    The same on every device, whatever the order of names and however they are split into files or
+    divided over processes, all of which must ask for it then. About 1 GB a second and core. Of a
+    tensor that has no numbers (`checkpoints.shapes`), the rest.
     """
     names = sorted(weights)
+    divided = {name: weights[name] for name in names if is_divided(weights[name])}
+    found = _digests(divided) if divided else {}
     with ThreadPoolExecutor() as pool:  # hashing lets go of the interpreter
-        parts = pool.map(_digest, (weights[name] for name in names))
-        whole = hashlib.blake2b(digest_size=16)
-        for name, part in zip(names, parts, strict=True):
-            whole.update(f"{name} ".encode() + part)
+        rest = [name for name in names if name not in divided]
+        found.update(zip(rest, pool.map(_digest, (weights[name] for name in rest)), strict=True))
+    whole = hashlib.blake2b(digest_size=_BYTES)
+    for name in names:
+        whole.update(f"{name} ".encode() + found[name])
     return whole.hexdigest()
 
 
@@ -55,9 +63,24 @@ def weights_at(places: Places) -> dict[str, Tensor]:
     return {name: weight for name, weight in found.items() if weight is not None}
 
 
+def _digests(divided: Mapping[str, Any]) -> dict[str, bytes]:
+    """Of divided weights, which are put together one at a time, and digested by one process each."""
+    import torch.distributed as dist
+
+    mesh = next(iter(divided.values())).device_mesh
+    group, rank, count = mesh.get_group(), mesh.get_local_rank(), mesh.size()
+    table = torch.zeros(len(divided), _BYTES, dtype=torch.uint8, device=mesh.device_type)
+    for i, weight in enumerate(divided.values()):
+        whole = weight.detach().full_tensor()
+        if i % count == rank:
+            table[i] = torch.tensor(list(_digest(whole)), dtype=torch.uint8)
+    dist.all_reduce(table, group=group)
+    return {name: bytes(row) for name, row in zip(divided, table.tolist(), strict=True)}
+
+
 def _digest(weight: Tensor) -> bytes:
     said = f"{tuple(weight.shape)} {weight.dtype} "
-    digest = hashlib.blake2b(said.encode(), digest_size=16)
+    digest = hashlib.blake2b(said.encode(), digest_size=_BYTES)
     if not isinstance(weight, FakeTensor):
         values = weight.detach().cpu().contiguous()
         digest.update(values.view(-1).view(torch.uint8).numpy().data)

@@ -9,7 +9,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
 
 Probe = Callable[[nn.Module], Tensor]
@@ -68,9 +67,10 @@ def current() -> Sharding | None:
     return _CURRENT.get()
 
 
-def home(device: torch.device) -> torch.device:
-    """Where a model for `device` is loaded: one that is to be divided may not fit there."""
-    return device if current() is None else torch.device("cpu")
+def mesh() -> Any:
+    """The processes that each read a part of what is loaded now; None: each reads the whole."""
+    sharding = current()
+    return sharding.mesh if sharding is not None else None
 
 
 def is_divided(tensor: Tensor) -> bool:

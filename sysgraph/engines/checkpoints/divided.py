@@ -23,6 +23,7 @@ from torch.distributed.fsdp import (
 from torch.utils._pytree import tree_map_only
 
 from ..sharding import Probe, Sharding
+from .parts import aside
 
 _LARGEST = 1 / 8
 """Of a module's weights, what one block has at most: its weights are whole while it runs."""
@@ -58,9 +59,11 @@ class Divided:
             "mp_policy": MixedPrecisionPolicy(half, torch.float32, cast_forward_inputs=False),
             "offload_policy": CPUOffloadPolicy() if sharding.offload else OffloadPolicy(),
         }
-        for block in [*blocks(root, probe), root]:
-            block.register_forward_hook(_own_outputs)
-            fully_shard(block, **how)
+        found = [*blocks(root, probe), root]
+        with aside(root):
+            for block in found:
+                block.register_forward_hook(_own_outputs)
+                fully_shard(block, **how)
         for module in root.modules():
             if isinstance(module, FSDPModule):
                 # A loss is divided by the whole batch already: gradients are to be summed.

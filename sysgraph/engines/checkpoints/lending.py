@@ -7,29 +7,38 @@ when that ends: no process ever holds the whole.
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+
+_Several = list[tuple[nn.Module, str, nn.Parameter]]
+"""Weights, and where they stand."""
 
 
 class _Lending:
     """Puts together the weights of each module that runs, with those of its children."""
 
     def __init__(self, module: nn.Module) -> None:
-        self._lent: list[list[tuple[nn.Module, str, nn.Parameter]]] = []
+        self._lent: list[_Several] = []
+        self._last: _Several = []  # of the outermost module: its head is run behind it too
         self._known = set(module.modules())
         self._handles = [
             handle
             for one in module.modules()
             for handle in (
                 one.register_forward_pre_hook(self._lend),
-                one.register_forward_hook(self._take_back, always_call=True),
+                one.register_forward_hook(self._end, always_call=True),
             )
         ]
 
+    def __deepcopy__(self, _: Any) -> Self:
+        return self  # a copied module lends as the one that it is of
+
     def _lend(self, module: nn.Module, _: Any) -> None:
+        if not self._lent:
+            self.rest()
         several = [
             (owner, name, weight)
             for owner in (module, *self._inner(module))
@@ -50,17 +59,31 @@ class _Lending:
             if child not in self._known:
                 yield from self._inner(child)
 
-    def _take_back(self, *_: Any) -> None:
-        for owner, name, weight in self._lent.pop():
-            whole = owner._parameters[name]
-            assert whole is not None
-            del _LENT[_storage(whole)]
-            owner._parameters[name] = weight
+    def _end(self, *_: Any) -> None:
+        several = self._lent.pop()
+        if self._lent:
+            _take_back(several)
+        else:
+            self._last = several
 
-    def end(self) -> None:
+    def rest(self) -> None:
+        """Takes back what the last run has left."""
+        _take_back(self._last)
+        self._last = []
+
+    def leave(self) -> None:
         """Leaves the module as it is."""
+        self.rest()
         for handle in self._handles:
             handle.remove()
+
+
+def _take_back(several: _Several) -> None:
+    for owner, name, weight in several:
+        whole = owner._parameters[name]
+        assert whole is not None
+        del _LENT[_storage(whole)]
+        owner._parameters[name] = weight
 
 
 _LENT: dict[int, Any] = {}
@@ -76,7 +99,13 @@ def lend(module: nn.Module) -> None:
 def end(module: nn.Module) -> None:
     """Ends what `lend` began, where it did."""
     if module in _LENDING:
-        _LENDING.pop(module).end()
+        _LENDING.pop(module).leave()
+
+
+def rest(module: nn.Module) -> None:
+    """Has a module's weights be parts, until it runs again; nothing where none are lent."""
+    if module in _LENDING:
+        _LENDING[module].rest()
 
 
 def is_lent(tensor: Tensor) -> bool:

@@ -47,7 +47,13 @@ class Loaded(NamedTuple):
 
 
 def load_model(
-    source: Source, kind: Any, *, dtype: Any = "auto", headless: bool = False, **settings: Any
+    source: Source,
+    kind: Any,
+    *,
+    dtype: Any = "auto",
+    headless: bool = False,
+    mesh: Any = None,
+    **settings: Any,
 ) -> Loaded:
     """A module of `kind`, with every weight from its safetensors files, in evaluation mode.
 
@@ -56,6 +62,7 @@ def load_model(
         kind: a class of transformers, or one of its auto classes.
         dtype: what `from_pretrained` takes; `auto` is the files' own.
         headless: whether the weights outside of the base model may be lacking.
+        mesh: the processes that each read a part of every weight; None: this one reads all.
         settings: more of what `from_pretrained` takes.
 
     Raises:
@@ -66,32 +73,37 @@ def load_model(
         if shapes.are_all():
             module = shapes.blank(source.path, kind, dtype=dtype, revision=revision, **settings)
             return Loaded(module.eval(), (), ())
-        return read_model(
-            source.path, kind, dtype=dtype, headless=headless, revision=revision, **settings
-        )
+        settings |= {"dtype": dtype, "revision": revision}
+        return read_model(source.path, kind, headless=headless, mesh=mesh, **settings)
 
 
-def read_model(path: str | Path, kind: Any, *, headless: bool = False, **settings: Any) -> Loaded:
+def read_model(
+    path: str | Path, kind: Any, *, headless: bool = False, mesh: Any = None, **settings: Any
+) -> Loaded:
     """As `load_model`, of a folder or Hub id that needs no explaining.
 
     Args:
         path: what `from_pretrained` takes.
         kind: a class of transformers or diffusers.
-        headless: as for `load_model`.
+        headless, mesh: as for `load_model`.
         settings: more of what `from_pretrained` takes.
 
     Raises:
         one of UNREADABLE: it cannot be loaded.
     """
+    settings = {
+        "use_safetensors": True,
+        "ignore_mismatched_sizes": True,  # told below, by name
+        **_without_code(path, kind, settings),
+        **settings,
+    }
     with silent():
-        module, info = kind.from_pretrained(
-            path,
-            use_safetensors=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # told below, by name
-            **_without_code(path, kind, settings),
-            **settings,
-        )
+        if mesh is None:
+            module, info = kind.from_pretrained(path, output_loading_info=True, **settings)
+        else:
+            from .sharded_loading import from_pretrained
+
+            module, info = from_pretrained(kind, path, mesh, **settings)
     report = report_of(info)
     fresh = tuple(n for n in report.missing if headless and _is_head(module, n))
     lacking = tuple(n for n in report.missing if n not in fresh)

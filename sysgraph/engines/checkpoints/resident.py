@@ -14,9 +14,10 @@ from sysgraph_schemas.models.transformer import Transformer
 from ...support.errors import InputError
 from ...support.quiet import quiet
 from ..digest import digest_of, places_of, weights_at, weights_in
-from ..sharding import Probe, Sharding, home
+from ..sharding import Probe, Sharding, mesh
 from .adapters import Adapters
 from .attention import require_attention, require_half
+from .lending import rest
 from .loading import Loaded, load_model, load_part, read_model, tell_unused
 from .offloaded import Offloaded
 from .peft_adapters import PeftAdapters
@@ -93,6 +94,7 @@ class Resident:
             probe: a little work of the base.
         """
         _ = self.digest, self.settings  # of the whole
+        rest(self.base)
         places = places_of(self.weights, self.base)
         self.adapters.divide(sharding, probe)
         self.weights = weights_at(places)
@@ -115,7 +117,7 @@ class Resident:
         return self._prepared(self._fetch())
 
     def _fetch(self) -> Loaded:
-        return load_model(self._source, self._auto, **self._asked())
+        return load_model(self._source, self._auto, mesh=mesh(), **self._asked())
 
     def _asked(self) -> dict[str, Any]:
         """How the graph wants it loaded, as `from_pretrained` takes it."""
@@ -126,7 +128,7 @@ class Resident:
     def _prepared(self, loaded: Loaded) -> PreTrainedModel:
         module: PreTrainedModel = loaded.module
         module.requires_grad_(False)
-        nn.Module.to(module, home(self.device))
+        nn.Module.to(module, self.device)
         return module
 
     def read(self, folder: Path) -> PreTrainedModel:

@@ -13,6 +13,7 @@ from ..checkpoints.loading import Loaded, load_model
 from ..checkpoints.resident import Resident
 from ..checkpoints.vocabulary import vocabulary
 from ..checkpoints.window import window
+from ..sharding import mesh
 from .probe import probe
 
 # peft trains a copy of the head beside the adapter. It finds the head by how names end (so
@@ -58,7 +59,8 @@ class ClassifierResident(Resident):
         """The checkpoint; a head that it lacks is the same one whenever it is loaded."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return load_model(self._source, self._auto, headless=True, **self._asked())
+            asked = self._asked()
+            return load_model(self._source, self._auto, headless=True, mesh=mesh(), **asked)
 
     @cached_property
     def _window(self) -> int | None:

@@ -21,6 +21,7 @@ from ..checkpoints import shapes
 from ..checkpoints.loading import explained, read_model, read_part
 from ..checkpoints.reasons import NotSafetensors
 from ..checkpoints.sources import Source, pickled, source
+from ..sharding import mesh
 from .families import Family, family_of
 
 # diffusion_pytorch_model.safetensors, model.fp16.safetensors, and shards of both, also as they
@@ -154,7 +155,10 @@ def _read(found: Checkpoint, part: str) -> Any:
     variant = _variant(folder)
     settings: dict[str, Any] = {"variant": variant} if variant else {}
     try:
-        return read_model(folder, kind, dtype=found.dtype, local_files_only=True, **settings).module
+        settings |= {"dtype": found.dtype, "local_files_only": True}
+        # The denoiser alone is divided: what reads captions and pictures is run once for each.
+        parts = mesh() if part == found.family.denoiser else None
+        return read_model(folder, kind, mesh=parts, **settings).module
     except ValueError as error:
         raise ValueError(f"its {part}: {error}") from error
 

@@ -15,6 +15,7 @@ from ...support.quiet_diffusers import quiet
 from ...traces.pictures import Picture
 from ..checkpoints import shapes
 from ..checkpoints.adapters import Adapters
+from ..checkpoints.lending import rest
 from ..checkpoints.loading import read_model
 from ..checkpoints.offloaded import Offloaded
 from ..digest import digest_of, places_of, weights_at, weights_in
@@ -127,6 +128,7 @@ class Resident:
             probe: a little work of the denoiser.
         """
         _ = self.digest, self.settings  # of the whole
+        rest(self.denoiser)
         places = places_of(self.weights, self.denoiser)
         self.adapters.divide(sharding, probe)
         self.weights |= weights_at(places)
