@@ -14,9 +14,11 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ..engines.sharding import is_divided
 from ..support.errors import RunError
 from ..support.files import damaged, flush, read_json
 from ..support.manifest import is_ours, remove, require_whole, write_manifest
+from .workers import Workers
 
 _TENSORS = "tensors.safetensors"
 _INFO = "info.json"
@@ -36,7 +38,7 @@ def publish(
     Raises:
         RunError: the folder is there and is not one that this function has filled.
     """
-    staged, old = _staging(folder), former(folder)
+    staged, old = staging(folder), former(folder)
     recover(folder)
     shutil.rmtree(staged, ignore_errors=True)  # what a crash left: the name is ours alone
     staged.mkdir(parents=True)
@@ -68,7 +70,8 @@ def recover(folder: Path) -> None:
             remove(old, foreign_to=folder)
 
 
-def _staging(folder: Path) -> Path:
+def staging(folder: Path) -> Path:
+    """Where the new content of a folder is until `publish` has all of it."""
     return folder.with_name(f".{folder.name}.staging")
 
 
@@ -109,13 +112,46 @@ def save_state(folder: Path, state: State) -> None:
 
     def write(staged: Path) -> None:
         save_file(dict(state.tensors), staged / _TENSORS)
-        (staged / _INFO).write_text(json.dumps(state.info, indent=2), encoding="utf-8")
+        _write_info(staged, state)
 
     publish(folder, write)
 
 
-def load_state(folder: Path) -> State | None:
+def save_parts(folder: Path, state: State, workers: Workers) -> None:
+    """Replaces the state in `folder` by one whose weights are divided; all processes call it.
+
+    Args:
+        state: of each process; what is not divided, and the JSON, are those of the main one.
+
+    Raises:
+        RunError: a process could not write its parts.
+    """
+    from .sharded_states import write_parts
+
+    def write(staged: Path) -> None:
+        workers.wait()  # for the others to see the folder
+        write_parts(staged, state.tensors, main=True)
+        _write_info(staged, state)
+
+    if workers.main:
+        publish(folder, write)
+    else:
+        workers.wait()
+        write_parts(staging(folder), state.tensors, main=False)
+
+
+def _write_info(staged: Path, state: State) -> None:
+    (staged / _INFO).write_text(json.dumps(state.info, indent=2), encoding="utf-8")
+
+
+def load_state(
+    folder: Path, weights: Mapping[str, Mapping[str, Tensor]] | None = None
+) -> State | None:
     """The state in `folder`, or None where no state was saved yet.
+
+    Args:
+        weights: of the run that goes on with it, by model and name: what belongs to a divided one
+            is divided like it. So a run goes on with another number of processes.
 
     Raises:
         InputError: the files there are not those that were saved.
@@ -125,7 +161,12 @@ def load_state(folder: Path) -> State | None:
         return None
     require_whole(folder, _REMEDY)
     info = read_json(folder / _INFO, _REMEDY)
+    divided = any(is_divided(w) for several in (weights or {}).values() for w in several.values())
     try:
-        return State(load_file(folder / _TENSORS), info)
+        if (folder / _TENSORS).is_file() and not divided:
+            return State(load_file(folder / _TENSORS), info)
+        from .sharded_states import read_parts
+
+        return State(read_parts(folder, weights or {}), info)
     except Exception as error:  # safetensors raises its own type, the OS others
         raise damaged(folder / _TENSORS, f"{error}", _REMEDY) from error

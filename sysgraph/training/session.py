@@ -7,6 +7,7 @@ import torch
 
 from sysgraph_compiler import Program
 
+from ..engines.sharding import is_divided
 from ..measuring.evaluation import Evaluation, answered, summarize
 from ..support.changes import changes, listed, program_changes
 from ..support.errors import InputError, Interrupted, RunError
@@ -14,7 +15,7 @@ from ..support.progress import Reporter
 from ..support.seeding import derive
 from ..system import System
 from ..traces.pair import Pair
-from .checkpoint import State, flatten, load_state, save_state
+from .checkpoint import State, flatten, load_state, save_parts, save_state
 from .collecting import Collector, Material
 from .environment import surroundings
 from .evidence import Evidence
@@ -68,6 +69,7 @@ class Session:
             system, material, workers=workers, metrics=self._metrics, reporter=reporter
         )
         self._weights = {model: system.parameters(model) for model in system.trained()}
+        self._is_divided = any(is_divided(w) for ws in self._weights.values() for w in ws.values())
         self._optimization = Optimization(system.program, self._weights, workers)
         self._evidence = Evidence(system.program, self._weights, workers)
         self._digest = material.digest()
@@ -99,7 +101,7 @@ class Session:
             raise self._interrupted() from None
 
     def _run(self) -> None:
-        state = load_state(self._folder.state)
+        state = load_state(self._folder.state, self._weights)
         first = 0
         if state is None:
             self._trackers.had(self._metrics.truncate(0))
@@ -281,7 +283,8 @@ class Session:
 
     def _save(self, state: State) -> None:
         """Saves a round's state (or that between two rounds) with what outlives rounds."""
-        if self._workers.main:
+        divided, main = self._is_divided, self._workers.main
+        if main or divided:  # each process then writes its parts
             moments, optimization = self._optimization.state()
             tensors = {
                 **flatten("policy", self._weights),
@@ -290,24 +293,30 @@ class Session:
                 **flatten("best_round", self._best),
                 **state.tensors,
             }
-            size = self._metrics.size()
-            info = {
-                **self._own_identity(),
-                "surroundings": surroundings(self._workers, self._system.places),
-                "data": self._digest,
-                "pairs": self._pairs_digest,
-                "kept": [one.model_dump() for one in self.kept],
-                "best_round": self._best_round,
-                "best_round_score": self._best_score,
-                "before": self.before.model_dump() if self.before else None,
-                "metrics_size": size,
-                "metrics_digest": self._metrics.digest(size),
-                "evidence": self._evidence.state(),
-                "optimization": optimization,
-                **state.info,
-            }
-            save_state(self._folder.state, State(tensors, info))
+            whole = State(tensors, {**self._info(optimization), **state.info} if main else {})
+            if divided:
+                save_parts(self._folder.state, whole, self._workers)
+            else:
+                save_state(self._folder.state, whole)
         self._workers.wait()
+
+    def _info(self, optimization: Mapping[str, object]) -> dict[str, Any]:
+        """What a state has as JSON, whatever round it is of."""
+        size = self._metrics.size()
+        return {
+            **self._own_identity(),
+            "surroundings": surroundings(self._workers, self._system.places),
+            "data": self._digest,
+            "pairs": self._pairs_digest,
+            "kept": [one.model_dump() for one in self.kept],
+            "best_round": self._best_round,
+            "best_round_score": self._best_score,
+            "before": self.before.model_dump() if self.before else None,
+            "metrics_size": size,
+            "metrics_digest": self._metrics.digest(size),
+            "evidence": self._evidence.state(),
+            "optimization": optimization,
+        }
 
     def _load(self, state: State) -> int:
         """Goes on from `state`; the round to go on with."""

@@ -4,7 +4,9 @@ Files are safetensors: of a divided weight each process's file has its part, and
 that is. So a state can be read by another number of processes. Nothing is pickled.
 """
 
-from collections.abc import Iterable, Mapping
+import contextlib
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +44,11 @@ def write_parts(folder: Path, tensors: Mapping[str, Tensor], *, main: bool) -> N
     writer = HuggingFaceStorageWriter(
         str(folder), fqn_to_index_mapping=_files(mine), save_distributed=True
     )
-    try:
-        save(mine, storage_writer=writer)
-    except CheckpointException as error:  # by process
-        raise RunError(f"cannot write {folder}: {_first(error)}") from None
+    with _quiet():
+        try:
+            save(mine, storage_writer=writer)
+        except CheckpointException as error:  # by process
+            raise RunError(f"cannot write {folder}: {_first(error)}") from None
 
 
 def read_parts(folder: Path, weights: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -56,7 +59,7 @@ def read_parts(folder: Path, weights: Mapping[str, Mapping[str, Tensor]]) -> dic
             in parts like its own.
 
     Raises:
-        CheckpointException: the files are not those.
+        RunError: the files are not those.
     """
     reader = HuggingFaceStorageReader(str(folder))
     found: dict[str, Any] = {}
@@ -69,7 +72,11 @@ def read_parts(folder: Path, weights: Mapping[str, Mapping[str, Tensor]]) -> dic
         else:
             found[name] = torch.empty(shape, dtype=dtype)
     # Each reads what is its own: there is nothing to agree on.
-    load(found, storage_reader=reader, no_dist=True)
+    with _quiet():
+        try:
+            load(found, storage_reader=reader, no_dist=True)
+        except CheckpointException as error:
+            raise RunError(f"{_first(error)}") from None
     return found
 
 
@@ -104,6 +111,14 @@ def _files(tensors: Mapping[str, Tensor]) -> dict[str, int]:
         if size >= _FILE_BYTES:
             file, size = file + 1, 0
     return found
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without torch's word on one process that does what it is told to do alone."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module="torch")
+        yield
 
 
 def _first(error: CheckpointException) -> BaseException:

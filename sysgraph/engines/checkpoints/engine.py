@@ -167,6 +167,7 @@ class CheckpointEngine(ABC, Generic[S, R]):
         first: dict[int, str] = {}
         for name, weights in self._weights.items():
             assert isinstance(weights, Dividable)
+            _ = weights.digest  # all processes find it together
             weights.prepare(sharding)
             first.setdefault(id(weights.resident), name)
         for name in first.values():
