@@ -264,6 +264,16 @@ class Divisible(Protocol):
         """
         ...
 
+    def gathered(self, model: str, *, here: bool) -> AbstractContextManager[None]:
+        """What is trained of a model is whole until the block ends, for `save`; see `gathering`.
+
+        All processes enter it at once, where the model is divided; else nothing happens.
+
+        Args:
+            here: whether in this process.
+        """
+        ...
+
 
 @runtime_checkable
 class Trained(Protocol):

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,7 +34,7 @@ from ..engines import (
     Work,
     choices,
 )
-from ..engines.base import Base, Foreseen, Rehearsed, total
+from ..engines.base import Base, Divisible, Foreseen, Rehearsed, total
 from ..engines.changes import Changes
 from ..engines.sharding import Sharding
 from ..support.changes import listed
@@ -278,8 +278,9 @@ class Models:
         if model not in self._changes:
             self._changes[model] = Changes(parameters.values())
         if self._changes[model].since_last_time():
-            for receiver in receivers:
-                receiver.receive(model, trained)
+            with self._gathered(model, here=True):
+                for receiver in receivers:
+                    receiver.receive(model, trained)
 
     def _pass_on(self, asked: Sequence[Draw | Search]) -> None:
         for model in dict.fromkeys(one.model for one in asked if not one.options):
@@ -400,12 +401,23 @@ class Models:
         """Tells what one model was before training from any other weights."""
         return self._bound.scored[model].digest(model)
 
-    def save(self, folder: Path) -> None:
-        """Writes one folder per trained model: a peft adapter, or a whole checkpoint."""
+    def save(self, folder: Path, *, here: bool = True) -> None:
+        """Writes one folder per trained model: a peft adapter, or a whole checkpoint.
+
+        Args:
+            here: whether in this process: where models are divided, all processes call it, for one
+                to write.
+        """
         for model in self.trained():
             path = folder / component(model)
-            self._bound.trained[model].save(model, path)
-            self._identity(model).write(path)
+            with self._gathered(model, here=here):
+                if here:
+                    self._bound.trained[model].save(model, path)
+                    self._identity(model).write(path)
+
+    def _gathered(self, model: str, *, here: bool) -> AbstractContextManager[None]:
+        engine = self._bound.trained[model]
+        return engine.gathered(model, here=here) if isinstance(engine, Divisible) else nullcontext()
 
     def load(self, folder: Path | str) -> None:
         """Reads what `save` wrote, or the `models` folder of a run.

@@ -182,8 +182,15 @@ class RunFolder:
         for file in (*shown, self.tools, self.graph, self.program):
             file.unlink(missing_ok=True)
 
-    def save_models(self, system: System) -> None:
-        """Writes a folder per trained model, and of which program and bases they are."""
+    def save_models(self, system: System, *, here: bool = True) -> None:
+        """Writes a folder per trained model, and of which program and bases they are.
+
+        Args:
+            here: as for `System.save`.
+        """
+        if not here:
+            system.save(self.models, here=False)
+            return
 
         def write(staged: Path) -> None:
             system.save(staged)

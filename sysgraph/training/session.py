@@ -123,9 +123,11 @@ class Session:
                 "another `learning_rate`, more `steps`, or more pairs"
             )
         self.after = self._evaluate("after")
-        if self._workers.main:
+        main = self._workers.main
+        if main or self._is_divided:
             with self._record.phase("save"):
-                self._folder.save_models(self._system)
+                self._folder.save_models(self._system, here=main)
+        if main:
             self._record_credit()
         work = self._system.work()
         if work.padded is not None:

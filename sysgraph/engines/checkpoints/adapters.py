@@ -1,7 +1,8 @@
 """LoRA adapters on one base, of which one at a time is active."""
 
+import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -90,6 +91,14 @@ class Adapters(ABC):
         """Has a divided base's adapter trained in all processes at once; see `Divided.learns`."""
         assert self._divided is not None
         self._kinds[adapter] = self._divided.learns(idle)
+
+    @contextlib.contextmanager
+    def gathered(self, adapter: str, *, here: bool) -> Iterator[None]:
+        """A divided base's adapter is whole until the block ends; see `gathering.gathered`."""
+        from .gathering import gathered
+
+        with gathered(self._host, self.parameters(adapter).values(), here=here):
+            yield
 
     def _rest(self) -> None:
         if self._divided is not None:  # else what is seen is whole

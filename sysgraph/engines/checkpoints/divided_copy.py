@@ -1,6 +1,7 @@
 """A trainable copy of every weight, divided over processes."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -11,6 +12,7 @@ from ..sharding import Probe, Sharding, sharded
 from .copying import copy_weights
 
 if TYPE_CHECKING:
+    from .divided import Divided
     from .weights import Trainable
 
 R = TypeVar("R", bound="Trainable")
@@ -30,6 +32,7 @@ class DividedCopy(Generic[R]):
         self._snapshot: nn.Module | None = None
         self._is_moved = False
         self._how: tuple[Sharding, Probe] | None = None
+        self._divided: Divided | None = None
 
     @property
     def digest(self) -> str:
@@ -61,6 +64,7 @@ class DividedCopy(Generic[R]):
             self._policy, sharding, probe, training=lambda: kinds[0], computes=types.pop()
         )
         kinds.append(divided.learns(idle))
+        self._divided = divided
         self._how = sharding, probe
         self._known = dict(self._policy.named_parameters())
 
@@ -98,14 +102,28 @@ class DividedCopy(Generic[R]):
     def release(self) -> None:
         """Nothing: what a process has of the reference is small."""
 
+    @contextlib.contextmanager
+    def gathered(self, *, here: bool) -> Iterator[None]:
+        """The copy is whole until the block ends."""
+        from .gathering import gathered
+
+        if self._divided is not None:
+            self._divided.rest()
+        with gathered(self._policy, self._policy.parameters(), here=here):
+            yield
+
     def save(self, folder: Path) -> None:
-        """Writes the copy in float32, as its library's own loader reads it."""
-        raise NotImplementedError
+        """Writes the copy in float32, once it is gathered, as its library's own loader reads it."""
+        self.resident.save(self._policy, folder)
 
     def export(self, adapter: Path, whole: Path, *, merge: bool) -> dict[str, Path]:
-        """Writes the copy, in the type that it runs in."""
-        raise NotImplementedError
+        """Not done where it is divided: what `save` wrote can be loaded whole, and exported."""
+        raise InputError(f"model {self._name!r} is divided over processes: export what it saved")
 
     def load(self, folder: Path) -> None:
-        """Reads a copy of the same architecture."""
-        raise NotImplementedError
+        """Not done where it is divided.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(f"model {self._name!r} is divided over processes: load it undivided")

@@ -177,6 +177,17 @@ class CheckpointEngine(ABC, Generic[S, R]):
             weights.divide(sharding, self._probe(name), partial(self._idle, name))
         self._is_divided = True
 
+    @contextlib.contextmanager
+    def gathered(self, model: str, *, here: bool) -> Iterator[None]:
+        """What is trained of a model is whole until the block ends; see `Divisible`."""
+        weights = self._weights[model]
+        if not self._is_divided:
+            yield
+            return
+        assert isinstance(weights, Dividable)
+        with weights.gathered(here=here):
+            yield
+
     def _idle(self, model: str) -> None:
         """A training pass of a model that changes nothing."""
         weights, recompute = self._weights[model], self._specs[model].gradient_checkpointing

@@ -3,9 +3,11 @@
 Each gives the module to run as policy and as reference.
 """
 
+import contextlib
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
@@ -154,6 +156,10 @@ class Dividable(Protocol):
         """
         ...
 
+    def gathered(self, *, here: bool) -> AbstractContextManager[None]:
+        """What is trained is whole until the block ends; see `gathering.gathered`."""
+        ...
+
 
 class Frozen(Generic[R]):
     """The base as it is; policy and reference are one."""
@@ -185,6 +191,10 @@ class Frozen(Generic[R]):
 
     def divide(self, sharding: Sharding, probe: Probe, idle: Callable[[], None]) -> None:
         """Nothing: the base is all there is."""
+
+    def gathered(self, *, here: bool) -> AbstractContextManager[None]:
+        """Nothing: none is trained."""
+        return contextlib.nullcontext()
 
     def save(self, folder: Path) -> None:
         """Nothing to write."""
@@ -278,6 +288,10 @@ class Adapter(Generic[R]):
     def divide(self, sharding: Sharding, probe: Probe, idle: Callable[[], None]) -> None:
         """The adapter is divided with the base; all processes train it at once from now on."""
         self._adapters.learns(self._policy, idle)
+
+    def gathered(self, *, here: bool) -> AbstractContextManager[None]:
+        """The adapter is whole until the block ends."""
+        return self._adapters.gathered(self._policy, here=here)
 
     def save(self, folder: Path) -> None:
         """Writes the adapter as its library's own loader reads it."""

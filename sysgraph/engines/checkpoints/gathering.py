@@ -1,0 +1,70 @@
+"""Divided weights put together in one process's memory, to be written as they would be undivided."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
+from torch.distributed.tensor import DTensor
+
+
+@contextlib.contextmanager
+def gathered(module: nn.Module, weights: Iterable[Tensor], *, here: bool) -> Iterator[None]:
+    """A divided module has some of its weights whole, in the CPU's memory; all processes call it.
+
+    They are put together one at a time, so that no device ever has them all. The module is not to
+    be run.
+
+    Args:
+        module: whose weights are parts at the moment.
+        weights: those that are wanted.
+        here: whether in this process; elsewhere the module stays as it is.
+    """
+    wanted = {id(weight) for weight in weights}
+    places = [
+        (owner, name, weight)
+        for owner in module.modules()
+        for name, weight in owner._parameters.items()
+        if isinstance(weight, DTensor) and id(weight) in wanted
+    ]
+    whole: dict[int, nn.Parameter] = {}
+    for _, _, weight in places:
+        if id(weight) not in whole:
+            found = _gathered(weight)
+            if here:
+                whole[id(weight)] = nn.Parameter(found.cpu(), weight.requires_grad)
+            del found
+    if not here:
+        yield
+        return
+    for owner, name, weight in places:
+        owner._parameters[name] = whole[id(weight)]
+    try:
+        with _as_undivided(module):
+            yield
+    finally:
+        for owner, name, weight in places:
+            owner._parameters[name] = weight
+
+
+@torch.no_grad()
+def _gathered(weight: DTensor) -> Tensor:
+    there: Any = weight.detach().to(weight.device_mesh.device_type)  # it may wait on the CPU
+    whole: Tensor = there.full_tensor()
+    return whole
+
+
+@contextlib.contextmanager
+def _as_undivided(module: nn.Module) -> Iterator[None]:
+    """Its class is its own again: libraries write down what it is called."""
+    divided = type(module)
+    if not issubclass(divided, FSDPModule):
+        yield
+        return
+    module.__class__ = next(c for c in divided.__mro__[1:] if not issubclass(c, FSDPModule))
+    try:
+        yield
+    finally:
+        module.__class__ = divided
