@@ -64,7 +64,7 @@ def weights_at(places: Places) -> dict[str, Tensor]:
 
 
 def _digests(divided: Mapping[str, Any]) -> dict[str, bytes]:
-    """Of divided weights, which are put together one at a time, and digested by one process each."""
+    """Of divided weights, put together one at a time, each digested by one of the processes."""
     import torch.distributed as dist
 
     mesh = next(iter(divided.values())).device_mesh

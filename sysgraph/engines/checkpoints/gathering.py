@@ -30,12 +30,11 @@ def gathered(module: nn.Module, weights: Iterable[Tensor], *, here: bool) -> Ite
         if isinstance(weight, DTensor) and id(weight) in wanted
     ]
     whole: dict[int, nn.Parameter] = {}
-    for _, _, weight in places:
-        if id(weight) not in whole:
-            found = _gathered(weight)
-            if here:
-                whole[id(weight)] = nn.Parameter(found.cpu(), weight.requires_grad)
-            del found
+    for weight in {id(weight): weight for _, _, weight in places}.values():  # tied ones once
+        found = _gathered(weight)
+        if here:
+            whole[id(weight)] = nn.Parameter(found.cpu(), weight.requires_grad)
+        del found
     if not here:
         yield
         return
