@@ -152,7 +152,16 @@ def blocks(root: nn.Module, probe: Probe) -> list[nn.Module]:
                 look(child)
 
     look(root)
-    return found
+    return found or _layers(root, runs)
+
+
+def _layers(root: nn.Module, runs: Counter[nn.Module]) -> list[nn.Module]:
+    """Of a module of few layers, those: `fully_shard` sees a backward pass begin in blocks alone.
+
+    What is computed of hidden states does not come from the root's own output.
+    """
+    lists = (one for one in root.modules() if isinstance(one, nn.ModuleList))
+    return next((found for one in lists if (found := [m for m in one if runs[m]])), [])
 
 
 @torch.no_grad()
