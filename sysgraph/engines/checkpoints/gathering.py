@@ -1,4 +1,4 @@
-"""Divided weights put together in one process's memory, to be written as they would be undivided."""
+"""Divided weights put together in one process's memory, to be written as undivided ones are."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ def gathered(module: nn.Module, weights: Iterable[Tensor], *, here: bool) -> Ite
         here: whether in this process; elsewhere the module stays as it is.
     """
     wanted = {id(weight) for weight in weights}
-    places = [
+    places: list[tuple[nn.Module, str, Any]] = [
         (owner, name, weight)
         for owner in module.modules()
         for name, weight in owner._parameters.items()
@@ -58,11 +58,12 @@ def _gathered(weight: DTensor) -> Tensor:
 @contextlib.contextmanager
 def _as_undivided(module: nn.Module) -> Iterator[None]:
     """Its class is its own again: libraries write down what it is called."""
-    divided = type(module)
+    divided: Any = type(module)
     if not issubclass(divided, FSDPModule):
         yield
         return
-    module.__class__ = next(c for c in divided.__mro__[1:] if not issubclass(c, FSDPModule))
+    own: Any = next(c for c in divided.__mro__ if not issubclass(c, FSDPModule))
+    module.__class__ = own
     try:
         yield
     finally:
