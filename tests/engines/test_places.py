@@ -3,15 +3,17 @@
 import itertools
 import json
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import sysgraph
-from sysgraph import InputError, System
+from sysgraph import InputError
 from sysgraph.cli import app
 from sysgraph.system import spreading
 from sysgraph.system.places import places
@@ -40,6 +42,10 @@ def chain(folder: Path, **models: dict[str, Any]) -> sysgraph.Graph:
             }
         )
     )
+
+
+def _bytes(weights: Mapping[str, torch.Tensor]) -> int:
+    return sum(one.nbytes for one in weights.values())
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -75,18 +81,19 @@ def test_by_what_they_take(
         cy={"device": "auto", "id": str(chat_folder), "train": "full"},
     )
     models: Any = graph.models
-    away = {name: spec.model_copy(update={"device": None}) for name, spec in models.items()}
-    system = System(sysgraph.compile(graph.model_copy(update={"models": away})), device="cpu")
-    bases = {model: base.size for base in system.bases() for model in base.models}
-    trained = {m: sum(p.nbytes for p in system.parameters(m).values()) for m in models}
-    home = bases["home"] + 4 * trained["home"]
-    lora = bases["ada"] + 4 * (trained["ada"] + trained["bo"])
-    full = bases["cy"] + 4 * trained["cy"]
-    sizes = {"home": home, "ada": lora, "cy": full}
-    for names in (["home"], ["ada", "bo"], ["cy"]):
+    plain, chat = (load_file(f / "model.safetensors") for f in (plain_folder, chat_folder))
+    layers = [t for name, t in plain.items() if name.endswith("_proj.weight")]
+    rank_1 = sum(sum(weight.shape) for weight in layers) * 4
+    sizes = {
+        "home": 7 * 10**5,
+        "ada": _bytes(plain) + (1 + 2) * 4 * rank_1,
+        "cy": _bytes(chat) + 4 * _bytes(chat),
+    }
+    home, lora, full = sizes.values()
+    for names in (["ada", "bo"], ["cy"]):
         assert spreading._taken({name: models[name] for name in names}) == sizes[names[0]]
-    monkeypatch.setattr(spreading, "_taken", lambda specs: sizes[next(iter(specs))])
     assert full > lora
+    monkeypatch.setattr(spreading, "_taken", lambda specs: sizes[next(iter(specs))])
     monkeypatch.setattr(spreading, "accelerators", lambda: GPUS)
 
     def auto(first: int, second: int, **said: torch.device) -> dict[str, int]:
