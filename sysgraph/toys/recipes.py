@@ -69,6 +69,7 @@ RECIPES: tuple[Recipe, ...] = (
     *(_specialist(slot) for slot in range(3)),
     SpecialistRecipe(f"{PREFIX}aggregator", 3, (CHANCE,) * 3, own_weight=0.0),
     progression.CaptionerRecipe(f"{PREFIX}captioner", seed=0),
+    progression.CaptionerRecipe(f"{PREFIX}captioner-ordered", seed=0, ascending=0.9),
     progression.PainterRecipe(f"{PREFIX}painter", seed=0),
     progression.ViewerRecipe(f"{PREFIX}viewer", seed=0),
     office.ClerkRecipe(f"{PREFIX}clerk", seed=0),

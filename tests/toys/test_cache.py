@@ -51,6 +51,7 @@ def test_names() -> None:
         "toy:specialist-size",
         "toy:aggregator",
         "toy:captioner",
+        "toy:captioner-ordered",
         "toy:painter",
         "toy:viewer",
         "toy:clerk",

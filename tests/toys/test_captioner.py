@@ -1,13 +1,18 @@
 """What the captioner of the world "progression" writes."""
 
+import random
 from collections.abc import Callable
+from math import comb
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from sysgraph.toys import recipes
 from sysgraph.toys.language import build_tokenizer
+from sysgraph.toys.progression import CaptionerRecipe
+from sysgraph.toys.progression.captioner import answer
 from sysgraph.toys.progression.world import LEVELS, Prompt, prompts, vocabulary
 
 N = 8
@@ -52,6 +57,21 @@ def test_intensities_vary_and_often_do_not_ascend(
     assert 0.3 < sum(ascending) / len(ascending) < 0.6
     words = [word for order in orders for word in order]
     assert min(words.count(level) / len(words) for level in range(len(LEVELS))) > 0.05
+
+
+@pytest.mark.parametrize(("name", "share"), [("captioner", 0.35), ("captioner-ordered", 0.9)])
+def test_answers_are_as_often_in_order_as_the_recipe_says(name: str, share: float) -> None:
+    recipe = recipes.find(f"toy:{name}")
+    assert isinstance(recipe, CaptionerRecipe)
+    rng, asked = random.Random(0), prompts("train")
+    answers = [answer(recipe, rng.choice(asked), rng).split(" ; ") for _ in range(4000)]
+    told = [[LEVELS.index(c.split()[0]) for c in captions] for captions in answers]
+    ascending = [o[0] < o[1] < o[2] for o in told if len(o) == 3]
+    by_chance = comb(len(LEVELS), 3) / len(LEVELS) ** 3
+    error = 4 * (share * (1 - share) / len(ascending)) ** 0.5
+    assert sum(ascending) / len(ascending) == pytest.approx(
+        share + (1 - share) * by_chance, abs=error
+    )
 
 
 def test_a_completion_glued_to_its_prompt_keeps_both_ids() -> None:
