@@ -5,13 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import real, tuning
+from benchmarks import progression, real, tuning
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("page", "written"), [("real.md", real.with_tables), ("tuning.md", tuning.with_tables)]
+    ("page", "written"),
+    [
+        ("progression.md", progression.with_tables),
+        ("real.md", real.with_tables),
+        ("tuning.md", tuning.with_tables),
+    ],
 )
 def test_a_table_is_what_was_measured(page: str, written: Callable[[str], str]) -> None:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
