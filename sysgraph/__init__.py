@@ -7,10 +7,15 @@
 Importing this is cheap: every name is imported on first use.
 """
 
+import sys
 from typing import TYPE_CHECKING
 
 import sysgraph_compiler  # noqa: F401 - a notebook shows graphs by it
 from sysgraph_schemas.lazily import lazily
+
+from .support.alone import Alone
+
+sys.meta_path.insert(0, Alone("bitsandbytes"))
 
 if TYPE_CHECKING:
     from sysgraph_compiler import (

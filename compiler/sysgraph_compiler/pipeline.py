@@ -62,12 +62,14 @@ from .checks.gates import (
     open_gate,
 )
 from .checks.models import (
+    divided_bits,
     divided_device,
     half_divided,
     model_kind,
     no_effect,
     option_of_table,
     reserved_name,
+    rounded_weights,
     split_base,
     tool_arguments,
     trained_adapter,
@@ -169,6 +171,8 @@ CHECKS: tuple[Check, ...] = (
     trained_adapter,
     unsent_weights,
     divided_device,
+    rounded_weights,
+    divided_bits,
     unlikely_choice,
     template_syntax,
     template_forbidden,

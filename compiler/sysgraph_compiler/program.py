@@ -86,6 +86,8 @@ class Resident(Part):
     """What computes its attention; null: what its library chooses."""
     device: str | None = None
     """Where it lives; null: where the rest of the run does."""
+    load_in: str | None = None
+    """What its weights are rounded to as they are loaded; null: they are not."""
     models: tuple[str, ...]
     """The models that adapt it, copy it or use it as it is."""
 

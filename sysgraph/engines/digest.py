@@ -34,10 +34,16 @@ def digest_of(weights: Mapping[str, Tensor]) -> str:
 
 
 def weights_in(module: nn.Module) -> dict[str, Tensor]:
-    """The parameters and the buffers that are saved, by name; those that share memory once."""
-    saved = module.state_dict(keep_vars=True).keys()
+    """The parameters and the buffers that are saved, by name; those that share memory once.
+
+    With them what else is saved, as the scales of quantized weights.
+    """
+    saved: dict[str, Tensor] = module.state_dict(keep_vars=True)
     buffers = {name: b for name, b in module.named_buffers() if name in saved}
-    return {**dict(module.named_parameters()), **buffers}
+    every = {name for name, _ in module.named_parameters(remove_duplicate=False)}
+    every |= {name for name, _ in module.named_buffers(remove_duplicate=False)}
+    others = {n: t for n, t in saved.items() if n not in every and isinstance(t, Tensor)}
+    return {**dict(module.named_parameters()), **buffers, **others}
 
 
 Places = Mapping[str, tuple[dict[str, Tensor | None], str]]

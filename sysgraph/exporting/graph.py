@@ -25,7 +25,7 @@ def still(spec: Model, changes: Mapping[str, Any], place: Place | None, root: Pa
     if place is not None:
         data |= {"id": place.id, "revision": place.revision}
     if "id" in changes:  # a checkpoint of its own
-        data |= {"revision": None}
+        data = {key: value for key, value in data.items() if key not in spec.for_base}
     data |= {key: _from(root, value) for key, value in changes.items()}
     return type(spec)(**data)
 

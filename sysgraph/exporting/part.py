@@ -62,10 +62,18 @@ class Part:
             assert self.place is not None
             lines = [
                 "from peft import PeftModel",
-                *_model(kind, "base", self.place.id, self.place.revision),
+                *_model(kind, "base", self.place.id, self.place.revision, self._quantization()),
                 f'model = PeftModel.from_pretrained(base, "./{self.folder}")',
             ]
         return "\n".join(lines)
+
+    def _quantization(self) -> str | None:
+        """Python for how transformers rounds its base's weights, if they are."""
+        base = self.spec.base
+        if base is None or base.load_in is None:
+            return None
+        dtype = "" if base.dtype == "auto" else f', bnb_4bit_compute_dtype="{base.dtype}"'
+        return f'BitsAndBytesConfig(load_in_{base.load_in}=True, bnb_4bit_quant_type="nf4"{dtype})'
 
     def _pipeline(self) -> str:
         revision = self.place.revision if self.place is not None and self.adapter else None
@@ -94,13 +102,17 @@ def _library(folder: Path) -> str:
     return found[0] if found else "sysgraph"
 
 
-def _model(kind: str, variable: str, id: str, revision: str | None) -> list[str]:
+def _model(
+    kind: str, variable: str, id: str, revision: str | None, quantization: str | None = None
+) -> list[str]:
     where = _arguments(id, revision)
+    config = "BitsAndBytesConfig, " if quantization else ""
+    rounded = f", quantization_config={quantization}" if quantization else ""
     return [
-        f"from transformers import AutoTokenizer, {kind}",
+        f"from transformers import AutoTokenizer, {config}{kind}",
         "",
         f"tokenizer = AutoTokenizer.from_pretrained({where})",
-        f"{variable} = {kind}.from_pretrained({where})",
+        f"{variable} = {kind}.from_pretrained({where}{rounded})",
     ]
 
 

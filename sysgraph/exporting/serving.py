@@ -40,6 +40,7 @@ def _command(graph: Graph, parts: Sequence[Part], root: Path) -> list[str]:
     words = ["vllm", "serve", base.id]
     words += ["--revision", base.revision] if base.revision else []
     words += _dtype(base.dtype, root / base.id)
+    words += ["--quantization", "bitsandbytes"] if base.load_in else []
     if not adapters:
         return [*words, "--served-model-name", *(part.name for part in parts)]
     rank = max(_rank(root / str(part.folder)) for part in adapters)

@@ -42,6 +42,11 @@ def own_engines(
     for name, spec in models.items():
         divided = sharding is not None and spec.is_divided(program.fit)
         by_kind[spec.kind, divided][name] = spec
+    rounded = [name for name, spec in models.items() if spec.base and spec.base.load_in]
+    if rounded:  # before anything is loaded
+        from ..engines.checkpoints.quantized import require_quantizer
+
+        require_quantizer(rounded[0])
     engines: dict[str, object] = {}
     for (kind, divided), specs in by_kind.items():
         with sharded(sharding if divided else None):

@@ -32,6 +32,7 @@ class Identity:
         revision: of the base.
         dtype: as the graph says it.
         digest: of the base's weights as they were loaded.
+        load_in: what they were rounded to then, as the graph says it.
     """
 
     model: str
@@ -40,6 +41,7 @@ class Identity:
     revision: str | None
     dtype: str | None
     digest: str
+    load_in: str | None = None
 
     def write(self, folder: Path) -> None:
         """Puts it beside the weights in `folder`."""
@@ -54,6 +56,9 @@ class Identity:
             )
         if saved.train != self.train:
             return f"they were trained with `train: {saved.train}`, the graph has {self.train!r}"
+        if saved.load_in != self.load_in:
+            then, now = (_loaded_in(one.load_in) for one in (saved, self))
+            return f"they were trained on a base {then}, and the graph's is loaded {now}"
         # In another type, the same base has another digest.
         named = (saved.id, saved.revision) == (self.id, self.revision)
         if saved.digest == self.digest or (named and saved.dtype != self.dtype):
@@ -75,11 +80,17 @@ class Identity:
         return f"base {self.id!r}{revision} in dtype {self.dtype!r}"
 
 
+def _loaded_in(bits: str | None) -> str:
+    return f"with `load_in: {bits}`" if bits else "without `load_in`"
+
+
 def identity_of(program: Program, model: str, digest: str) -> Identity:
     """The identity of a program's model on a base of that digest."""
     spec = program.models[model]
-    id, revision, dtype = (b.id, b.revision, b.dtype) if (b := spec.base) else (None, None, None)
-    return Identity(model, spec.training, id, revision, dtype, digest)
+    base = spec.base
+    if base is None:
+        return Identity(model, spec.training, None, None, None, digest)
+    return Identity(model, spec.training, base.id, base.revision, base.dtype, digest, base.load_in)
 
 
 def require_own(own: Identity, folder: Path) -> None:

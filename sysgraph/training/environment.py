@@ -10,7 +10,7 @@ import torch
 from ..support.device import called
 from .workers import Workers
 
-_LIBRARIES = ("torch", "transformers", "peft", "diffusers", "numpy")
+_LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "diffusers", "numpy")
 
 
 def surroundings(workers: Workers, places: Mapping[str, torch.device]) -> dict[str, Any]:

@@ -181,7 +181,8 @@ def cost(program: Program, words: Words) -> list[str]:
         lines += indent([f"({start}one call a model: each has its own snapshot)"])
     for resident in program.residents:
         if len(resident.models) > 1:
-            said = [resident.attn_implementation, resident.device and f"on {resident.device}"]
+            place = resident.device and f"on {resident.device}"
+            said = [resident.attn_implementation, resident.load_in, place]
             how = f" ({', '.join(filter(None, said))})" if any(said) else ""
             users = f"{resident.id}{how} for {words.listed(resident.models)}"
             lines.append(f"one base in memory: {users}")

@@ -21,6 +21,7 @@ def run(facts: Facts, program: Program) -> Program:
             dtype=base.dtype,
             attn_implementation=base.attn_implementation,
             device=base.device,
+            load_in=base.load_in,
             models=tuple(models),
         )
         for base, models in on_base.values()

@@ -1,5 +1,6 @@
 """What every kind of model answers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, get_args
 
@@ -28,6 +29,8 @@ class Base:
     """What computes its attention; None: what its library chooses."""
     device: str | None = None
     """Where it lives; None: where the rest of the run does."""
+    load_in: str | None = None
+    """What its weights are rounded to as they are loaded; None: they are not."""
 
     @property
     def checkpoint(self) -> tuple[str, str, str]:
@@ -37,7 +40,7 @@ class Base:
     @property
     def key(self) -> tuple[str, ...]:
         """Equal for models that share the base in memory."""
-        how = (self.dtype, self.attn_implementation or "", self.device or "")
+        how = (self.dtype, self.attn_implementation or "", self.device or "", self.load_in or "")
         return *self.checkpoint, *how
 
 
@@ -95,6 +98,11 @@ class Model(Spec):
     """Its keys that can name a folder."""
     for_training: ClassVar[tuple[str, ...]] = ()
     """Its keys that mean nothing once it is trained no further, wherever it is to run."""
+    for_base: ClassVar[tuple[str, ...]] = ()
+    """Its keys that say how its base is found and loaded: they mean nothing for what is trained
+    whole, or merged into a checkpoint of its own."""
+    lacks: ClassVar[Mapping[str, str]] = {}
+    """Keys that other models have and its kind has not, and why."""
     is_hosted: ClassVar[bool] = False
     """Whether a server elsewhere runs it, whose address is given outside the graph."""
 
@@ -184,6 +192,7 @@ class Checkpoint(Model):
     for_training: ClassVar[tuple[str, ...]] = (
         *("lora", "learning_rate", "gradient_checkpointing", "device", "shard"),
     )
+    for_base: ClassVar[tuple[str, ...]] = ("revision",)
 
     id: Annotated[NotBlank, Field(examples=["Qwen/Qwen2.5-0.5B-Instruct", "./my-model"])]
     """A Hub id, a local folder (relative to the working directory; with `./` before it, to the

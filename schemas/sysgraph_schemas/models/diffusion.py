@@ -1,5 +1,6 @@
 """`kind: diffusion`."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -15,6 +16,9 @@ class Diffusion(Checkpoint):
     noun: ClassVar[str] = "a diffusion model"
     likelihood: ClassVar[Likelihood] = "bound"
     gives: ClassVar[tuple[Gives, ...]] = ("image",)
+    lacks: ClassVar[Mapping[str, str]] = {
+        "load_in": "diffusers quantizes no pipeline without a GPU, so it is not supported"
+    }
 
     kind: Annotated[Literal["diffusion"], Field(examples=["diffusion"])] = "diffusion"
     """A text-to-image diffusion pipeline: Stable Diffusion or Stable Diffusion XL, or one that is

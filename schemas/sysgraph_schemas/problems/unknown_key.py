@@ -20,9 +20,10 @@ def diagnose(fault: Fault) -> Diagnostic:
     help = suggestion(key, keys_of(owner), f"the keys of {owner.noun} are", most=50)
     if key == "model" and getattr(owner, "is_deterministic", False):
         help = f"{owner.noun} computes its value: it has no likelihood, so no model; {help}"
+    why = getattr(owner, "lacks", {}).get(key)
     return problem(
         CODE,
-        f"unknown key {quoted(key)} in {owner.noun}",
+        f"unknown key {quoted(key)} in {owner.noun}" + (f": {why}" if why else ""),
         path=fault.path,
         span=fault.key_span(),
         help=help,

@@ -21,6 +21,7 @@ from ..sharding import Sharding
 from ..work import NOTHING, Work
 from . import shapes
 from .memory import can_recompute, graph_bytes, pass_bytes, recomputed
+from .quantized import count_of
 from .weights import Dividable, Trainable, Weights, weights_of
 
 S = TypeVar("S", bound=Checkpoint)
@@ -214,7 +215,8 @@ class CheckpointEngine(ABC, Generic[S, R]):
         return [self._base(several) for several in models.values()]
 
     def _base(self, models: Sequence[str]) -> Base:
-        held = list(self._weights[models[0]].resident.weights.values())
+        weights = self._weights[models[0]].resident.weights
+        held = list(weights.values())
         types = Counter({t.dtype: 0 for t in held})
         for tensor in held:
             types[tensor.dtype] += tensor.numel()
@@ -222,9 +224,9 @@ class CheckpointEngine(ABC, Generic[S, R]):
         return Base(
             self._specs[models[0]].id,
             tuple(models),
-            sum(tensor.numel() for tensor in held),
+            count_of(weights),
             sum(tensor.numel() * tensor.element_size() for tensor in held),
-            str(dtype).removeprefix("torch."),
+            self._specs[models[0]].base.load_in or str(dtype).removeprefix("torch."),
             str(self._places[models[0]]),
         )
 

@@ -105,7 +105,7 @@ def read_model(
 
             module, info = from_pretrained(kind, path, mesh, **settings)
     report = report_of(info)
-    fresh = tuple(n for n in report.missing if headless and _is_head(module, n))
+    fresh = tuple(n for n in report.missing if headless and is_head(module, n))
     lacking = tuple(n for n in report.missing if n not in fresh)
     wrong = flaw(module, report._replace(missing=lacking))
     if wrong is not None:
@@ -201,7 +201,7 @@ def _without_code(path: str | Path, kind: Any, settings: dict[str, Any]) -> dict
     return {"trust_remote_code": False}
 
 
-def _is_head(module: Any, weight: str) -> bool:
-    """Whether a weight is none of the base model's, or of the pooler that only a head reads."""
+def is_head(module: Any, name: str) -> bool:
+    """Whether a weight or layer is none of the base model's, or of the pooler for heads alone."""
     base = f"{module.base_model_prefix}."
-    return not weight.startswith(base) or weight.startswith(f"{base}pooler.")
+    return not f"{name}.".startswith(base) or name.startswith(f"{base}pooler.")

@@ -38,7 +38,7 @@ def reason(source: Source, error: BaseException) -> str:
     if "backend tokenizer" in said:
         return "it has no tokenizer: no tokenizer.json, and nothing that one could be made from"
     if isinstance(error, ImportError):
-        method = _quantization(source)
+        method = quantization(source)
         what = f"its weights are quantized ({method}), which needs" if method else "it needs"
         return f"{what} a package that is not installed: {brief(error)}"
     if isinstance(error, OSError) and not source.is_folder:
@@ -61,10 +61,12 @@ def foreign_kernels(config: Any) -> str | None:
     return None
 
 
-def _quantization(source: Source) -> str | None:
+def quantization(source: Source) -> str | None:
     """The method that a checkpoint's weights are quantized by, as its config says, or None."""
     config, _ = PreTrainedConfig.get_config_dict(source.path, revision=source.revision or "main")
-    settings = config.get("quantization_config")
+    text = config.get("text_config")
+    places = (config, text if isinstance(text, dict) else {})
+    settings = next(filter(None, (place.get("quantization_config") for place in places)), None)
     return str(settings.get("quant_method")) if isinstance(settings, dict) else None
 
 

@@ -1,5 +1,6 @@
 """One base checkpoint in memory, shared by every model that names it, and the adapters on it."""
 
+import contextlib
 import hashlib
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +16,16 @@ from ...support.errors import InputError
 from ...support.quiet import quiet
 from ..digest import digest_of, places_of, weights_at, weights_in
 from ..sharding import Probe, Sharding, mesh
+from . import shapes
 from .adapters import Adapters
 from .attention import require_attention, require_half
 from .lending import rest
-from .loading import Loaded, load_model, load_part, read_model, tell_unused
+from .loading import Loaded, explained, load_model, load_part, read_model, tell_unused
 from .offloaded import Offloaded
 from .peft_adapters import PeftAdapters
+from .quantized import kept_of, known_by, layers_of, put_back, quantizing, settled
+from .reasons import quantization
+from .shaped import shaped
 from .sources import source
 from .window import window
 
@@ -54,6 +59,7 @@ class Resident:
         self.base = self._prepared(loaded)
         # Taken before adapters are put into the base, which rename what is in it.
         self.weights = weights_in(self.base)
+        self._rounded = layers_of(self.base)
         self.adapters: Adapters = self._adapters(self.base)
 
     def _load_tokenizer(self) -> Any:
@@ -65,7 +71,7 @@ class Resident:
     @cached_property
     def digest(self) -> str:
         """Of the base's weights as they were loaded, adapters aside."""
-        return digest_of(self.weights)
+        return digest_of(known_by(self.weights) if self._spec.load_in else self.weights)
 
     @cached_property
     def settings(self) -> str:
@@ -116,19 +122,51 @@ class Resident:
             )
         return self._prepared(self._fetch())
 
-    def _fetch(self) -> Loaded:
-        return load_model(self._source, self._auto, mesh=mesh(), **self._asked())
+    def _fetch(self, *, plain: bool = False) -> Loaded:
+        return self._loaded(plain)
 
-    def _asked(self) -> dict[str, Any]:
-        """How the graph wants it loaded, as `from_pretrained` takes it."""
+    def _loaded(self, plain: bool, **settings: Any) -> Loaded:
+        """The checkpoint as the graph wants it; or (plain) without its weights being quantized.
+
+        Args:
+            settings: more of `load_model`.
+
+        Raises:
+            InputError: it cannot be loaded, or not so.
+        """
         spec = self._spec
-        chosen = {"attn_implementation": spec.attn_implementation}
-        return {"dtype": spec.dtype, **(chosen if spec.attn_implementation else {})}
+        chosen: dict[str, Any] = {"dtype": spec.dtype}
+        if spec.attn_implementation:
+            chosen["attn_implementation"] = spec.attn_implementation
+        if spec.load_in is not None and not plain:
+            with explained(self._source):
+                method = quantization(self._source)
+                if method is not None:
+                    raise ValueError(
+                        f"its weights are quantized already ({method}): leave out `load_in`"
+                    )
+                with contextlib.nullcontext() if shapes.are_all() else torch.device("meta"):
+                    revision = self._source.revision or "main"
+                    blank: Any = shapes.blank(
+                        self._source.path, self._auto, revision=revision, **chosen
+                    )
+                kept = kept_of(blank, self._kept(blank))
+            if shapes.are_all():
+                return Loaded(shaped(blank.eval(), kept), (), ())
+            settings |= quantizing(self.device, kept)
+        return load_model(self._source, self._auto, mesh=mesh(), **chosen, **settings)
+
+    def _kept(self, blank: PreTrainedModel) -> list[str]:
+        """The names of layers that are not quantized, output layers aside."""
+        del blank
+        return []
 
     def _prepared(self, loaded: Loaded) -> PreTrainedModel:
         module: PreTrainedModel = loaded.module
         module.requires_grad_(False)
         nn.Module.to(module, self.device)
+        with explained(self._source):
+            settled(module, here=self._spec.load_in is not None)
         return module
 
     def read(self, folder: Path) -> PreTrainedModel:
@@ -154,19 +192,28 @@ class Resident:
         self.save(module, folder)
 
     def merged(self, folder: Path) -> nn.Module:
-        """A copy of the base with the adapter in a folder merged into it.
+        """A copy of the base with the adapter in a folder merged into it, of plain weights.
+
+        Of weights that were quantized as they were loaded, those that they stand for.
 
         Raises:
-            InputError: the base has quantized weights.
+            InputError: the checkpoint itself has quantized weights.
         """
+        adapters = self._adapters(self._unrounded())
+        adapters.attach("merged", folder)
+        return adapters.merge("merged")
+
+    def _unrounded(self) -> PreTrainedModel:
+        if self._spec.load_in is not None:
+            module = self._prepared(self._fetch(plain=True))
+            put_back(self._rounded, module)
+            return module
         if getattr(self.base, "hf_quantizer", None) is not None:
             raise InputError(
                 f"model id {self._spec.id!r} has quantized weights, into which no adapter is "
                 "merged: leave the adapter beside it"
             )
-        adapters = self._adapters(self.load())
-        adapters.attach("merged", folder)
-        return adapters.merge("merged")
+        return self.load()
 
     def window(self) -> int | None:
         """Longest sequence the model was made for, in tokens."""

@@ -4,16 +4,15 @@ from functools import cached_property
 
 import torch
 from peft.utils.constants import SEQ_CLS_HEAD_NAMES
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from sysgraph_schemas import Classifier
 
 from ...support.errors import InputError
-from ..checkpoints.loading import Loaded, load_model
+from ..checkpoints.loading import Loaded, is_head
 from ..checkpoints.resident import Resident
 from ..checkpoints.vocabulary import vocabulary
 from ..checkpoints.window import window
-from ..sharding import mesh
 from .probe import probe
 
 # peft trains a copy of the head beside the adapter. It finds the head by how names end (so
@@ -55,12 +54,15 @@ class ClassifierResident(Resident):
         heads = tuple(SEQ_CLS_HEAD_NAMES)
         return _HEAD if any(n.endswith(heads) for n, _ in self.base.named_children()) else None
 
-    def _fetch(self) -> Loaded:
+    def _fetch(self, *, plain: bool = False) -> Loaded:
         """The checkpoint; a head that it lacks is the same one whenever it is loaded."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            asked = self._asked()
-            return load_model(self._source, self._auto, headless=True, mesh=mesh(), **asked)
+            return self._loaded(plain, headless=True)
+
+    def _kept(self, blank: PreTrainedModel) -> list[str]:
+        """All that files may lack: heads are random then, and trained whole beside an adapter."""
+        return [name for name, _ in blank.named_modules() if name and is_head(blank, name)]
 
     @cached_property
     def _window(self) -> int | None:

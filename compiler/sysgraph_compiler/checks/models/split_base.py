@@ -12,8 +12,8 @@ CODE = Code(
     title="base loaded twice",
     severity="warning",
     meaning="Models with one `id` and `revision` share one base in memory, whatever their "
-    "adapters; with another `dtype`, `attn_implementation` or `device` they cannot, so the "
-    "checkpoint is loaded once for each.",
+    "adapters; with another `dtype`, `attn_implementation`, `device` or `load_in` they cannot, "
+    "so the checkpoint is loaded once for each.",
     wrong="""\
 models:
   ada: {kind: causal_lm, id: gpt2, dtype: bfloat16}
@@ -27,7 +27,7 @@ models:
 )
 
 
-_CHOICES = ("dtype", "attn_implementation", "device")
+_CHOICES = ("dtype", "attn_implementation", "device", "load_in")
 """What one base has one of."""
 
 
