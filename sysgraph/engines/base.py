@@ -352,6 +352,15 @@ class Prompted(Protocol):
 
 
 @runtime_checkable
+class Editing(Protocol):
+    """An engine whose models draw, of whose checkpoints some make an image of a picture."""
+
+    def unfit(self, model: str, pictures: int) -> str | None:
+        """Why a prompt with so many pictures is none for `model`, or None. Cheap."""
+        ...
+
+
+@runtime_checkable
 class Tokenwise(Protocol):
     """An engine whose models read and write texts token by token."""
 

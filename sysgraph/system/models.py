@@ -52,6 +52,7 @@ from ..traces.trace import Completion
 from .binding import Bindings, Elsewhere
 from .engines import own_engines, with_servers
 from .identity import Identity, differences, identity_of, program_of, require_all, require_own
+from .pictures import require_pictures
 from .places import on_places, places
 
 E = TypeVar("E")
@@ -94,6 +95,7 @@ class Models:
             sharding=sharding,
         )
         bound = with_servers(program, self._engines, elsewhere or {}, servers or Servers())
+        require_pictures(program, self._engines)
         self._bound = Bindings.of(program, self._engines, bound)
         self._requests = 0
         """Requests to hosted models under way at a time, where somebody said how many."""

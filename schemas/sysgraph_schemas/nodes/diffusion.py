@@ -9,7 +9,7 @@ from .messages import Path
 
 
 class DiffusionNode(Computed):
-    """An image that a diffusion model draws, given its caption."""
+    """An image that a diffusion model draws, given its caption, or a picture and what to do."""
 
     noun: ClassVar[str] = "a diffusion node"
     gives: ClassVar[str] = "image"
@@ -21,7 +21,8 @@ class DiffusionNode(Computed):
     model_names: Annotated[dict[str, str] | None, Field(examples=[{"writer": "ada"}])] = None
     """What such a template calls models that have another name."""
     prompt: Annotated[str, Field(examples=["{{ caption }}"])]
-    """A Jinja2 template over the parents: the caption."""
+    """A Jinja2 template over the parents: the caption. Of a model that edits, the picture and the
+    instruction: `{{ photo }} {{ instruction }}`, with `photo` an image."""
 
     @property
     def models_called(self) -> dict[str, str]:

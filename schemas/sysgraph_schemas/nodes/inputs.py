@@ -18,7 +18,7 @@ class InputNode(Node):
     type: Annotated[Literal["text", "messages", "image"], Field(examples=["messages"])] = "text"
     """What it is. `messages`: a list of {role, content}, which chat prompts `insert`: examples that
     every row may bring along, or a talk so far. `image`: a file, which prompts of models that read
-    images can have in them."""
+    images, or edit them, can have in them."""
 
     @property
     def value_type(self) -> str:

@@ -78,6 +78,11 @@ class Autoencoder:
         size = self._per_pass(latents.shape[-2] * self.factor, latents.shape[-1] * self.factor)
         yield from map(self._pixels, latents.float().split(size))
 
+    @torch.no_grad()
+    def raw(self, x: Tensor) -> Tensor:
+        """The mode of pixels [B, 3, H, W] in [-1, 1] as the VAE has it, unscaled: [B, C, h, w]."""
+        return torch.cat([self._encoded(one) for one in x.to(self._vae.device).float().split(1)])
+
     def _normal(self, x: Tensor) -> Tensor:
         """The latents of pixels [B, 3, H, W] in [-1, 1]."""
         latents: Tensor = (self._encoded(x) - self._shift) * self._scale

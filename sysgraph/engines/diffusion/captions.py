@@ -45,13 +45,8 @@ class TextEncoder:
     def unguided(self, count: int) -> Condition:
         """`count` times what stands for no caption in classifier-free guidance."""
         if self._empty is None:
-            with torch.no_grad(), quiet():
-                found = self._pipeline.encode_prompt(
-                    prompt="",
-                    device=self._device,
-                    num_images_per_prompt=1,
-                    do_classifier_free_guidance=True,
-                )
+            with torch.no_grad():
+                found = self._encoded("", guided=True)
             self._empty = Condition(found[1], found[3] if len(found) == 4 else None)
         pooled = self._empty.pooled
         return Condition(
@@ -78,17 +73,22 @@ class TextEncoder:
         """
         out: list[tuple[Tensor, ...]] = []
         for caption in captions:
-            with quiet():
-                found = self._pipeline.encode_prompt(
-                    prompt=[caption],
-                    device=self._device,
-                    num_images_per_prompt=1,
-                    do_classifier_free_guidance=False,
-                )
+            found = self._encoded([caption], guided=False)
             # (embeds, negative), or with a second encoder (embeds, negative, pooled, negative)
             kept = [found[0]] if len(found) == 2 else [found[0], found[2]]
             out += zip(*kept, strict=True)
         return out
+
+    def _encoded(self, prompt: str | list[str], *, guided: bool) -> tuple[Any, ...]:
+        """As `encode_prompt` gives it, each with what stands for no caption behind it."""
+        settings = {"device": self._device, "num_images_per_prompt": 1}
+        settings["do_classifier_free_guidance"] = guided
+        with quiet():
+            if hasattr(self._pipeline, "encode_prompt"):
+                return tuple(self._pipeline.encode_prompt(prompt=prompt, **settings))
+            # InstructPix2Pix: the caption, under guidance twice none behind it.
+            found = self._pipeline._encode_prompt(prompt, **settings)
+        return (found[:1], found[1:2] if guided else None)
 
     def _stacked(self, rows: Sequence[tuple[Tensor, ...]]) -> Condition:
         parts = [torch.stack(part).to(self._device) for part in zip(*rows, strict=True)]

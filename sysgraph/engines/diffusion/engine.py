@@ -23,6 +23,7 @@ from ..checkpoints.engine import CheckpointEngine, Part, Values
 from ..checkpoints.weights import Weights
 from .generation import generate
 from .process import Size
+from .prompts import Prompt, prompt_of
 from .resident import Resident
 from .scoring import NoisedImage, blank_error, errors
 
@@ -55,12 +56,26 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
             said = self._mismatch(name) if spec.is_trained else None
             if said is not None:
                 raise InputError(said)
+            self._weights[name].resident.process.require(spec)
         self._require_recomputing()
+
+    def unfit(self, model: str, pictures: int) -> str | None:
+        """Why a prompt with so many pictures is none for `model`, or None; see `Editing`."""
+        resident = self._weights[model].resident
+        said = resident.process.taken.problem(pictures, resident.checkpoint.family.kind.__name__)
+        return said and f"model {model!r}: {said}"
+
+    def _unprompted(self, asked: Request | Draw) -> str | None:
+        """Why a context is no prompt for its model, or None."""
+        if not isinstance(asked.context, str):
+            return f"diffusion model {asked.model!r} takes a caption, not chat messages"
+        return self.unfit(asked.model, len(prompt_of(asked.context).pictures))
 
     def problem(self, request: Request) -> str | None:
         """Why `request` cannot be scored (no image, or one of another size), or None."""
-        if not isinstance(request.context, str):
-            return f"diffusion model {request.model!r} takes a caption, not chat messages"
+        unprompted = self._unprompted(request)
+        if unprompted is not None:
+            return unprompted
         if not isinstance(request.value, Picture):
             return f"diffusion model {request.model!r} draws images, and this is a text"
         mismatch = self._mismatch(request.model)
@@ -90,7 +105,8 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
 
     def warning(self, request: Request) -> str | None:
         """What is odd about `request` that can still be scored (a caption cut short), or None."""
-        lost = self._weights[request.model].resident.process.lost(str(request.context))
+        caption = _prompt(request).caption
+        lost = self._weights[request.model].resident.process.lost(caption)
         if lost is None:
             return None
         tokens, limit, text = lost
@@ -114,7 +130,7 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
 
         def key(request: Request) -> Hashable:
             spec, size = self._specs[request.model], self._sizes[request.model]
-            alike = process.alike(str(request.context))
+            alike = process.alike(_prompt(request))
             told = process.guidance_told(spec)
             return spec.objective, size, told, len(self._noise(request)), alike
 
@@ -125,18 +141,18 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
     def _bounds(
         self, weights: Weights[Resident], requests: Sequence[Request], gradients: bool
     ) -> Iterator[Part]:
-        """Parts of requests that differ in caption, image and noise alone: some draws each."""
+        """Parts of requests that differ in prompt, image and noise alone: some draws each."""
         process, model = weights.resident.process, requests[0].model
         objective = self._specs[model].objective
-        where: dict[tuple[str, Picture, tuple[int, ...]], list[int]] = defaultdict(list)
+        where: dict[tuple[Prompt, Picture, tuple[int, ...]], list[int]] = defaultdict(list)
         for index, request in enumerate(requests):
             assert isinstance(request.value, Picture)
-            where[str(request.context), request.value, self._noise(request)].append(index)
+            where[_prompt(request), request.value, self._noise(request)].append(index)
         draws = [
             (row, several) for one, several in where.items() for row in self._rows(model, *one)
         ]
         multiplier = objective.multiplier(process.steps) / len(self._noise(requests[0]))
-        size = self._rows_per_pass(weights, model, gradients)
+        size = self._rows_per_pass(weights, requests[0], gradients)
         for start in range(0, len(draws), size):
             batch = draws[start : start + size]
             yield Part(
@@ -154,33 +170,35 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
             )
 
     def _rows(
-        self, model: str, caption: str, picture: Picture, noise: tuple[int, ...]
+        self, model: str, prompt: Prompt, picture: Picture, noise: tuple[int, ...]
     ) -> list[NoisedImage]:
         """The draws of one image: `noise` has a seed each."""
         process, spec = self._weights[model].resident.process, self._specs[model]
         told, drawn = process.guidance_told(spec), spec.objective.noise == "drawn"
         levels = process.levels(noise, spec.objective)
         return [
-            NoisedImage(caption, picture, level, seed, told, drawn)
+            NoisedImage(prompt, picture, level, seed, told, drawn)
             for level, seed in zip(levels, noise, strict=True)
         ]
 
     def _content(self, request: Request) -> Hashable:
-        """The caption, the image, the noise, and how errors are counted."""
+        """The prompt, the image, the noise, and how errors are counted."""
         assert isinstance(request.value, Picture)
         spec = self._specs[request.model]
         told = self._weights[request.model].resident.process.guidance_told(spec)
         counted = spec.objective.model_dump_json()
-        picture = request.value
+        picture, prompt = request.value, _prompt(request)
         seed = picture.seed if spec.objective.noise == "drawn" else None
-        return str(request.context), picture.digest, self._noise(request), counted, told, seed
+        asked = prompt.caption, *(one.digest for one in prompt.pictures)
+        return asked, picture.digest, self._noise(request), counted, told, seed
 
-    def _rows_per_pass(self, weights: Weights[Resident], model: str, gradients: bool) -> int:
-        """Draws whose errors one forward pass finds."""
+    def _rows_per_pass(self, weights: Weights[Resident], one: Request, gradients: bool) -> int:
+        """Draws whose errors one forward pass finds, of requests like `one`."""
+        model = one.model
         height, width = self._sizes[model]
         factor = weights.resident.autoencoder.factor
         most: int = max(1, _PIXELS_PER_PASS * factor**2 // (width * height))
-        most = min(most, weights.resident.process.most_rows or most)
+        most = min(most, weights.resident.process.most_rows(_prompt(one)) or most)
         if not gradients:
             return most
         return max(1, min(most, int(self._fitting(model))))
@@ -240,22 +258,21 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
         return len(some)
 
     def refusal(self, draw: Draw) -> str | None:
-        """Why nothing can be drawn (the context is no caption), or None."""
-        if isinstance(draw.context, str):
-            return None
-        return f"diffusion model {draw.model!r} takes a caption, not chat messages"
+        """Why nothing can be drawn (the context is no prompt of the model's), or None."""
+        return self._unprompted(draw)
 
     def _sample(self, draws: Sequence[Draw], batch_size: int | None) -> list[Picture]:
         """Images of draws of one model."""
         model = draws[0].model
         process = self._weights[model].resident.process
-        size = min(self.room(model), batch_size or len(draws))
+        most = min(self.room(model), batch_size or len(draws))
 
         def cut(several: Sequence[Draw]) -> list[Picture]:
+            size = min(most, process.most_rows(_prompt(several[0])) or most)
             batches = (several[i : i + size] for i in range(0, len(several), size))
             return [picture for batch in batches for picture in self._drawn(batch)]
 
-        return in_groups(draws, lambda draw: process.alike(str(draw.context)), cut)
+        return in_groups(draws, lambda draw: process.alike(_prompt(draw)), cut)
 
     def _drawn(self, draws: Sequence[Draw]) -> list[Picture]:
         """Images of draws of one model, in one loop."""
@@ -264,7 +281,7 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
         return generate(
             weights.module(reference=False),
             weights.resident,
-            [str(draw.context) for draw in draws],
+            [_prompt(draw) for draw in draws],
             [draw.seed for draw in draws],
             spec=self._specs[model],
             size=self._sizes[model],
@@ -275,9 +292,13 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
         height, width = self._sizes[model]
         process = self._weights[model].resident.process
         pixels: int = height * width // process.autoencoder.factor**2
-        runs = 2 if process.is_doubled(self._specs[model]) else 1
-        most = max(1, _PIXELS_PER_LOOP // (pixels * runs))
-        return min(most, process.most_rows or most)
+        most = max(1, _PIXELS_PER_LOOP // (pixels * process.runs(self._specs[model])))
+        return min(most, process.most_rows(process.blank) or most)
+
+
+def _prompt(asked: Request | Draw) -> Prompt:
+    assert isinstance(asked.context, str)
+    return prompt_of(asked.context)
 
 
 def _image_size(resident: Resident, name: str, spec: Diffusion) -> Size:

@@ -1,7 +1,8 @@
 """Which pipelines are supported, and of what parts they are made.
 
-Stable Diffusion's by name; those that are trained by flow matching by what they declare: a
-text-to-image class of diffusers with a `transformer`, under a scheduler of flow matching.
+Stable Diffusion's by name; those that are trained by flow matching by what they declare: a class
+of diffusers that makes an image of a caption, or of a picture and an instruction, with a
+`transformer`, under a scheduler of flow matching.
 """
 
 import inspect
@@ -16,6 +17,7 @@ from diffusers import (
     AutoencoderTiny,
     DiffusionPipeline,
     SchedulerMixin,
+    StableDiffusionInstructPix2PixPipeline,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
 )
@@ -25,10 +27,16 @@ from ...support.errors import InputError
 from ..checkpoints.sources import Source
 
 _LIBRARIES = {"diffusers": diffusers, "transformers": transformers}
-# What the call of a pipeline that draws images from captions takes; and what those take that need
-# more than a caption, or draw something else.
+# What the call of a pipeline takes that draws images from captions, or edits them; and what those
+# take that do something else.
 _CALL = {"prompt", "height", "width", "num_inference_steps", "generator", "output_type"}
-_NOT_CALL = {"strength", "mask_image", "control_image", "num_frames", "audio_duration"}
+_NOT_CALL = {
+    "mask_image": "which paints into a part of a picture (`mask_image`)",
+    "strength": "which begins with a picture that has some noise on it (`strength`)",
+    "control_image": "which needs a picture of outlines, depths or the like (`control_image`)",
+    "num_frames": "which draws videos",
+    "audio_duration": "which makes sounds",
+}
 _NEEDED = ("scheduler", "vae", "transformer")
 
 
@@ -59,6 +67,11 @@ class Family:
                 out[part] = _class_of(found, config, part, types.get(part, ()))
         return out
 
+    @property
+    def takes_pictures(self) -> bool:
+        """Its call takes pictures, as those do that edit."""
+        return "image" in inspect.signature(self.kind.__call__).parameters
+
     def _can_lack(self, part: str) -> bool:
         """Whether a part may be declared as none: a further text encoder, of which there are more.
 
@@ -67,20 +80,17 @@ class Family:
         return self.is_flow and part in ("text_encoder_3", "tokenizer_3")
 
 
+_CHECKED = {
+    "safety_checker": None,
+    "requires_safety_checker": False,
+    "feature_extractor": None,
+    "image_encoder": None,
+}
 _FAMILIES = {
     family.kind.__name__: family
     for family in (
-        Family(
-            StableDiffusionPipeline,
-            "unet",
-            False,
-            {
-                "safety_checker": None,
-                "requires_safety_checker": False,
-                "feature_extractor": None,
-                "image_encoder": None,
-            },
-        ),
+        Family(StableDiffusionPipeline, "unet", False, _CHECKED),
+        Family(StableDiffusionInstructPix2PixPipeline, "unet", False, _CHECKED),
         Family(
             StableDiffusionXLPipeline,
             "unet",
@@ -90,9 +100,10 @@ _FAMILIES = {
     )
 }
 _SUPPORTED = (
-    f"supported are {' and '.join(_FAMILIES)}, and pipelines of diffusers that draw an image from "
-    "a caption with a `transformer` trained by flow matching, as StableDiffusion3Pipeline, "
-    "FluxPipeline, QwenImagePipeline and ZImagePipeline"
+    f"supported are {', '.join(_FAMILIES)}, and pipelines of diffusers that draw an image from "
+    "a caption, or edit one by an instruction, with a `transformer` trained by flow matching, as "
+    "StableDiffusion3Pipeline, FluxPipeline, QwenImagePipeline and ZImagePipeline do, and "
+    "FluxKontextPipeline, QwenImageEditPipeline and QwenImageEditPlusPipeline"
 )
 
 
@@ -108,15 +119,18 @@ def family_of(found: Source, config: Any) -> Family:
     kind = getattr(diffusers, name, None)
     if not (isinstance(kind, type) and issubclass(kind, DiffusionPipeline)):
         raise _unsupported(found, name, "which this version of diffusers does not have")
+    call = set(inspect.signature(kind.__call__).parameters)
+    other = next((why for one, why in _NOT_CALL.items() if one in call), None)
+    if other is not None:
+        raise _unsupported(found, name, other)
     declared = config.get("scheduler") or [None]
     if "FlowMatch" not in str(declared[-1]):
         raise _unsupported(found, name, f"whose scheduler is a {declared[-1]}")
-    call = set(inspect.signature(kind.__call__).parameters)
     expected, _ = kind._get_signature_keys(kind)
     lacking = sorted(set(_NEEDED) - set(expected))
     if lacking:
         raise _unsupported(found, name, f"which has no `{lacking[0]}`")
-    if _CALL - call or _NOT_CALL & call:
+    if _CALL - call:
         raise _unsupported(found, name, "which draws something else than an image from a caption")
     optional = {part: None for part in kind._optional_components if not _is_told(part)}
     return Family(kind, "transformer", True, optional)

@@ -10,6 +10,7 @@ from sysgraph_schemas import Diffusion
 from ...support.errors import RunError
 from ...traces.pictures import Picture
 from .process import Size
+from .prompts import Prompt
 from .resident import Resident
 
 
@@ -17,18 +18,18 @@ from .resident import Resident
 def generate(
     module: nn.Module,
     resident: Resident,
-    captions: Sequence[str],
+    prompts: Sequence[Prompt],
     seeds: Sequence[int],
     *,
     spec: Diffusion,
     size: Size,
 ) -> list[Picture]:
-    """One image for each caption, with the latents that it was decoded from.
+    """One image for each prompt, with the latents that it was decoded from.
 
     Args:
         module: the denoiser to run.
         resident: its pipeline.
-        captions: at least one.
+        prompts: at least one.
         seeds: all randomness of each row.
         spec: steps, guidance and scheduler.
         size: height and width in pixels.
@@ -36,7 +37,7 @@ def generate(
     Raises:
         RunError: the model drew something that is not finite.
     """
-    latents = resident.process.drawn(module, captions, seeds, spec=spec, size=size)
+    latents = resident.process.drawn(module, prompts, seeds, spec=spec, size=size)
     if not latents.isfinite().all():
         raise RunError(
             f"model id {spec.id!r} drew latents that are not finite in {resident.checkpoint.dtype}"

@@ -1,4 +1,8 @@
-"""Pipelines whose UNet predicts noise at discrete timesteps: Stable Diffusion 1.5 and XL."""
+"""Pipelines whose UNet predicts noise at discrete timesteps: Stable Diffusion 1.5 and XL.
+
+Of those that edit, as InstructPix2Pix (Brooks et al. 2022, arXiv 2211.09800), the UNet sees the
+latents of the picture, unscaled, in further channels beside those that have noise on them.
+"""
 
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -13,13 +17,19 @@ from ...objectives.diffusion import error_weights, noised, target, timesteps_of
 from ...support.device import moved
 from ...support.errors import InputError
 from ...support.quiet_diffusers import quiet
+from ...traces.pictures import Picture
 from .autoencoder import Autoencoder
+from .cache import TensorCache
 from .captions import TextEncoder
 from .pipelines import Checkpoint, bare
 from .process import Size
+from .prompts import Prompt, Taken, example
 from .schedule import noise_schedule, sampler
 
 _GUIDANCE = 7.5
+_IMAGE_GUIDANCE = 1.5
+_SOURCE_BYTES = 2**30
+_SIDE = 64
 
 
 class NoisePrediction:
@@ -31,7 +41,8 @@ class NoisePrediction:
 
     autoencoder: Autoencoder
     is_flow: bool = False
-    most_rows: int | None = None
+    taken: Taken
+    blank: Prompt
 
     def __init__(
         self, spec: Diffusion, found: Checkpoint, pipeline: Any, device: torch.device
@@ -41,12 +52,30 @@ class NoisePrediction:
         self.steps = len(self.schedule)
         self.autoencoder = Autoencoder(pipeline.vae)
         self.text = TextEncoder(pipeline, device)
-        channels = pipeline.unet.config.in_channels
-        if channels != self.autoencoder.channels:
+        self._edits = found.family.takes_pictures
+        self.taken = Taken(1, 1) if self._edits else Taken()
+        self.blank = Prompt("", (example(_SIDE),) if self._edits else ())
+        self._sources: TensorCache[tuple[Picture, Size]] = TensorCache(_SOURCE_BYTES)
+        channels, own = pipeline.unet.config.in_channels, self.autoencoder.channels
+        # The pipeline tells latents from pixels by their number of channels.
+        if channels != own * (2 if self._edits else 1) or (self._edits and own != 4):
+            and_seen = " and as many of the picture to be edited" if self._edits else ""
             raise InputError(
                 f"model id {spec.id!r} is not supported: its UNet takes {channels} channels, its "
-                f"images have {self.autoencoder.channels}"
+                f"images have {own}{and_seen}"
             )
+
+    def require(self, spec: Diffusion) -> None:
+        """Guidance by the picture is of those that edit."""
+        if spec.image_guidance_scale is not None and not self._edits:
+            raise InputError(
+                f"`image_guidance_scale` is for pipelines that edit, and {spec.id!r} does not: "
+                "leave it out"
+            )
+
+    def most_rows(self, prompt: Prompt) -> int | None:
+        """Any number."""
+        return None
 
     def settings(self) -> tuple[object, ...]:
         """What the UNet predicts, and the noise of every timestep."""
@@ -106,13 +135,15 @@ class NoisePrediction:
         module: nn.Module,
         latents: Tensor,
         levels: Sequence[float],
-        captions: Sequence[str],
+        prompts: Sequence[Prompt],
         *,
         size: Size,
         guidance: float | None,
     ) -> Tensor:
         """The UNet's output."""
-        condition = self.text.encode(captions)
+        condition = self.text.encode([prompt.caption for prompt in prompts])
+        if self._edits:
+            latents = torch.cat([latents, self._seen(prompts, size)], dim=1)
         found: Tensor = module(
             moved(latents, self._device).to(condition.embeds),
             moved(_steps(levels), self._device),
@@ -121,30 +152,55 @@ class NoisePrediction:
         ).sample
         return found
 
+    def _seen(self, prompts: Sequence[Prompt], size: Size) -> Tensor:
+        """What the UNet sees of the pictures to be edited: [B, C, H, W], CPU.
+
+        Each is brought to the images' size by the pipeline's own means, and encoded once.
+        """
+
+        def encode(absent: list[tuple[Picture, Size]]) -> list[tuple[Tensor, ...]]:
+            pixels = (self._pipeline.image_processor.preprocess(p.open(), *s) for p, s in absent)
+            return [(self.autoencoder.raw(x)[0],) for x in pixels]
+
+        keys = [(picture, size) for prompt in prompts for picture in prompt.pictures]
+        return torch.stack([row[0] for row in self._sources.get(keys, encode)])
+
     def guidance_told(self, spec: Diffusion) -> float | None:
         """None: no UNet takes any."""
         return None
 
-    def is_doubled(self, spec: Diffusion) -> bool:
-        """Under classifier-free guidance."""
-        return self._guidance(spec) > 1
+    def runs(self, spec: Diffusion) -> int:
+        """Under classifier-free guidance with and without the caption, and without the picture."""
+        if not self._edits:
+            return 2 if self._guidance(spec) > 1 else 1
+        return 3 if self._guidance(spec) > 1 and self._image_guidance(spec) >= 1 else 1
 
     def _guidance(self, spec: Diffusion) -> float:
         return _GUIDANCE if spec.guidance_scale is None else spec.guidance_scale
 
+    def _image_guidance(self, spec: Diffusion) -> float:
+        given = spec.image_guidance_scale
+        return _IMAGE_GUIDANCE if given is None else given
+
     def drawn(
         self,
         module: nn.Module,
-        captions: Sequence[str],
+        prompts: Sequence[Prompt],
         seeds: Sequence[int],
         *,
         spec: Diffusion,
         size: Size,
     ) -> Tensor:
         """Latents [B, C, H, W]."""
-        guided = self.is_doubled(spec)
-        wanted, unguided = self.text.encode(captions), self.text.unguided(len(captions))
+        guided = self.runs(spec) > 1
+        wanted = self.text.encode([prompt.caption for prompt in prompts])
+        unguided = self.text.unguided(len(prompts))
         conditions: dict[str, Any] = {"prompt_embeds": wanted.embeds}
+        if self._edits:  # its images are as large as the pictures that they are made of
+            conditions["image"] = self._seen(prompts, size)
+            conditions["image_guidance_scale"] = self._image_guidance(spec)
+        else:
+            conditions |= {"height": size[0], "width": size[1]}
         if guided:
             conditions["negative_prompt_embeds"] = unguided.embeds
         if wanted.pooled is not None:
@@ -157,8 +213,6 @@ class NoisePrediction:
             pipeline.set_progress_bar_config(disable=True)
             out: Tensor = pipeline(
                 **conditions,
-                height=size[0],
-                width=size[1],
                 num_inference_steps=spec.inference_steps,
                 guidance_scale=self._guidance(spec),
                 generator=[torch.Generator().manual_seed(seed) for seed in seeds],
@@ -166,7 +220,7 @@ class NoisePrediction:
             ).images
         return out
 
-    def alike(self, caption: str) -> Hashable:
+    def alike(self, prompt: Prompt) -> Hashable:
         """All are: they are cut or filled up to one length."""
         return None
 

@@ -13,12 +13,14 @@ from huggingface_hub import HfApi, snapshot_download
 from safetensors import safe_open
 from torch import nn
 from transformers import CLIPTokenizer, PreTrainedTokenizerBase
+from transformers.processing_utils import ProcessorMixin
 
 from sysgraph_schemas import Diffusion
 
 from ...support.quiet_diffusers import quiet
 from ..checkpoints import shapes
 from ..checkpoints.loading import explained, read_model, read_part
+from ..checkpoints.processors import read_processor
 from ..checkpoints.reasons import NotSafetensors
 from ..checkpoints.sources import Source, pickled, source
 from ..sharding import mesh
@@ -148,6 +150,8 @@ def _read(found: Checkpoint, part: str) -> Any:
     if issubclass(kind, SchedulerMixin):
         with shapes.numbers():
             return kind.from_pretrained(folder, local_files_only=True)
+    if issubclass(kind, ProcessorMixin):
+        return read_processor(folder, kind, kind, local_files_only=True)
     if issubclass(kind, PreTrainedTokenizerBase):
         return read_part(folder, kind, local_files_only=True)
     if shapes.are_all():

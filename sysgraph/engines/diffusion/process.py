@@ -9,6 +9,7 @@ from sysgraph_schemas import Diffusion
 from sysgraph_schemas.models.diffusion_objective import DiffusionObjective
 
 from .autoencoder import Autoencoder
+from .prompts import Prompt, Taken
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -22,8 +23,22 @@ class Process(Protocol):
     """The timesteps that it was trained with, and that can be sampled."""
     is_flow: bool
     """Trained by flow matching."""
-    most_rows: int | None
-    """Rows that the denoiser takes at once; None: any number."""
+    taken: Taken
+    """How many pictures a prompt has: none, of a pipeline that does not edit."""
+    blank: Prompt
+    """One that it can be asked to draw."""
+
+    def most_rows(self, prompt: Prompt) -> int | None:
+        """Rows with such prompts that the denoiser takes at once; None: any number."""
+        ...
+
+    def require(self, spec: Diffusion) -> None:
+        """Refuses what the pipeline has no use for.
+
+        Raises:
+            InputError: a setting of the model means nothing to it.
+        """
+        ...
 
     def settings(self) -> tuple[object, ...]:
         """What of it a value depends on, beside the pipeline's parts and their configurations."""
@@ -60,7 +75,7 @@ class Process(Protocol):
         module: nn.Module,
         latents: Tensor,
         levels: Sequence[float],
-        captions: Sequence[str],
+        prompts: Sequence[Prompt],
         *,
         size: Size,
         guidance: float | None,
@@ -72,24 +87,24 @@ class Process(Protocol):
         """The guidance that a distilled denoiser takes as an input; None: it takes none."""
         ...
 
-    def is_doubled(self, spec: Diffusion) -> bool:
-        """Whether sampling runs each image twice, with a caption and without."""
+    def runs(self, spec: Diffusion) -> int:
+        """How often a step of sampling runs each image: twice under guidance by a caption."""
         ...
 
     def drawn(
         self,
         module: nn.Module,
-        captions: Sequence[str],
+        prompts: Sequence[Prompt],
         seeds: Sequence[int],
         *,
         spec: Diffusion,
         size: Size,
     ) -> Tensor:
-        """Latents [B, ...] of one image a caption; a seed has all randomness of its row."""
+        """Latents [B, ...] of one image a prompt; a seed has all randomness of its row."""
         ...
 
-    def alike(self, caption: str) -> Hashable:
-        """Equal for captions that the denoiser takes in one batch."""
+    def alike(self, prompt: Prompt) -> Hashable:
+        """Equal for prompts that the denoiser takes in one batch."""
         ...
 
     def lost(self, caption: str) -> tuple[int, int, str] | None:

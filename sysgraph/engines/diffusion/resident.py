@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from transformers.processing_utils import ProcessorMixin
 
 from sysgraph_schemas import Diffusion
 
@@ -18,6 +19,7 @@ from ..checkpoints.adapters import Adapters
 from ..checkpoints.lending import rest
 from ..checkpoints.loading import read_model
 from ..checkpoints.offloaded import Offloaded
+from ..checkpoints.processors import save_processor
 from ..digest import digest_of, places_of, weights_at, weights_in
 from ..sharding import Probe, Sharding
 from .autoencoder import Autoencoder
@@ -147,6 +149,9 @@ class Resident:
         with quiet():
             whole = bare(self.checkpoint, self.pipeline, **{self._part: module})
             whole.save_pretrained(folder)
+            for part, one in whole.components.items():
+                if isinstance(one, ProcessorMixin):
+                    save_processor(one, folder / part)
 
     def merged(self, folder: Path) -> nn.Module:
         """A copy of the denoiser with the adapter in a folder merged into it."""

@@ -12,13 +12,14 @@ from ...objectives.diffusion import squared_errors
 from ...support.device import moved
 from ...traces.pictures import Picture
 from .noise import normals
+from .prompts import Prompt
 from .resident import Resident
 
 
 class NoisedImage(NamedTuple):
-    """One (level, eps) draw of an image and its caption."""
+    """One (level, eps) draw of an image and its prompt."""
 
-    caption: str
+    prompt: Prompt
     picture: Picture
     level: float
     """A timestep, or the sigma of a flow."""
@@ -51,7 +52,7 @@ def errors(
         module,
         noised,
         levels,
-        [row.caption for row in rows],
+        [row.prompt for row in rows],
         size=(height, width),
         guidance=rows[0].guidance,
     )
@@ -80,6 +81,6 @@ def blank_error(
     """The work of one row, without an image: [1]."""
     latents = torch.zeros(1, *resident.process.autoencoder.shape(width, height))
     predicted = resident.process.predicted(
-        module, latents, [0.0], [""], size=(height, width), guidance=guidance
+        module, latents, [0.0], [resident.process.blank], size=(height, width), guidance=guidance
     )
     return squared_errors(predicted, torch.zeros_like(predicted), "mean")

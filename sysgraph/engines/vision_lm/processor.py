@@ -1,16 +1,13 @@
 """The processor of a vision-language model: what makes ids and pixels of texts and images."""
 
-from pathlib import Path
 from typing import Any
 
 from transformers import PROCESSOR_MAPPING, AutoConfig, AutoProcessor
 from transformers.processing_utils import ProcessorMixin
-from transformers.utils.import_utils import is_torchvision_available
 
-from ..checkpoints.loading import explained, read_part
+from ..checkpoints.loading import explained
+from ..checkpoints.processors import read_processor
 from ..checkpoints.sources import Source
-
-_VIDEO = "video_processor"
 
 
 def load_processor(source: Source) -> Any:
@@ -21,34 +18,13 @@ def load_processor(source: Source) -> Any:
     """
     with explained(source):
         settings = {"revision": source.revision or "main"}
-        try:
-            found = read_part(source.path, AutoProcessor, **settings)
-        except (ImportError, OSError, ValueError) as error:
-            kind = _kind_of(source)
-            if kind is None or _VIDEO not in kind.get_attributes():
-                raise _said(error) from error
-            try:
-                found = read_part(source.path, _without_videos(kind), **settings)
-            except (ImportError, ValueError) as still:
-                raise _said(still) from still
+        found = read_processor(source.path, AutoProcessor, _kind_of(source), **settings)
     if not isinstance(found, ProcessorMixin) or not hasattr(found, "image_processor"):
         raise source.refusal(
             "it has no processor of images and texts (preprocessor_config.json, or "
             "processor_config.json): take a vision-language model, or `kind: causal_lm`"
         )
     return found
-
-
-def _said(error: Exception) -> Exception:
-    """The error; of what needs torchvision, in one sentence."""
-    said = str(error).strip()
-    if isinstance(error, ImportError) and "orchvision" in said:
-        what = said.split(maxsplit=1)[0]
-    elif "any image processor class" in said and not is_torchvision_available():
-        what = "its class of image processors"
-    else:
-        return error
-    return ImportError(f"{what} needs torchvision: pip install torchvision")
 
 
 def _kind_of(source: Source) -> type[ProcessorMixin] | None:
@@ -58,32 +34,3 @@ def _kind_of(source: Source) -> type[ProcessorMixin] | None:
     )
     found: Any = PROCESSOR_MAPPING.get(type(config), None)
     return found if isinstance(found, type) else None
-
-
-def _without_videos(kind: type[ProcessorMixin]) -> type[ProcessorMixin]:
-    """The class without the part for videos, which needs torchvision in all architectures.
-
-    Many that read images read videos too.
-    """
-
-    class Still(kind):  # type: ignore[misc, valid-type]
-        @classmethod
-        def get_attributes(cls) -> list[str]:
-            """The parts that are loaded, and saved."""
-            return [name for name in kind.get_attributes() if name != _VIDEO]
-
-        @classmethod
-        def _get_arguments_from_pretrained(cls, *args: Any, **kwargs: Any) -> list[Any]:
-            parts = super()._get_arguments_from_pretrained(*args, **kwargs)
-            found = dict(zip(cls.get_attributes(), parts, strict=True))
-            return [found.get(name) for name in kind.get_attributes()]
-
-    Still.__name__ = kind.__name__  # which is written beside what is saved
-    return Still
-
-
-def save_processor(processor: Any, folder: Path) -> None:
-    """Writes it as transformers reads it, with torchvision or without."""
-    processor.save_pretrained(str(folder))
-    # What reads videos, if the class has it, is made of this where it is not in a file of its own.
-    processor.image_processor.save_pretrained(str(folder))

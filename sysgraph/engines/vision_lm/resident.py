@@ -20,8 +20,9 @@ from ..causal_lm.resident import CausalLMResident
 from ..causal_lm.seen import SeenIds, shape_of, sight_of
 from ..causal_lm.tokens import Encoded, encode, encode_prompt, prompt_text
 from ..checkpoints.batching import Ids
+from ..checkpoints.processors import save_processor
 from .examples import example_pictures
-from .processor import load_processor, save_processor
+from .processor import load_processor
 from .reading import Reader
 
 

@@ -12,7 +12,7 @@ CODE = Code(
     id="SG511",
     title="image in a prompt of texts",
     meaning="An image stands in a prompt as it is, `{{ picture }}`, if the node's model reads "
-    "images. Others are given texts alone.",
+    "images, or edits them as some of kind diffusion do. Others are given texts alone.",
     wrong="""\
 models:
   ada: {kind: causal_lm, id: gpt2}
@@ -48,13 +48,17 @@ def check(facts: Facts) -> Iterator[Diagnostic]:
             told.add((name, image))
             said = f"`{image}` is an image, and `{model}`, {spec.noun}, reads texts alone"
             within = facts.place_of(image, path)
-            yield facts.diagnose(CODE, said, path, within=within, help=_help(facts, image))
+            yield facts.diagnose(CODE, said, path, within=within, help=_help(facts, name, image))
 
 
-def _help(facts: Facts, image: str) -> str:
+def _help(facts: Facts, node: str, image: str) -> str:
     """What would do: a text in its place, or a model that the graph has or could have."""
-    able = [other for other, spec in facts.graph.models.items() if spec.reads_images]
-    kinds = [kind for kind, member in MODEL_KINDS.built_in.items() if member.reads_images]
+    gives, members = facts.type_of(node), MODEL_KINDS.built_in
+    models = {name: type(spec) for name, spec in facts.graph.models.items()}
+    able, kinds = (
+        [name for name, kind in some.items() if kind.reads_images and gives in kind.gives]
+        for some in (models, members)
+    )
     wanted = f"one of kind {listed(kinds)}" if not able else listed(able)
     drawn = (
         "" if facts.graph.nodes[image].is_input else ", or the text that the image is drawn from"

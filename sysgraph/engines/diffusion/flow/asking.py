@@ -17,14 +17,14 @@ from torch import Tensor, nn
 
 from ....support.quiet_diffusers import quiet
 from ..pipelines import Checkpoint, bare
+from ..prompts import Prompt
 from .captions import CaptionEncoder
+from .sources import SourceEncoder
+
+_AREA = "max_area"
 
 Wanted = tuple[int | None, int | None]
 """Height and width in pixels; None: the pipeline's own."""
-
-
-_SOME = ["a"]
-"""A caption where none matters. An empty one has no tokens at all, for some pipelines."""
 
 
 class Stopped(Exception):
@@ -89,6 +89,7 @@ class Asking:
     def __init__(self, found: Checkpoint, pipeline: Any, device: torch.device) -> None:
         self._found, self._pipeline, self._device = found, pipeline, device
         self.encoder = CaptionEncoder(pipeline.encode_prompt, device)
+        self._sources = SourceEncoder(pipeline.vae)
         self.parameters = inspect.signature(type(pipeline).__call__).parameters
         names = {"true_cfg_scale", "guidance_scale"} & set(self.parameters)
         self.free = "true_cfg_scale" if "true_cfg_scale" in names else "guidance_scale"
@@ -99,6 +100,8 @@ class Asking:
         self._listening = self._with(pipeline.transformer, self._scheduler)
         self._prepare = self._listening.prepare_latents
         self._listening.prepare_latents = self._prepared
+        # A caption where none matters: an empty one has no tokens at all, for some pipelines.
+        self.some = Prompt("a")
         self._given: Tensor | None = None
         self._started: Tensor | None = None
 
@@ -128,7 +131,7 @@ class Asking:
         module: nn.Module,
         packed: Tensor,
         sigmas: Tensor,
-        captions: Sequence[str],
+        prompts: Sequence[Prompt],
         *,
         size: Wanted,
         **guidance: Any,
@@ -136,44 +139,44 @@ class Asking:
         """What `module` predicts of latents [B, ...] at each row's time, as schedulers have it."""
         if self._listening.transformer is not module:
             self._listening.transformer = module
-        self._ask(captions, size, sigmas=sigmas, latents=packed, **guidance)
+        self._ask(prompts, size, sigmas=sigmas, latents=packed, **guidance)
         found, self._scheduler.heard = self._scheduler.heard, None
         assert found is not None
         return found
 
     def start(self, size: Wanted, seed: int) -> Tensor:
         """The noise [1, ...] that a seed's image is drawn from."""
-        self._ask(_SOME, size, seed=seed)
+        self._ask([self.some], size, seed=seed)
         assert self._started is not None
         return self._started
 
     def embedded(self, caption: str, size: Wanted) -> Any:
         """What the pipeline's `encode_prompt` gives for a caption alone, when its call asks."""
-        self._ask([caption], size)
+        self._ask([Prompt(caption)], size)
         return self.encoder.last
 
     def decoded(self, packed: Tensor, size: Wanted) -> Tensor:
         """What the VAE is given for latents [1, ...], in float32."""
         with _stopped(self._pipeline.vae, "decode"):
             try:
-                self._ask(_SOME, size, latents=packed, output_type="pt")
+                self._ask([self.some], size, latents=packed, output_type="pt")
             except Stopped as stopped:
                 found: Tensor = stopped.args[0]
                 return found.float()
         raise ValueError("its latents do not go through its VAE")
 
-    def told(self, sigmas: Tensor, captions: Sequence[str], size: Wanted) -> list[Any]:
+    def told(self, sigmas: Tensor, prompts: Sequence[Prompt], size: Wanted) -> list[Any]:
         """All that the denoiser is called with at each row's time, nothing of it run."""
         with _stopped(self._listening.transformer, "forward"):
             try:
-                self._ask(captions, size, sigmas=sigmas)
+                self._ask(prompts, size, sigmas=sigmas)
             except Stopped as stopped:
                 return [*stopped.args, *stopped.settings.values()]
         raise ValueError("its denoiser is not called")
 
     def _ask(
         self,
-        captions: Sequence[str],
+        prompts: Sequence[Prompt],
         size: Wanted,
         *,
         sigmas: Tensor | None = None,
@@ -183,14 +186,14 @@ class Asking:
     ) -> None:
         """One call under the listening scheduler: a step at `sigmas`, or none."""
         self._scheduler.sigmas_asked, self._given = sigmas, latents
-        seeds = [seed] * len(captions)
-        self._call(self._listening, captions, seeds, size, steps=1, **{**self.off, **settings})
+        seeds = [seed] * len(prompts)
+        self._call(self._listening, prompts, seeds, size, steps=1, **{**self.off, **settings})
 
     @torch.no_grad()
     def drawn(
         self,
         module: nn.Module,
-        captions: Sequence[str],
+        prompts: Sequence[Prompt],
         seeds: Sequence[int],
         *,
         size: tuple[int, int],
@@ -209,13 +212,13 @@ class Asking:
             return found
 
         scheduler.step = kept
-        self._call(self._with(module, scheduler), captions, seeds, size, steps=steps, **guidance)
+        self._call(self._with(module, scheduler), prompts, seeds, size, steps=steps, **guidance)
         return drawn[0]
 
     def _call(
         self,
         pipeline: Any,
-        captions: Sequence[str],
+        prompts: Sequence[Prompt],
         seeds: Sequence[int],
         size: Wanted,
         *,
@@ -223,13 +226,21 @@ class Asking:
         output_type: str = "latent",
         **settings: Any,
     ) -> None:
-        """The pipeline's call, which is under `no_grad` where it is not unwrapped."""
+        """The pipeline's call, which is under `no_grad` where it is not unwrapped.
+
+        Of prompts with pictures, one.
+        """
         call = inspect.unwrap(type(pipeline).__call__)
         height, width = size
-        with quiet():
+        images = [picture.open() for prompt in prompts for picture in prompt.pictures]
+        if images:
+            settings["image"] = images[0] if len(images) == 1 else images
+        if height and width and _AREA in self.parameters:  # which says more than both do
+            settings[_AREA] = height * width
+        with quiet(), self._sources.kept():
             call(
                 pipeline,
-                prompt=list(captions),
+                prompt=[prompt.caption for prompt in prompts],
                 height=height,
                 width=width,
                 num_inference_steps=steps,

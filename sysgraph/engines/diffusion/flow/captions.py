@@ -1,15 +1,18 @@
 """A pipeline's own `encode_prompt`, each caption embedded once and alone, as long as it is kept."""
 
+import hashlib
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
+from PIL.Image import Image
 from torch import Tensor
 from torch.utils import _pytree
 
 from ....support.quiet_diffusers import quiet
 from ...checkpoints import shapes
+from ...digest import digest_of
 from ..cache import TensorCache
 
 _CACHED_BYTES = 2**30
@@ -30,6 +33,8 @@ class _Shape(NamedTuple):
 
 class CaptionEncoder:
     """Stands in for `encode_prompt` of a pipeline: takes what it takes, and gives what it gives.
+
+    Some that edit read the picture with the caption.
 
     One caption at a time: in a batch its last bits would depend on what is beside it.
 
@@ -55,11 +60,13 @@ class CaptionEncoder:
         given = dict(self._signature.bind(*args, **settings).arguments)
         if not isinstance(given.get(_LONE), list):
             return self._encode(**given)
+        count = len(given[_LONE])
         rows = [
-            {k: [v[i]] if isinstance(v, list) else v for k, v in given.items()}
-            for i in range(len(given[_LONE]))
+            # Of a single caption, there may be several pictures.
+            {k: [v[i]] if isinstance(v, list) and count > 1 else v for k, v in given.items()}
+            for i in range(count)
         ]
-        keys = [repr(sorted(row.items())) for row in rows]
+        keys = [repr([(k, _told(v)) for k, v in sorted(row.items())]) for row in rows]
         by_key = dict(zip(keys, rows, strict=True))
 
         def make(absent: list[str]) -> list[tuple[Tensor, ...]]:
@@ -77,6 +84,15 @@ class CaptionEncoder:
             leaves, tree = _pytree.tree_flatten(self._encode(**row))
         self._shapes[key] = _Shape(tree, tuple(isinstance(leaf, Tensor) for leaf in leaves))
         return tuple(leaf for leaf in leaves if isinstance(leaf, Tensor))
+
+
+def _told(given: Any) -> Any:
+    """What tells an argument from others: of pictures, what they show."""
+    if isinstance(given, list):
+        return [_told(one) for one in given]
+    if isinstance(given, Image):
+        return given.size, given.mode, hashlib.blake2b(given.tobytes()).hexdigest()
+    return digest_of({"given": given}) if isinstance(given, Tensor) else given
 
 
 def _restored(tensors: Sequence[Tensor], shape: _Shape, device: torch.device) -> Any:

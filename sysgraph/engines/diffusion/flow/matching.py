@@ -17,12 +17,14 @@ from ...checkpoints.loading import UNREADABLE
 from ..autoencoder import Autoencoder
 from ..pipelines import Checkpoint
 from ..process import Size
+from ..prompts import Prompt, Taken, example
 from .asking import Asking
 from .autoencoder import SIDE, FlowAutoencoder
 from .captions import shape_of
 from .layout import Layout, layout_of
 from .limits import lost
 
+_EXAMPLE = example(SIDE)
 _TIMES = (0.25, 0.75)
 """Of a question that finds out how a pipeline tells its denoiser the time."""
 
@@ -36,7 +38,8 @@ class FlowMatching:
 
     autoencoder: Autoencoder
     is_flow: bool = True
-    most_rows: int | None
+    taken: Taken
+    blank: Prompt
 
     def __init__(
         self, spec: Diffusion, found: Checkpoint, pipeline: Any, device: torch.device
@@ -50,8 +53,12 @@ class FlowMatching:
         if pipeline.scheduler.config.get("stochastic_sampling"):
             raise self._unsupported("its scheduler samples with noise that no seed gives")
         try:
+            self.taken = self._taken() if found.family.takes_pictures else Taken()
+            pictures = (_EXAMPLE,) * self.taken.least
+            self._asking.some = self._asking.some._replace(pictures=pictures)
+            self.blank = Prompt("", pictures)
             self.autoencoder = FlowAutoencoder(pipeline.vae, self._layout)
-            self.most_rows = self._most_rows()
+            self._most_rows = self._found_most_rows()
         except (*UNREADABLE, NotImplementedError, IndexError) as error:
             raise self._unsupported(f"it cannot be asked for a velocity: {error}") from error
 
@@ -73,23 +80,59 @@ class FlowMatching:
                 )
         return self._layouts[key]
 
-    def _most_rows(self) -> int | None:
-        """1 where the denoiser takes one time for all rows, or captions do not go together."""
-        times = torch.tensor(_TIMES, device=self._device)
-        alone = self._asking.told(times[:1], ["a"], (SIDE, SIDE))
+    def _taken(self) -> Taken:
+        """How many pictures it takes: those that something comes of for its denoiser."""
+        without, one, two = (self._size_told(count) for count in range(3))
+        if one is None or one == without:
+            return Taken()
+        return Taken(1 if without is None else 0, 1 if two in (None, one) else None)
+
+    def _size_told(self, pictures: int) -> int | None:
+        """The numbers that its denoiser is called with; None: it is not, with so many pictures."""
+        prompt = self._asking.some._replace(pictures=(_EXAMPLE,) * pictures)
+        time = torch.tensor(_TIMES[:1], device=self._device)
+        try:
+            told = self._asking.told(time, [prompt], (SIDE, SIDE))
+        except (*UNREADABLE, NotImplementedError, IndexError):
+            return None
+        return sum(tensor.numel() for one in told for tensor in _tensors(one))
+
+    def _found_most_rows(self) -> int | None:
+        """1 where the denoiser takes one time for all rows, or captions do not go together.
+
+        Of prompts with pictures, see `most_rows`.
+        """
+        times, some = torch.tensor(_TIMES, device=self._device), self._asking.some
+        alone = self._asking.told(times[:1], [some], (SIDE, SIDE))
         count = self._asking.start((SIDE, SIDE), 0).numel()
         sizes = {sum(t.numel() for t in x) for x in map(_tensors, alone)}
-        if 2 * count in sizes and count not in sizes:
+        # Beside a picture that is edited, there are more numbers than the image's in any case.
+        doubled = 2 * count in sizes and count not in sizes
+        if _rows(alone) > 1 if some.pictures else doubled:
             raise ValueError(
                 "its call runs each image with a caption and without, whatever is said"
             )
+        if some.pictures:
+            return 1
         try:
-            told = self._asking.told(times, ["a", "a"], (SIDE, SIDE))
+            told = self._asking.told(times, [some] * 2, (SIDE, SIDE))
         except (*UNREADABLE, IndexError):
             return 1
         rows = [x for x in told if isinstance(x, Tensor) and x.shape[:1] == (len(_TIMES),)]
         several = any(x.dim() == 1 and len(x.unique()) == len(_TIMES) for x in rows)
         return None if several else 1
+
+    def most_rows(self, prompt: Prompt) -> int | None:
+        """1 where a picture is edited: each has a shape of its own, and some take no batches."""
+        return 1 if prompt.pictures else self._most_rows
+
+    def require(self, spec: Diffusion) -> None:
+        """Guidance by the picture is a thing of InstructPix2Pix's."""
+        if spec.image_guidance_scale is not None:
+            raise InputError(
+                f"`image_guidance_scale` is for InstructPix2Pix, and {spec.id!r} is a "
+                f"{self._kind}: leave it out"
+            )
 
     def size(self, name: str, spec: Diffusion) -> Size:
         """The spec's, or the pipeline's own where it says none."""
@@ -138,7 +181,7 @@ class FlowMatching:
         module: nn.Module,
         latents: Tensor,
         levels: Sequence[float],
-        captions: Sequence[str],
+        prompts: Sequence[Prompt],
         *,
         size: Size,
         guidance: float | None,
@@ -149,7 +192,7 @@ class FlowMatching:
             module,
             layout.pack(moved(latents, self._device)),
             moved(torch.tensor(levels), self._device),
-            captions,
+            prompts,
             size=size,
             **self._unguided(guidance),
         )
@@ -167,11 +210,12 @@ class FlowMatching:
         given = spec.guidance_scale
         return float(self._asking.parameters[name].default or 1.0) if given is None else given
 
-    def is_doubled(self, spec: Diffusion) -> bool:
-        """Under classifier-free guidance."""
+    def runs(self, spec: Diffusion) -> int:
+        """Twice under classifier-free guidance."""
         free = self._asking.free
         is_told = self.guidance_told(spec) is not None
-        return not is_told and free in self._asking.off and self._guidance(spec, free) > 1
+        guided = not is_told and free in self._asking.off and self._guidance(spec, free) > 1
+        return 2 if guided else 1
 
     def _unguided(self, told: float | None) -> dict[str, float]:
         """What the call takes for a caption alone."""
@@ -180,7 +224,7 @@ class FlowMatching:
     def drawn(
         self,
         module: nn.Module,
-        captions: Sequence[str],
+        prompts: Sequence[Prompt],
         seeds: Sequence[int],
         *,
         spec: Diffusion,
@@ -189,19 +233,22 @@ class FlowMatching:
         """By the pipeline's own call and scheduler."""
         free = self._asking.free
         guidance: dict[str, Any] = self._unguided(self.guidance_told(spec))
-        if self.is_doubled(spec):
+        if self.runs(spec) > 1:
             guidance = {free: self._guidance(spec, free)}
             if "negative_prompt" in self._asking.parameters:
-                guidance["negative_prompt"] = [""] * len(captions)
+                guidance["negative_prompt"] = [""] * len(prompts)
         packed = self._asking.drawn(
-            module, captions, seeds, size=size, steps=spec.inference_steps, **guidance
+            module, prompts, seeds, size=size, steps=spec.inference_steps, **guidance
         )
         return self._layout(size[1], size[0]).unpack(packed.float())
 
     # ---- captions
 
-    def alike(self, caption: str) -> Hashable:
+    def alike(self, prompt: Prompt) -> Hashable:
         """By the shapes of their embeddings: what a caption is filled up to depends on no other."""
+        if prompt.pictures:  # they run one at a time
+            return len(prompt.pictures)
+        caption = prompt.caption
         if caption not in self._shapes:
             self._shapes[caption] = shape_of(self._asking.embedded(caption, (SIDE, SIDE)))
         return self._shapes[caption]
@@ -209,6 +256,11 @@ class FlowMatching:
     def lost(self, caption: str) -> tuple[int, int, str] | None:
         """By the encoder that reads most."""
         return lost(self._pipeline, self._asking.parameters, caption)
+
+
+def _rows(told: Sequence[Any]) -> int:
+    """Of what the denoiser is called with, the images and captions at once."""
+    return max(len(x) for x in told if isinstance(x, Tensor) and x.dim() > 2)
 
 
 def _tensors(given: Any) -> list[Tensor]:
