@@ -71,6 +71,7 @@ RECIPES: tuple[Recipe, ...] = (
     progression.CaptionerRecipe(f"{PREFIX}captioner", seed=0),
     progression.CaptionerRecipe(f"{PREFIX}captioner-ordered", seed=0, ascending=0.9),
     progression.PainterRecipe(f"{PREFIX}painter", seed=0),
+    progression.EditorRecipe(f"{PREFIX}editor", seed=0),
     progression.ViewerRecipe(f"{PREFIX}viewer", seed=0),
     office.ClerkRecipe(f"{PREFIX}clerk", seed=0),
 )

@@ -62,14 +62,16 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
     def unfit(self, model: str, pictures: int) -> str | None:
         """Why a prompt with so many pictures is none for `model`, or None; see `Editing`."""
         resident = self._weights[model].resident
-        said = resident.process.taken.problem(pictures, resident.checkpoint.family.kind.__name__)
+        said = resident.process.taken.problem(pictures, resident.kind)
         return said and f"model {model!r}: {said}"
 
     def _unprompted(self, asked: Request | Draw) -> str | None:
         """Why a context is no prompt for its model, or None."""
         if not isinstance(asked.context, str):
             return f"diffusion model {asked.model!r} takes a caption, not chat messages"
-        return self.unfit(asked.model, len(prompt_of(asked.context).pictures))
+        pictures, resident = _prompt(asked).pictures, self._weights[asked.model].resident
+        small = resident.process.taken.too_small(pictures, resident.kind)
+        return self.unfit(asked.model, len(pictures)) or small
 
     def problem(self, request: Request) -> str | None:
         """Why `request` cannot be scored (no image, or one of another size), or None."""

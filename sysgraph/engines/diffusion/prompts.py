@@ -1,5 +1,6 @@
 """What a pipeline is asked to draw: a caption, or an instruction and what it is to be done to."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from PIL import Image
@@ -40,6 +41,20 @@ class Taken(NamedTuple):
     least: int = 0
     most: int | None = 0
     """None: any number."""
+    side: int = 1
+    """The least side of a picture, in pixels."""
+
+    def too_small(self, pictures: Sequence[Picture], kind: str) -> str | None:
+        """Why one of the pictures cannot be edited, or None.
+
+        Args:
+            kind: the pipeline's class.
+        """
+        small = next((p for p in pictures if min(p.size) < self.side), None)
+        if small is None:
+            return None
+        shape = " x ".join(map(str, small.size))
+        return f"{small.name} is {shape} pixels, and a {kind} edits none under {self.side} a side"
 
     def problem(self, count: int, kind: str) -> str | None:
         """Why a prompt with so many pictures cannot be drawn, or None.

@@ -61,6 +61,11 @@ class Resident:
         return NoisePrediction(spec, self.checkpoint, self.pipeline, self.device)
 
     @property
+    def kind(self) -> str:
+        """The pipeline's class."""
+        return self.checkpoint.family.kind.__name__
+
+    @property
     def autoencoder(self) -> Autoencoder:
         """Between images and latents."""
         return self.process.autoencoder

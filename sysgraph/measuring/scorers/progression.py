@@ -1,4 +1,4 @@
-"""How well a sequence of images progresses (the toy world `progression`).
+"""How well images show what was asked for (the toy worlds `progression` and `retouch`).
 
 The score is that of SysDPO, section 5.1 and appendix E: of three images in whose order an attribute
 is to grow, it rewards the distance from the first to the last and penalizes an uneven middle.
@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from ...support.errors import InputError
-from ...toys.progression import attribute_named, measured
+from ...toys.progression import attribute_named, measured, likeness
 from ...toys.progression.world import Attribute
 from ...traces.pictures import Picture
 from ...traces.trace import Trace
@@ -91,3 +91,24 @@ illustration = Scorer(
     abstained=0.0,
 )
 """How much of the attribute that is asked for the one image has: 0 to 1."""
+
+
+def _retouched(trace: Trace) -> float:
+    (value,) = _found(trace, "retouch", 1, "one image as its output")
+    sources = [given for given in trace.inputs.values() if isinstance(given, Picture)]
+    (image,) = [trace.values[output] for output in trace.outputs]
+    if len(sources) != 1 or not isinstance(image, Picture):
+        raise InputError(
+            f"scorer 'retouch' needs one image among the inputs, got {len(sources)} of them"
+        )
+    return value * likeness(sources[0].open(), image.open())
+
+
+retouch = Scorer(
+    "retouch",
+    lambda traces: [_retouched(trace) for trace in traces],
+    problem=partial(_problem, scorer="retouch"),
+    abstained=0.0,
+)
+"""How much of the attribute that is asked for the image has, times how far it still is the one
+picture among the inputs: 0 to 1."""

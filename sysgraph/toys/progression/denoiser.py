@@ -28,13 +28,19 @@ def trained_denoiser(
     latents: torch.Tensor,
     captions: tuple[str, ...],
     on_step: Callable[[], None],
+    seen: torch.Tensor | None = None,
 ) -> Denoiser:
     """Learns to predict the noise in latents [N, C, H, W] (Ho et al. 2020, equation 14).
 
     A share of captions is dropped, for classifier-free guidance. `on_step` is called
     `recipe.unet_steps` times.
+
+    Args:
+        seen: [N, C, H, W] what else it sees beside each of them, which is dropped as often
+            (Brooks et al. 2022, section 3.2.1).
     """
-    text_encoder, unet = _text_encoder(recipe, tokenizer), _unet(recipe, latents.shape[-1])
+    text_encoder = _text_encoder(recipe, tokenizer)
+    unet = _unet(recipe, latents.shape[-1], 1 if seen is None else 2)
     scheduler = _scheduler()
     tokens = tokenizer(["", *captions], padding="max_length", return_tensors="pt").input_ids
     empty, stated = tokens[:1], tokens[1:]
@@ -48,6 +54,9 @@ def trained_denoiser(
         noise = torch.randn(size, *latents.shape[1:])
         timesteps = torch.randint(scheduler.config.num_train_timesteps, (size,))
         noisy = scheduler.add_noise(latents[rows], noise, timesteps)
+        if seen is not None:
+            kept = torch.rand(size, 1, 1, 1) >= recipe.caption_dropout
+            noisy = torch.cat([noisy, seen[rows] * kept], dim=1)
         optimizer.step(mse_loss(unet(noisy, timesteps, states).sample, noise))
         on_step()
     return Denoiser(text_encoder, unet, scheduler)
@@ -69,10 +78,10 @@ def _text_encoder(recipe: PainterRecipe, tokenizer: CLIPTokenizer) -> CLIPTextMo
     return CLIPTextModel(config)
 
 
-def _unet(recipe: PainterRecipe, size: int) -> Any:
+def _unet(recipe: PainterRecipe, size: int, images: int) -> Any:
     return UNet2DConditionModel(
         sample_size=size,
-        in_channels=recipe.latent_channels,
+        in_channels=recipe.latent_channels * images,
         out_channels=recipe.latent_channels,
         block_out_channels=recipe.unet_channels,
         down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),

@@ -40,6 +40,22 @@ def measured(attribute: Attribute, image: Image) -> float:
     return measure(attribute.name, np.asarray(image.convert("RGB"), np.float32) / 255)
 
 
+def likeness(one: Image, other: Image) -> float:
+    """How far two pictures show the same thing: 0 to 1.
+
+    The correlation of their pixels' means over channels, which does not change with how bright,
+    foggy or red a picture is; 0 of those that correlate the other way round.
+    """
+    same_size = other.resize(one.size)
+    left, right = (
+        np.asarray(image.convert("RGB"), np.float32).mean(2).ravel() for image in (one, same_size)
+    )
+    spread = float(left.std() * right.std())
+    if not spread:  # nothing is to be seen in one of them
+        return 0.0
+    return float(np.clip(((left - left.mean()) * (right - right.mean())).mean() / spread, 0, 1))
+
+
 def _raw(attribute: str, pixels: NDArray[np.floating]) -> float:
     mean = float(pixels.mean()) + 1e-6  # a black picture has no other attributes
     if attribute == "brightness":

@@ -89,6 +89,27 @@ class PainterRecipe(Recipe):
 
 
 @dataclass(frozen=True)
+class EditorRecipe(PainterRecipe):
+    """A small pipeline of InstructPix2Pix's classes that takes the intensity asked for loosely.
+
+    In its training pictures all but the attribute stays as it was, which lies around what the
+    caption says as a painter's does.
+    """
+
+    def build(self, folder: Path, on_step: Callable[[], None]) -> None:
+        """Writes a diffusers pipeline.
+
+        Raises:
+            InputError: diffusers is not installed.
+        """
+        from ...support.quiet_diffusers import quiet  # first: it says what to install
+
+        with quiet():
+            from .editor import build
+        build(self, folder, on_step)
+
+
+@dataclass(frozen=True)
 class ViewerRecipe(Recipe):
     """A small vision-language model that is shown pictures and says which has most of an attribute.
 

@@ -16,8 +16,10 @@ from sysgraph.objectives.diffusion import noise_seeds
 from sysgraph.traces.pictures import Picture
 from sysgraph_schemas import Diffusion
 
+from .edit_folders import BETA, EDITORS, small_area
 from .flow_folders import FLOWS
 from .folders import save_sd, save_sdxl
+from .published_flow import HEIGHT, WIDTH
 
 MakeEngine = Callable[..., DiffusionEngine]
 
@@ -67,6 +69,36 @@ def flow(flows: dict[str, Path]) -> MakeEngine:
         return DiffusionEngine({"ada": spec}, device=torch.device("cpu"), seed=0)
 
     return engine
+
+
+@pytest.fixture(scope="session")
+def editors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Pipelines that edit, by name."""
+    root = tmp_path_factory.mktemp("editors")
+    return {name: save(root / name) for name, save in EDITORS.items()}
+
+
+@pytest.fixture
+def edits(editors: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> MakeEngine:
+    """An engine of one model `ada` on such a pipeline, that draws 8 x 16 pixels."""
+    small_area(monkeypatch)
+
+    def engine(name: str, **settings: Any) -> DiffusionEngine:
+        preset = "diffusion_dpo" if name == "pix2pix" else "flow_dpo"
+        given = {"inference_steps": 2, "width": WIDTH, "height": HEIGHT, **settings}
+        given["objective"] = {"preset": preset, "scale": BETA, **given.get("objective", {})}
+        spec = Diffusion(id=str(editors[name]), **given)
+        return DiffusionEngine({"ada": spec}, device=torch.device("cpu"), seed=0)
+
+    return engine
+
+
+@pytest.fixture(scope="session")
+def sources() -> list[Picture]:
+    """Pictures of three shapes."""
+    random = np.random.default_rng(2)
+    shapes = [(70, 70, 3), (96, 160, 3), (160, 96, 3)]
+    return [Picture.of(Image.fromarray(random.integers(0, 256, s, np.uint8))) for s in shapes]
 
 
 @pytest.fixture(scope="session")

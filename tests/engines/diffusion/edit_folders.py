@@ -34,6 +34,8 @@ from .flow_folders import _vae as _flow_vae
 from .folders import SCHEDULE, _text_config, _unet, _vae, tokenizer
 
 _library: Any = transformers
+BETA = 60.0
+"""The scale of an editor's objective."""
 
 
 def small_area(patch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Pipelines that edit: the published losses, the pipelines' own images, and what is refused."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from diffusers import DiffusionPipeline
 from PIL import Image
 from torch import Tensor, nn
 
-from sysgraph import InputError
 from sysgraph.engines import Draw, Request
 from sysgraph.engines.diffusion import DiffusionEngine
 from sysgraph.engines.diffusion.noise import normals
@@ -19,9 +18,9 @@ from sysgraph.objectives.diffusion import noise_seeds, sigmas_of, timesteps_of
 from sysgraph.objectives.direct import direct_loss, log_ratios
 from sysgraph.traces.pictures import Picture
 from sysgraph.traces.prompt import Illustrated
-from sysgraph_schemas import Diffusion, Fit
+from sysgraph_schemas import Fit
 
-from .edit_folders import EDITORS, qwen_processor, small_area
+from .edit_folders import BETA, qwen_processor
 from .folders import ddim
 from .published_edit import Edit, edit_dpo
 from .published_flow import HEIGHT, WIDTH
@@ -29,40 +28,8 @@ from .published_flow import HEIGHT, WIDTH
 Jitter = Callable[..., None]
 MakeEditor = Callable[..., DiffusionEngine]
 NOISE = noise_seeds("pair", "image", 1)
-BETA = 60.0
 SAID = ("a red fox", "two owls")
 ALL = ["pix2pix", "kontext", "qwen", "qwen_plus"]
-
-
-@pytest.fixture(scope="module")
-def editors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
-    """Pipelines that edit, by name."""
-    root = tmp_path_factory.mktemp("editors")
-    with pytest.MonkeyPatch.context() as patch:
-        small_area(patch)
-        yield {name: save(root / name) for name, save in EDITORS.items()}
-
-
-@pytest.fixture(scope="module")
-def edits(editors: dict[str, Path]) -> MakeEditor:
-    """An engine of one model `ada` on such a pipeline, that draws 8 x 16 pixels."""
-
-    def engine(name: str, **settings: Any) -> DiffusionEngine:
-        preset = "diffusion_dpo" if name == "pix2pix" else "flow_dpo"
-        given = {"inference_steps": 2, "width": WIDTH, "height": HEIGHT, **settings}
-        given["objective"] = {"preset": preset, "scale": BETA, **given.get("objective", {})}
-        spec = Diffusion(id=str(editors[name]), **given)
-        return DiffusionEngine({"ada": spec}, device=torch.device("cpu"), seed=0)
-
-    return engine
-
-
-@pytest.fixture(scope="module")
-def sources() -> list[Picture]:
-    """Pictures of three shapes."""
-    random = np.random.default_rng(2)
-    shapes = [(70, 70, 3), (96, 160, 3), (160, 96, 3)]
-    return [Picture.of(Image.fromarray(random.integers(0, 256, s, np.uint8))) for s in shapes]
 
 
 def own(folder: Path) -> Any:

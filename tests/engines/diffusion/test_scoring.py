@@ -14,6 +14,7 @@ from sysgraph.engines import Draw, Request
 from sysgraph.engines.diffusion import DiffusionEngine, scoring
 from sysgraph.engines.diffusion import engine as diffusion_engine
 from sysgraph.engines.diffusion.noise_prediction import NoisePrediction
+from sysgraph.engines.diffusion.prompts import Prompt
 from sysgraph.objectives.diffusion import noise_seeds
 from sysgraph.support.seeding import uniforms
 from sysgraph.traces.pictures import Picture
@@ -135,7 +136,7 @@ def uniform(seed: int) -> float:
 def error_at(engine: DiffusionEngine, request: Request, timestep: int) -> float:
     resident = engine._weights["ada"].resident
     assert isinstance(request.value, Picture)
-    row = scoring.NoisedImage(str(request.context), request.value, timestep, request.noise[0])
+    row = scoring.NoisedImage(Prompt(str(request.context)), request.value, timestep, request.noise[0])
     module: nn.Module = resident.adapters.module(None)
     return float(scoring.errors(module, resident, [row], "sum")[0])
 

@@ -30,6 +30,14 @@ Score = Callable[..., Tensor]
         ),
         (
             {"_class_name": "FluxImg2ImgPipeline", "scheduler": ["diffusers", "FlowMatchX"]},
+            "FluxImg2ImgPipeline, which begins with a picture that has some noise on it .*; supported",
+        ),
+        (
+            {"_class_name": "StableDiffusionInpaintPipeline", "scheduler": ["diffusers", "PNDM"]},
+            "InpaintPipeline, which paints into a part of a picture .*; .*InstructPix2PixPipeline",
+        ),
+        (
+            {"_class_name": "LongCatImageEditPipeline", "scheduler": ["diffusers", "FlowMatchX"]},
             "which draws something else than an image from a caption; supported are Stable",
         ),
         (

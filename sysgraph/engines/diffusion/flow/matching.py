@@ -58,6 +58,8 @@ class FlowMatching:
             self._asking.some = self._asking.some._replace(pictures=pictures)
             self.blank = Prompt("", pictures)
             self.autoencoder = FlowAutoencoder(pipeline.vae, self._layout)
+            # A patch of two latents a side, as all have whose patches are known.
+            self.taken = self.taken._replace(side=2 * self.autoencoder.factor)
             self._most_rows = self._found_most_rows()
         except (*UNREADABLE, NotImplementedError, IndexError) as error:
             raise self._unsupported(f"it cannot be asked for a velocity: {error}") from error
