@@ -62,7 +62,10 @@ class Card:
         tags = [*_TAGS, "lora"] if part.adapter else [*_TAGS]
         hub = part.place.hub if part.place is not None else None
         about: dict[str, Any] = {"base_model": hub} if hub else {}
-        data = ModelCardData(library_name=part.library, pipeline_tag=part.task, tags=tags, **about)
+        task = part.task
+        if task == "text-to-image" and _edits(facts, part):
+            task = "image-to-image"
+        data = ModelCardData(library_name=part.library, pipeline_tag=task, tags=tags, **about)
         of = _base(part)
         nodes = sorted(
             {t.variable.split("[")[0] for t in facts.program.terms if t.model == part.name}
@@ -79,6 +82,13 @@ class Card:
             *_measured(facts),
         ]
         return cls(part.folder, data, "\n\n".join(sections))
+
+
+def _edits(facts: Facts, part: Part) -> bool:
+    """Whether it is shown an image anywhere in its system."""
+    program = facts.program
+    shown = (p for v in program.variables if program.model_of(v.name) == part.name for p in v.reads)
+    return any(program.variable(name).type == "image" for name in shown)
 
 
 def _base(part: Part) -> str:
