@@ -35,8 +35,8 @@ class Diffusion(Checkpoint):
     distilled pipeline (FLUX.1 dev) has a number instead that its transformer is told, in sampling
     and in likelihoods alike. Absent: 7.5, or of a flow what its pipeline takes by default."""
     image_guidance_scale: Annotated[float | None, Field(ge=0, examples=[1.5])] = None
-    """Guidance of sampling by the picture that InstructPix2Pix edits: more keeps more of it. Absent:
-    1.5. No other pipeline has it."""
+    """Guidance of sampling by the picture that InstructPix2Pix edits: more keeps more of it.
+    Absent: 1.5. No other pipeline has it."""
     scheduler: Annotated[Literal["ddim", "pipeline"] | None, Field(examples=["ddim"])] = None
     """Sampler of images: DDIM, or the scheduler that the pipeline comes with. Absent: DDIM, or of a
     flow the pipeline's, which alone it can have."""

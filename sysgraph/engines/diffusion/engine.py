@@ -245,9 +245,9 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
         """Runs two steps of a loop, and the VAE, on shapes; see `Rehearsed`."""
         model = draws[0].model
         weights, process = self._weights[model], self._weights[model].resident.process
-        captions = [str(draw.context) for draw in draws[: self.room(model)]]
-        shape = process.alike(captions[0])
-        some = [caption for caption in captions if process.alike(caption) == shape]
+        prompts = [_prompt(draw) for draw in draws[: self.room(model)]]
+        shape, most = process.alike(prompts[0]), process.most_rows(prompts[0])
+        some = [prompt for prompt in prompts if process.alike(prompt) == shape][:most]
         latents = process.drawn(
             weights.module(reference=False),
             some,

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from ...support.errors import InputError
-from ...toys.progression import attribute_named, measured, likeness
+from ...toys.progression import attribute_named, likeness, measured
 from ...toys.progression.world import Attribute
 from ...traces.pictures import Picture
 from ...traces.trace import Trace

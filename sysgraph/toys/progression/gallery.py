@@ -65,7 +65,9 @@ def make_edits(count: int, looseness: float, seed: int) -> Edits:
         scene = SCENES[random.integers(len(SCENES))]
         stated = ATTRIBUTES[random.integers(len(ATTRIBUTES))]
         level = int(random.integers(len(LEVELS)))
-        values = {a.name: float(np.clip(a.usual + random.normal(0, 0.12), 0, 1)) for a in ATTRIBUTES}
+        values = {
+            a.name: float(np.clip(a.usual + random.normal(0, 0.12), 0, 1)) for a in ATTRIBUTES
+        }
         wanted = float(np.clip(intensity(level) + random.normal(0, looseness), 0, 1))
         drawn = int(random.integers(2**32))
         for pictures, of in ((before, values), (after, {**values, stated.name: wanted})):

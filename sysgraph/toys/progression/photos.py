@@ -1,4 +1,4 @@
-"""The inputs of the world "retouch": the prompts of "progression", each with a photo of its scene."""
+"""The inputs of "retouch": the prompts of the world "progression", each with a photo of its scene."""
 
 from typing import Any
 

@@ -93,8 +93,16 @@ KONTEXT = "a FluxKontextPipeline edits one picture, and there are 2"
 @pytest.mark.parametrize(
     ("editor", "prompt", "said"),
     [
-        ("pix2pix", "{{ said }}", "edited: model 'ada': a StableDiffusionInstructPix2PixPipeline ed"),
-        ("qwen", "{{ said }}", "QwenImageEditPipeline edits a picture, and there is none in the pro"),
+        (
+            "pix2pix",
+            "{{ said }}",
+            "edited: model 'ada': a StableDiffusionInstructPix2PixPipeline ed",
+        ),
+        (
+            "qwen",
+            "{{ said }}",
+            "QwenImageEditPipeline edits a picture, and there is none in the pro",
+        ),
         ("kontext", "{{ a }} {{ b }} {{ said }}", f"edited: model 'ada': {KONTEXT}"),
         ("pix2pix", "{% if said %}{{ a }}{% endif %}", None),
         ("qwen_plus", "{{ a }} {{ b }} {{ said }}", None),

@@ -136,7 +136,9 @@ def uniform(seed: int) -> float:
 def error_at(engine: DiffusionEngine, request: Request, timestep: int) -> float:
     resident = engine._weights["ada"].resident
     assert isinstance(request.value, Picture)
-    row = scoring.NoisedImage(Prompt(str(request.context)), request.value, timestep, request.noise[0])
+    row = scoring.NoisedImage(
+        Prompt(str(request.context)), request.value, timestep, request.noise[0]
+    )
     module: nn.Module = resident.adapters.module(None)
     return float(scoring.errors(module, resident, [row], "sum")[0])
 

@@ -30,7 +30,7 @@ Score = Callable[..., Tensor]
         ),
         (
             {"_class_name": "FluxImg2ImgPipeline", "scheduler": ["diffusers", "FlowMatchX"]},
-            "FluxImg2ImgPipeline, which begins with a picture that has some noise on it .*; supported",
+            "FluxImg2ImgPipeline, which begins with a picture that has some noise .*; supported",
         ),
         (
             {"_class_name": "StableDiffusionInpaintPipeline", "scheduler": ["diffusers", "PNDM"]},
