@@ -1,4 +1,4 @@
-"""The inputs of "retouch": the prompts of the world "progression", each with a photo of its scene."""
+"""Inputs of "retouch": prompts of the world "progression", each with a photo of its scene."""
 
 from typing import Any
 
