@@ -33,6 +33,8 @@ def test_is_right_as_it_is_and_takes_steps(
     small_area(monkeypatch)
     done = here(["check", str(GRAPH)], monkeypatch, capsys)
     assert (done.code, done.out, done.err) == (0, f"{GRAPH}: ok\n", "")
+    done = here(["compile", str(GRAPH)], monkeypatch, capsys)
+    assert "of (v - v_model(z_sigma, sigma, picture, instruction))^2" in done.out
     random = np.random.default_rng(0)
     for name, shape in {"photo": (24, 32, 3), "good": (8, 8, 3), "bad": (8, 8, 3)}.items():
         pixels = random.integers(0, 256, shape, np.uint8)

@@ -83,22 +83,26 @@ def _bounds(program: Program, words: Words) -> list[str]:
         t = "t" if bound.sigmas is None else "sigma"
         draws = f", mean of {bound.draws} draws of ({t}, eps)" if bound.draws > 1 else ""
         what = "a bound" if bound.is_bound else "what bounds no log p"
+        shown = (p for name in names for p in program.variable(name).reads)
+        edits = any(program.variable(parent).type == "image" for parent in shown)
+        given = "picture, instruction" if edits else "caption"
         lines += [
             f"log p/p_ref of {words.listed(names)} is replaced by {what}:",
-            f"   {scale} * [ -l(model) + l(ref) ], {_error(bound)}{draws},",
+            f"   {scale} * [ -l(model) + l(ref) ], {_error(bound, given)}{draws},",
             *_flow(bound),
-            f"   with the same {t} and eps for model and reference, and each side's own caption",
+            f"   with the same {t} and eps for model and reference, and each side's own "
+            + given.replace(", ", " and "),
         ]
     return lines
 
 
-def _error(bound: Bound) -> str:
-    """The error of one draw."""
+def _error(bound: Bound, given: str) -> str:
+    """The error of one draw of an image, given what its prompt has in it."""
     if bound.sigmas is None:
         weight = "w_t * " if bound.weighting == "ddpm" else ""
-        return f"l = {weight}{bound.reducing} of (eps - eps_model(z_t, t, caption))^2"
+        return f"l = {weight}{bound.reducing} of (eps - eps_model(z_t, t, {given}))^2"
     weight = "(1 - sigma) / sigma * " if bound.weighting == "ddpm" else ""
-    return f"l = {weight}{bound.reducing} of (v - v_model(z_sigma, sigma, caption))^2"
+    return f"l = {weight}{bound.reducing} of (v - v_model(z_sigma, sigma, {given}))^2"
 
 
 def _flow(bound: Bound) -> list[str]:

@@ -130,8 +130,9 @@ def family_of(found: Source, config: Any) -> Family:
     lacking = sorted(set(_NEEDED) - set(expected))
     if lacking:
         raise _unsupported(found, name, f"which has no `{lacking[0]}`")
-    if _CALL - call:
-        raise _unsupported(found, name, "which draws something else than an image from a caption")
+    unknown = sorted(_CALL - call)
+    if unknown:
+        raise _unsupported(found, name, f"whose call takes no `{unknown[0]}`")
     optional = {part: None for part in kind._optional_components if not _is_told(part)}
     return Family(kind, "transformer", True, optional)
 

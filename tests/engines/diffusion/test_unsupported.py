@@ -38,7 +38,7 @@ Score = Callable[..., Tensor]
         ),
         (
             {"_class_name": "LongCatImageEditPipeline", "scheduler": ["diffusers", "FlowMatchX"]},
-            "which draws something else than an image from a caption; supported are Stable",
+            "it is a LongCatImageEditPipeline, whose call takes no `height`; supported are Stable",
         ),
         (
             {"_class_name": "StableDiffusion3Pipeline", "scheduler": ["os", "FlowMatchX"]},
