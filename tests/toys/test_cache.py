@@ -53,6 +53,7 @@ def test_names() -> None:
         "toy:captioner",
         "toy:captioner-ordered",
         "toy:painter",
+        "toy:editor",
         "toy:viewer",
         "toy:clerk",
     )
