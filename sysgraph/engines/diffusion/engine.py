@@ -56,7 +56,7 @@ class DiffusionEngine(CheckpointEngine[Diffusion, Resident]):
             said = self._mismatch(name) if spec.is_trained else None
             if said is not None:
                 raise InputError(said)
-            self._weights[name].resident.process.require(spec)
+            self._weights[name].resident.process.require(name, spec)
         self._require_recomputing()
 
     def unfit(self, model: str, pictures: int) -> str | None:

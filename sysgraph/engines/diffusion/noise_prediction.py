@@ -65,12 +65,12 @@ class NoisePrediction:
                 f"images have {own}{and_seen}"
             )
 
-    def require(self, spec: Diffusion) -> None:
+    def require(self, name: str, spec: Diffusion) -> None:
         """Guidance by the picture is of those that edit."""
         if spec.image_guidance_scale is not None and not self._edits:
             raise InputError(
-                f"`image_guidance_scale` is for pipelines that edit, and {spec.id!r} does not: "
-                "leave it out"
+                f"model {name!r}: `image_guidance_scale` is for pipelines that edit, and "
+                f"{spec.id!r} does not: leave it out"
             )
 
     def most_rows(self, prompt: Prompt) -> int | None:

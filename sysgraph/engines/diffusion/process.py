@@ -32,7 +32,7 @@ class Process(Protocol):
         """Rows with such prompts that the denoiser takes at once; None: any number."""
         ...
 
-    def require(self, spec: Diffusion) -> None:
+    def require(self, name: str, spec: Diffusion) -> None:
         """Refuses what the pipeline has no use for.
 
         Raises:

@@ -128,12 +128,12 @@ class FlowMatching:
         """1 where a picture is edited: each has a shape of its own, and some take no batches."""
         return 1 if prompt.pictures else self._most_rows
 
-    def require(self, spec: Diffusion) -> None:
+    def require(self, name: str, spec: Diffusion) -> None:
         """Guidance by the picture is a thing of InstructPix2Pix's."""
         if spec.image_guidance_scale is not None:
             raise InputError(
-                f"`image_guidance_scale` is for InstructPix2Pix, and {spec.id!r} is a "
-                f"{self._kind}: leave it out"
+                f"model {name!r}: `image_guidance_scale` is for InstructPix2Pix, and {spec.id!r} "
+                f"is a {self._kind}: leave it out"
             )
 
     def size(self, name: str, spec: Diffusion) -> Size:
