@@ -111,6 +111,8 @@ class Second(TorchDispatchMode):
 def register() -> None:
     """For good: this process has an accelerator from now on."""
     backends._setup_privateuseone_for_python_backend(KIND)
+    # A weight that two layers share is one tensor after it was moved, too, as between CPU and GPU.
+    torch.__future__.set_swap_module_params_on_conversion(True)
     for name, func in BELOW.items():
         _LIBRARY.impl(name, lambda *a, f=func, **k: done(f, a, k), "PrivateUse1")
 

@@ -26,7 +26,6 @@ def summed(two_stage: Build, pairs: Path, device: str | None) -> sysgraph.Graph:
         sampling={"sampler": "ancestral", "k": 2, "estimator": "importance"},
         reference={"every": 1, "mix": 0.5},
         steps=2,
-        eval_fraction=0.25,
         learning_rate=RATE,
     )
     plain = json.loads(graph.model_dump_json(exclude_unset=True))
@@ -48,7 +47,7 @@ def test_two_devices(
     weights: Callable[[Path], dict[str, Tensor]],
 ) -> None:
     """The run here, an image model there (Direct); the run there, a language model here."""
-    rows = [({"question": f"q{i}"}, {"answer": f"yes {i}"}, {"answer": "no"}) for i in range(6)]
+    rows = [({"question": f"q{i}"}, {"answer": f"yes {i}"}, {"answer": "no"}) for i in range(4)]
     pairs, words = write_pairs(rows, "answers.jsonl"), []
     one_step = {"data": str(story_rows), "steps": 1, "learning_rate": RATE}
     for name, build, home, device in (
