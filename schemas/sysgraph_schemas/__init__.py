@@ -7,7 +7,7 @@ from .lazily import lazily
 if TYPE_CHECKING:
     from .decoding import Decoding
     from .diagnostics import Code, Diagnostic, GraphError, Note, Span
-    from .fit import Fit, Reference, Sampling
+    from .fit import Fit, Reference, Sampling, Shard
     from .graph import Graph
     from .loops import Loop
     from .models import (
@@ -104,6 +104,7 @@ __all__ = [
     "Regex",
     "Sampling",
     "SelectNode",
+    "Shard",
     "Span",
     "Split",
     "Table",
@@ -161,6 +162,7 @@ _MODULES = {
     "Reference": ".fit",
     "Regex": ".parsers",
     "Sampling": ".fit",
+    "Shard": ".fit",
     "SelectNode": ".nodes",
     "Span": ".diagnostics",
     "Split": ".parsers",
