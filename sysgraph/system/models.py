@@ -284,6 +284,15 @@ class Models:
                 for receiver in receivers:
                     receiver.receive(model, trained)
 
+    def sync_all(self) -> None:
+        """`sync` of all trained models.
+
+        All processes of a run do it at once before they draw shares, of which one may be empty: a
+        divided adapter is put together by all.
+        """
+        for model in self.trained():
+            self.sync(model)
+
     def _pass_on(self, asked: Sequence[Draw | Search]) -> None:
         for model in dict.fromkeys(one.model for one in asked if not one.options):
             self.sync(model)

@@ -95,6 +95,7 @@ class Collector:
 
     def _sample(self, inputs: Sequence[Mapping[str, Any]], name: str, number: int) -> list[Scored]:
         assert self._scorer is not None
+        self._system.sync_all()
         mine = self._workers.share(inputs)
         occurrences = self._workers.share(occurrences_of(self._system.program, inputs))
         with self._reporter.task(name, len(mine)) as task:
