@@ -33,8 +33,13 @@ from sysgraph.engines.digest import digest_of, weights_in
 from sysgraph.support.progress import Reporter
 from sysgraph.training.sharded_states import read_parts, write_parts
 
-_SMALL = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4}
-_LLM = {**_SMALL, "vocab_size": 99, "intermediate_size": 36, "num_key_value_heads": 2}
+_SMALL: dict[str, Any] = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4}
+_LLM: dict[str, Any] = {
+    **_SMALL,
+    "vocab_size": 99,
+    "intermediate_size": 36,
+    "num_key_value_heads": 2,
+}
 
 
 def make(folder: Path) -> None:
@@ -48,9 +53,9 @@ def make(folder: Path) -> None:
     MixtralForCausalLM(MixtralConfig(**_LLM, num_local_experts=3)).save_pretrained(
         folder / "mixtral"
     )
-    bert = BertConfig(**_SMALL, vocab_size=99, intermediate_size=36, num_labels=3)
+    bert = BertConfig(**_SMALL, vocab_size=99, intermediate_size=36)
     BertModel(bert).save_pretrained(folder / "bert")
-    UNet2DConditionModel(
+    unet: Any = UNet2DConditionModel(
         sample_size=8,
         block_out_channels=(16, 32),
         layers_per_block=1,
@@ -58,8 +63,9 @@ def make(folder: Path) -> None:
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         cross_attention_dim=16,
         norm_num_groups=8,
-    ).half().save_pretrained(folder / "unet")
-    SD3Transformer2DModel(
+    )
+    unet.half().save_pretrained(folder / "unet")
+    sd3: Any = SD3Transformer2DModel(
         sample_size=8,
         patch_size=1,
         in_channels=4,
@@ -70,7 +76,8 @@ def make(folder: Path) -> None:
         caption_projection_dim=16,
         pooled_projection_dim=16,
         out_channels=4,
-    ).save_pretrained(folder / "sd3")
+    )
+    sd3.save_pretrained(folder / "sd3")
 
 
 def load(folder: Path, mesh: Any) -> None:
@@ -166,7 +173,10 @@ if __name__ == "__main__":
     for output in ("whole", "killed"):
         resume = output == "killed"
         sysgraph.fit(
-            place / "graph.yaml", output=place / output, resume=resume, reporter=Reporter(shown=False)
+            place / "graph.yaml",
+            output=place / output,
+            resume=resume,
+            reporter=Reporter(shown=False),
         )
     pair = init_device_mesh("cpu", (2,))
     if dist.get_rank() == 0:
