@@ -83,7 +83,7 @@ def make(folder: Path) -> None:
 def load(folder: Path, mesh: Any) -> None:
     """Each checkpoint in parts is what its library loads whole."""
     texts, labels = AutoModelForCausalLM, AutoModelForSequenceClassification
-    for name, dtype in {"qwen": "auto", "gpt2": "auto", "mixtral": "bfloat16"}.items():
+    for name, dtype in {"qwen": "auto", "gpt2": "bfloat16", "mixtral": "auto"}.items():
         same(folder / name, texts, mesh, dtype=dtype)
     same(folder / "bert", labels, mesh, headless=True, dtype="auto")
     same(folder / "unet", UNet2DConditionModel, mesh, dtype=None)
