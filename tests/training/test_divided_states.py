@@ -9,7 +9,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -25,6 +27,7 @@ def test_parts_are_read_kept_and_put_together(
     two_stage: Callable[..., sysgraph.Graph],
     pairs: Path,
     weights: Callable[[Path], dict[str, Tensor]],
+    metrics: Callable[[Path], list[dict[str, Any]]],
     environment: dict[str, str],
     tmp_path: Path,
     quiet: Reporter,
@@ -55,8 +58,11 @@ def test_parts_are_read_kept_and_put_together(
     whole, resumed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(resumed[name], tensor) for name, tensor in whole.items())
-    lines = [(tmp_path / run / "metrics.jsonl").read_text() for run in ("whole", "killed")]
-    assert lines[0] == lines[1]
+    # A mean over steps before and after the kill is of sums that were rounded once more.
+    for before, after in zip(
+        metrics(tmp_path / "whole"), metrics(tmp_path / "killed"), strict=True
+    ):
+        assert after == pytest.approx(before, rel=1e-5)
     # One process goes on with the state of two.
     sysgraph.fit(graph, output=tmp_path / "alone", resume=True, reporter=quiet)
     for name, tensor in weights(tmp_path / "alone").items():
