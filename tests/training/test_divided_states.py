@@ -1,9 +1,7 @@
 """Checkpoints, states and models of two processes that hold a half of each."""
 
 import contextlib
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -11,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from torch import Tensor
@@ -78,14 +77,12 @@ def kill_with_a_state(folder: Path, environment: dict[str, str]) -> None:
         [*TORCHRUN, *command, str(folder / "killed")],
         env=environment,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
     )
     while run.poll() is None and not (folder / "killed" / "state").exists():
         time.sleep(0.01)
     assert run.poll() is None
-    os.killpg(run.pid, signal.SIGKILL)
-    for process in Path("/proc").glob("[0-9]*"):  # torchrun's children lead sessions of their own
-        with contextlib.suppress(OSError):
-            if str(folder / "killed").encode() in (process / "cmdline").read_bytes():
-                os.kill(int(process.name), signal.SIGKILL)
+    launcher = psutil.Process(run.pid)
+    for process in (launcher, *launcher.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     run.wait()
