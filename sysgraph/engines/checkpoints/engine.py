@@ -66,6 +66,8 @@ class CheckpointEngine(ABC, Generic[S, R]):
         self._fits: dict[str, float] = {}
         self._done = NOTHING
         self._is_divided = False
+        self._gathering: dict[str, Callable[[], None]] = {}
+        """Announces that a divided model is put together."""
         by_base: dict[Hashable, dict[str, S]] = defaultdict(dict)
         for name, spec in models.items():
             by_base[spec.base.key][name] = spec
@@ -176,7 +178,21 @@ class CheckpointEngine(ABC, Generic[S, R]):
         for name, weights in self._weights.items():
             assert isinstance(weights, Dividable)
             weights.divide(sharding, self._probe(name), partial(self._idle, name))
+        for name in self._specs:
+            announced = partial(sharding.together.announce, self._gathers(sharding, name))
+            self._gathering[name] = announced
         self._is_divided = True
+
+    def _gathers(self, sharding: Sharding, model: str) -> int:
+        """The number by which putting a model together is announced: that takes all processes."""
+        weights = self._weights[model]
+        assert isinstance(weights, Dividable)
+
+        def beside() -> None:
+            with weights.gathered(here=False):
+                """What another process needs."""
+
+        return sharding.together.join(beside, lambda: None)
 
     @contextlib.contextmanager
     def gathered(self, model: str, *, here: bool) -> Iterator[None]:
@@ -186,6 +202,7 @@ class CheckpointEngine(ABC, Generic[S, R]):
             yield
             return
         assert isinstance(weights, Dividable)
+        self._gathering[model]()
         with weights.gathered(here=here):
             yield
 
