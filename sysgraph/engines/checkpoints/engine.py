@@ -182,6 +182,29 @@ class CheckpointEngine(ABC, Generic[S, R]):
             announced = partial(sharding.together.announce, self._gathers(sharding, name))
             self._gathering[name] = announced
         self._is_divided = True
+        for name, spec in self._specs.items():
+            if spec.is_trained:
+                self._require_sums(name)
+
+    def _require_sums(self, model: str) -> None:
+        """Refuses a divided model whose gradients are not summed: a pass shows it.
+
+        Torch sums them once the backward pass goes through a block.
+
+        Raises:
+            InputError: with the model's name.
+        """
+        self._idle(model)
+        parameters = self.parameters(model).values()
+        summed = all(parameter.grad is not None for parameter in parameters)
+        for parameter in parameters:
+            parameter.grad = None
+        if not summed:
+            raise InputError(
+                f"model {model!r}: nothing that is trained lies in a layer, so that its gradients "
+                "cannot be summed where it is divided: set `shard: false`, or adapt layers too "
+                "(`lora.target_modules`)"
+            )
 
     def _gathers(self, sharding: Sharding, model: str) -> int:
         """The number by which putting a model together is announced: that takes all processes."""
