@@ -130,5 +130,5 @@ def _leave_word(text: str) -> None:
     file = os.environ.get("TORCHELASTIC_ERROR_FILE")
     if file is not None:
         with contextlib.suppress(OSError):
-            said = {"message": text, "timestamp": f"{int(time.time())}"}
-            Path(file).write_text(json.dumps(said), encoding="utf-8")
+            said = {"message": text, "extraInfo": {"timestamp": f"{int(time.time())}"}}
+            Path(file).write_text(json.dumps({"message": said}), encoding="utf-8")
