@@ -34,6 +34,7 @@ ROWS = {
     "G": "memory",
     "H": "commands",
     "I": "make_fit",
+    "J": "foreseen",
 }
 """The module of each row: its `rows(options)` gives the lines."""
 

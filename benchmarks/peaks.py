@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,14 +60,27 @@ def of(step: Callable[[], object], device: str) -> Peak:
         step()
         step()
         return Peak(start, torch.cuda.max_memory_allocated() / 2**20)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    start = memory_now()
+    with memory_peak() as peak:
+        step()
+        step()
+    return Peak(start, peak[0])
+
+
+def memory_now() -> float:
+    """MiB of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    start = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-    step()
-    step()
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@contextmanager
+def memory_peak() -> Iterator[list[float]]:
+    """The most MiB that this process has in the block; known at its end."""
+    found: list[float] = []
+    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    yield found
     status = Path("/proc/self/status").read_text().splitlines()
-    (peak,) = [int(line.split()[1]) for line in status if line.startswith("VmHWM:")]
-    return Peak(start, peak / 1024)
+    found += [int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:")]
 
 
 def _main() -> None:
