@@ -115,13 +115,19 @@ def _foresee(
     *,
     processes: int,
 ) -> None:
-    """Prints what a run would take; exit code 1 where it does not fit."""
-    from ..forecasting import forecast
-    from ..forecasting.text import text_of
+    """Prints what a run would take; where it does not fit, what would, and exit code 1."""
+    from functools import partial
 
-    found = forecast(graph, data=data, scorer=scorer, tools=tools, processes=processes)
+    from ..forecasting import forecast
+    from ..forecasting.remedies import remedies
+    from ..forecasting.text import remedy_text, text_of
+
+    foresee = partial(forecast, data=data, scorer=scorer, tools=tools, processes=processes)
+    found = foresee(graph)
     say(text_of(found))
     if not found.fits:
+        for remedy in remedies(graph, foresee, found):
+            say(remedy_text(remedy))
         raise typer.Exit(1)
 
 

@@ -21,12 +21,13 @@ from ..support.device import default_device
 from ..support.errors import InputError
 from ..support.seeding import derive
 from ..system import System
+from ..system.shares import Share
 from ..traces.pair import Pair
 from ..training.batches import batch_visits
 from ..training.fitting import material_of, with_data
 from ..training.pairs import split_pairs
 from .drawing import by_model, latent_of, round_of
-from .result import Forecast, ModelShare
+from .result import CPU, Forecast, ModelShare
 from .step import pairs_of, step_of
 
 
@@ -81,7 +82,7 @@ def forecast(
     return Forecast(
         name=program.name,
         device=str(where),
-        room=device_bytes(where),
+        rooms=_rooms(where, bases),
         processes=processes,
         bases=bases,
         models=models,
@@ -91,24 +92,28 @@ def forecast(
     )
 
 
+def _rooms(where: torch.device, bases: Sequence[Base]) -> dict[str, int]:
+    """Bytes that the devices have that models are on, and main memory."""
+    names = dict.fromkeys([str(where), *(base.device for base in bases), CPU])
+    return {name: device_bytes(torch.device(name)) for name in names}
+
+
 def _share(system: System, model: str, bases: Sequence[Base]) -> ModelShare:
     fit, train = system.program.fit, system.program.models[model].training
-    own = list(system.parameters(model).values())
-    trained = sum(p.numel() * p.element_size() for p in own)
-    running = trained
-    if train == "full":
-        (running,) = (base.size for base in bases if model in base.models)
+    base = next((base for base in bases if model in base.models), None)
+    share = Share.of(train, system.parameters(model).values(), base)
     rounds, moves = fit.rounds > 1, fit.reference is not None
+    # The round's start, where the reference is by now, and the best of a round and of all.
+    copies = rounds + moves + bool(fit.eval_fraction) * (1 + rounds)
     return ModelShare(
         model=model,
         train=train,
-        parameters=sum(p.numel() for p in own),
-        weights=running + (trained if running < trained else 0),
-        gradients=trained,
-        optimizer=2 * trained,
-        reference=running if rounds or moves else 0,
-        # The round's start, where the reference is by now, and the best of a round and of all.
-        kept=trained * (rounds + moves + bool(fit.eval_fraction) * (1 + rounds)),
+        parameters=share.parameters,
+        weights=share.weights,
+        gradients=share.gradients,
+        optimizer=share.optimizer,
+        reference=share.running if rounds or moves else 0,
+        kept=share.gradients * copies,
     )
 
 

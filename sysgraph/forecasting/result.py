@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from ..engines.base import Base
 
-MAIN_MEMORY = "main memory"
+CPU = "cpu"
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,37 @@ class Drawing:
 
 
 @dataclass(frozen=True)
+class Place:
+    """What one device is to hold.
+
+    Attributes:
+        room: bytes that it has.
+        sharing: processes that share it.
+        lasting: bytes of one process between two passes.
+        peak: bytes of one process at the most.
+        largest: what that is made of, the largest first: bytes by what takes them.
+    """
+
+    device: str
+    room: int
+    sharing: int
+    lasting: int
+    peak: int
+    largest: tuple[tuple[str, int], ...]
+
+    @property
+    def fits(self) -> bool:
+        """Whether it has room for all processes that share it."""
+        return self.peak * self.sharing <= self.room
+
+
+@dataclass(frozen=True)
 class Forecast:
     """What each process of a training takes.
 
     Attributes:
-        device: where models are.
-        room: bytes that it has, for all processes that share it.
+        device: where models are that have no device of their own.
+        rooms: bytes that devices have, for all processes that share one; main memory is `cpu`.
         processes: of the run; on one machine, as far as is known.
         samples: what is drawn in a round, by model.
         latent: what is drawn of values that pairs lack, by model, for the steps of one redraw.
@@ -100,7 +125,7 @@ class Forecast:
 
     name: str
     device: str
-    room: int
+    rooms: Mapping[str, int]
     processes: int
     bases: tuple[Base, ...]
     models: tuple[ModelShare, ...]
@@ -109,31 +134,80 @@ class Forecast:
     latent: tuple[Drawing, ...] = ()
 
     @property
-    def lasting(self) -> int:
-        """Bytes on the device between two passes."""
-        on_cpu = self.device == "cpu"
-        models = sum(
-            m.weights + m.gradients + m.optimizer + (m.reference + m.kept if on_cpu else 0)
-            for m in self.models
-        )
-        return sum(base.size for base in self.bases) + models
-
-    @property
-    def peak(self) -> int:
-        """Bytes on the device at the most."""
-        moved = 0 if self.device == "cpu" else max((m.reference for m in self.models), default=0)
-        drawn = max((one.memory for one in (*self.samples, *self.latent)), default=0)
-        return self.lasting + max(self.step.activations, moved, drawn)
+    def places(self) -> tuple[Place, ...]:
+        """The devices that models are on, and main memory if anything is kept there."""
+        found = map(self._place, dict.fromkeys([*(base.device for base in self.bases), CPU]))
+        return tuple(one for one in found if one.peak)
 
     @property
     def fits(self) -> bool:
-        """Whether the device has room for all processes that share it."""
-        sharing = self.processes if self.device == "cpu" else 1
-        return self.peak * sharing <= self.room
+        """Whether every device has room for all processes that share it."""
+        return all(place.fits for place in self.places)
+
+    @property
+    def peak(self) -> int:
+        """Bytes of one process at the most, on all devices."""
+        return sum(place.peak for place in self.places)
+
+    def device_of(self, model: str) -> str:
+        """Where a model lives."""
+        return next((base.device for base in self.bases if model in base.models), CPU)
+
+    def _place(self, device: str) -> Place:
+        lasting = self._lasting(device)
+        passing = self._passing(device)
+        most = max(passing, key=lambda one: one[1], default=("", 0))
+        parts = sorted([*lasting, most], key=lambda one: -one[1])
+        stays = sum(size for _, size in lasting)
+        return Place(
+            device,
+            self.rooms[device],
+            self.processes if device == CPU else 1,
+            stays,
+            stays + most[1],
+            tuple(one for one in parts if one[1]),
+        )
+
+    def _lasting(self, device: str) -> list[tuple[str, int]]:
+        """What is there between two passes."""
+        found = [
+            (f"base {base.id}: weights", base.size) for base in self.bases if base.device == device
+        ]
+        for one in self.models:
+            sizes = {"copies": one.kept, "reference": one.reference} if device == CPU else {}
+            if self.device_of(one.model) == device:
+                sizes |= {
+                    "weights": one.weights,
+                    "gradients": one.gradients,
+                    "optimizer": one.optimizer,
+                }
+            found += [(f"model {one.model}: {what}", size) for what, size in sizes.items()]
+        return found
+
+    def _passing(self, device: str) -> list[tuple[str, int]]:
+        """What is there for some time, one after the other."""
+        by_model = {m: most or 0 for m, most in self.step.by_model.items()}
+        there = {m: most for m, most in by_model.items() if self.device_of(m) == device}
+        held = min(self.step.activations, sum(there.values()))
+        found = [(f"passes of {', '.join(there)}", held)] if there else []
+        for what, several in (("samples", self.samples), ("draws", self.latent)):
+            found += [
+                (f"model {one.model}: {what}", one.memory)
+                for one in several
+                if self.device_of(one.model) == device
+            ]
+        if device != CPU:  # where a reference waits in main memory, and is moved to its passes
+            found += [
+                (f"model {one.model}: reference", one.reference + by_model.get(one.model, 0))
+                for one in self.models
+                if self.device_of(one.model) == device
+            ]
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """All of it, as JSON can say it."""
-        return {**asdict(self), "lasting": self.lasting, "peak": self.peak, "fits": self.fits}
+        places = [{**asdict(place), "fits": place.fits} for place in self.places]
+        return {**asdict(self), "places": places, "peak": self.peak, "fits": self.fits}
 
 
 Unit = Literal["B", "KiB", "MiB", "GiB"]

@@ -1,35 +1,59 @@
 """A forecast as people read it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from .result import Forecast, ModelShare, human
+from .remedies import Remedy
+from .result import CPU, Drawing, Forecast, ModelShare, Place, human
 
-_HEADS = ("model", "train", "trained", "weights", "gradients", "optimizer", "reference", "copies")
+_HEADS = (
+    "model",
+    "train",
+    "trained",
+    "weights",
+    "gradients",
+    "optimizer",
+    "reference",
+    "copies",
+    "passes",
+)
+_SHOWN = 3
+"""Parts that are named of what does not fit."""
 
 
 def text_of(found: Forecast) -> str:
     """What would be loaded where, what a step does, and whether it fits."""
     many = f"{found.processes} processes, each" if found.processes > 1 else "one process"
-    lines = [f"{found.name} on {found.device} with {human(found.room)}: {many}", ""]
+    room = human(found.rooms[found.device])
+    lines = [f"{found.name} on {found.device} with {room}: {many}", ""]
     for base in found.bases:
+        where = "" if base.device == found.device else f" on {base.device}"
         lines.append(
-            f"  base {base.id}: {_count(base.parameters)} parameters, {base.dtype}, "
+            f"  base {base.id}{where}: {_count(base.parameters)} parameters, {base.dtype}, "
             f"{human(base.size)}, for {', '.join(base.models)}"
         )
-    lines += ["", *_table([_HEADS, *map(_row, found.models)]), "", *_step(found)]
-    where = "the device" if found.device != "cpu" else "memory"
-    lines += [
-        "",
-        f"  between passes {human(found.lasting)}, at most {human(found.peak)} of {where}"
-        + (f" in each of {found.processes} processes" if found.processes > 1 else "")
-        + f": {'fits' if found.fits else 'DOES NOT FIT'}",
-    ]
+    rows = [_row(model, found.step.by_model) for model in found.models]
+    lines += ["", *_table([_HEADS, *rows]), "", *_step(found), *_drawn(found), ""]
+    lines += [line for place in found.places for line in _place(place, found)]
     return "\n".join(lines)
 
 
-def _row(model: ModelShare) -> tuple[str, ...]:
+def remedy_text(remedy: Remedy) -> str:
+    """Settings that were tried, and whether they help."""
+    tried = " ".join(f"--set {setting}" for setting in remedy.settings)
+    sizes = ", ".join(f"{_name(p)} {human(p.peak)}" for p in remedy.found.places)
+    fits = "fits" if remedy.found.fits else "still does not fit"
+    return f"    with {tried}: at most {sizes}: {fits}"
+
+
+def _name(place: Place) -> str:
+    return "main memory" if place.device == CPU else place.device
+
+
+def _row(model: ModelShare, passes: Mapping[str, int | None]) -> tuple[str, ...]:
     sizes = (model.weights, model.gradients, model.optimizer, model.reference, model.kept)
-    return model.model, model.train, _count(model.parameters), *map(human, sizes)
+    most = passes.get(model.model, 0)
+    told = "unknown" if most is None else human(most)
+    return model.model, model.train, _count(model.parameters), *map(human, sizes), told
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -47,8 +71,37 @@ def _step(found: Forecast) -> Iterator[str]:
     yield f"  a step: {step.pairs} pairs{each}: {_several(step.passes)}{tokens}"
     yield f"  the reference of a step's pairs: {_several(step.references)}"
     yield f"  most that passes and their backward passes keep: {human(step.activations)}"
+    blind = [model for model, most in step.by_model.items() if most is None]
+    if blind:
+        yield (
+            f"  without those of {', '.join(blind)}, which looks at what its layers give, and a dry "
+            "run has no numbers there: see what one step takes (--set fit.steps=1)"
+        )
     if step.made_up:
         yield "  no pairs are there yet: these are of values as long as they may get"
+
+
+def _drawn(found: Forecast) -> Iterator[str]:
+    for when, several in (("a round", found.samples), ("what pairs lack", found.latent)):
+        for one in several:
+            yield f"  {when} draws from {one.model}: {_values(one)}"
+
+
+def _values(one: Drawing) -> str:
+    of = f"{one.values:,} texts of {one.tokens:,} tokens" if one.tokens else f"{one.values:,} images"
+    return f"{of} at the most, {one.at_once} at once, in {human(one.memory)}"
+
+
+def _place(place: Place, found: Forecast) -> Iterator[str]:
+    each = f" in each of {place.sharing} processes" if place.sharing > 1 else ""
+    fits = "fits" if place.fits else "DOES NOT FIT"
+    yield (
+        f"  {_name(place)}: between passes {human(place.lasting)}, at most {human(place.peak)} "
+        f"of {human(place.room)}{each}: {fits}"
+    )
+    if not place.fits:
+        parts = [f"{what} {human(size)}" for what, size in place.largest[:_SHOWN]]
+        yield f"    most of it: {'; '.join(parts)}"
 
 
 def _several(passes: int) -> str:

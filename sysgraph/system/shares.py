@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
+import torch
 from torch import Tensor
 
 from ..engines.base import Base
@@ -38,9 +39,12 @@ class Share:
         """
         own = list(trained)
         size = sum(one.numel() * one.element_size() for one in own)
-        running = base.size if train == "full" and base is not None else size
+        numbers = sum(one.numel() for one in own)
+        running = size
+        if train == "full" and base is not None:  # a copy of what is trained, in the base's type
+            running = numbers * getattr(torch, base.dtype).itemsize
         return cls(
-            parameters=sum(one.numel() for one in own),
+            parameters=numbers,
             running=running,
             weights=running + (size if running < size else 0),
             gradients=size,
