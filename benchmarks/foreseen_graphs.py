@@ -18,8 +18,8 @@ from . import pairs, tiny_painter
 from .row import Options
 
 ROOT = Path(__file__).parents[1]
-FIT = {"steps": 2, "batch_size": 4, "eval_fraction": 0.25, "seed": 0}
-ROUNDS = {**FIT, "rounds": 1, "samples": 3}
+FIT = {"steps": 2, "batch_size": 2, "eval_fraction": 0.25, "seed": 0}
+ROUNDS = {**FIT, "rounds": 1, "samples": 2}
 """With pairs that the system makes itself; `score` is their scorer."""
 
 
@@ -53,9 +53,9 @@ def progression(options: Options, folder: Path) -> sysgraph.Graph:
     pixels = tiny_painter.save(painter, quick=options.quick)
     graph["models"]["captioner"]["id"] = str(options.language_model)
     graph["models"]["painter"] |= {"id": str(painter), "train": "full"}
-    drawn = [tiny_painter.pairs(_made(folder / str(i)), 8, pixels) for i in range(3)]
+    drawn = [tiny_painter.pairs(_made(folder / str(i)), 4, pixels) for i in range(3)]
     rows = []
-    for row, texts in enumerate(pairs.cut(options.language_model, 8, 40, 24)):
+    for row, texts in enumerate(pairs.cut(options.language_model, 4, 40, 24)):
         sides: dict[str, Any] = {
             side: {
                 "text": "; ".join(texts[side].replace(";", ",") for _ in range(3)),
@@ -72,7 +72,7 @@ def sampling(options: Options, folder: Path) -> sysgraph.Graph:
     graph = _two_stage(options, "lora")
     rows = [
         {"inputs": {"question": p["prompt"]}, **{s: {"answer": p[s]} for s in _SIDES}}
-        for p in pairs.cut(options.language_model, 8, 64, 48)
+        for p in pairs.cut(options.language_model, 4, 64, 48)
     ]
     settings = {**FIT, "observed": ["answer"], "sampling": {"sampler": "diverse_beam", "k": 4}}
     return _loaded(graph, settings, _written(folder, rows))
@@ -81,7 +81,7 @@ def sampling(options: Options, folder: Path) -> sysgraph.Graph:
 def whole(options: Options, folder: Path) -> sysgraph.Graph:
     """Two models trained whole, every value observed."""
     graph = _two_stage(options, "full")
-    made = zip(*[iter(pairs.cut(options.language_model, 16, 64, 48))] * 2, strict=True)
+    made = zip(*[iter(pairs.cut(options.language_model, 8, 64, 48))] * 2, strict=True)
     rows = [
         {
             "inputs": {"question": draft["prompt"]},
@@ -104,7 +104,7 @@ _SIDES = ("chosen", "rejected")
 
 def _questions(options: Options, folder: Path) -> str:
     file = folder / "questions.jsonl"
-    rows = [{"question": one["prompt"]} for one in pairs.cut(options.language_model, 8, 48, 8)]
+    rows = [{"question": one["prompt"]} for one in pairs.cut(options.language_model, 4, 48, 8)]
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
     return str(file)
 
