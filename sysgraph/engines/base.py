@@ -219,6 +219,19 @@ class Base:
     device: str
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Of a model that is divided over processes.
+
+    Args:
+        divided: bytes of what is, with all adapters on it, before it is.
+        running: bytes that are put together at a time while a pass runs.
+    """
+
+    divided: int
+    running: int
+
+
 @runtime_checkable
 class Foreseen(Protocol):
     """An engine whose models can be loaded as shapes alone, to find out what they would take.
@@ -228,6 +241,10 @@ class Foreseen(Protocol):
 
     def bases(self) -> Sequence[Base]:
         """The checkpoints in memory."""
+        ...
+
+    def whole(self, model: str) -> Whole:
+        """What of a model would be divided over processes, and what of that a pass has whole."""
         ...
 
 

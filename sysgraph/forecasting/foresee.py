@@ -26,6 +26,7 @@ from ..traces.pair import Pair
 from ..training.batches import batch_visits
 from ..training.fitting import material_of, with_data
 from ..training.pairs import split_pairs
+from .dividing import Division
 from .drawing import by_model, latent_of, round_of
 from .result import CPU, Forecast, ModelShare
 from .step import pairs_of, step_of
@@ -71,24 +72,28 @@ def forecast(
     pairs = _first_batch(program, material.pairs)
     with only_shapes(where):
         system = System(program, device="cpu")
-        bases = tuple(system.bases())
-        models = tuple(_share(system, name, bases) for name in system.trained())
+        whole = tuple(system.bases())
+        models = tuple(_share(system, name, whole) for name in system.trained())
         with numbers():
+            divided = Division.of(system, processes)
             several = pairs or pairs_of(system, material.inputs)
             step = step_of(system, several, processes=processes, made_up=not pairs)
             latent = by_model(latent_of(system, several[::processes]))
             drawn = round_of(system, material.inputs, processes=processes)
             samples = by_model(drawn) if program.fit.rounds else ()
+    bases = tuple(divided.base(base, models) for base in whole)
+    types = {model: base.dtype for base in bases for model in base.models}
     return Forecast(
         name=program.name,
         device=str(where),
         rooms=_rooms(where, bases),
         processes=processes,
         bases=bases,
-        models=models,
-        step=step,
-        samples=samples,
-        latent=latent,
+        models=tuple(divided.model(one, types.get(one.model, "float32")) for one in models),
+        step=divided.step(step),
+        offloads=bool(divided.models) and program.fit.offloads,
+        samples=tuple(map(divided.drawing, samples)),
+        latent=tuple(map(divided.drawing, latent)),
     )
 
 

@@ -121,6 +121,7 @@ class Forecast:
         processes: of the run; on one machine, as far as is known.
         samples: what is drawn in a round, by model.
         latent: what is drawn of values that pairs lack, by model, for the steps of one redraw.
+        offloads: whether weights, gradients and the optimizer wait in main memory.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Forecast:
     step: StepShare
     samples: tuple[Drawing, ...] = ()
     latent: tuple[Drawing, ...] = ()
+    offloads: bool = False
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -170,12 +172,14 @@ class Forecast:
 
     def _lasting(self, device: str) -> list[tuple[str, int]]:
         """What is there between two passes."""
-        found = [
-            (f"base {base.id}: weights", base.size) for base in self.bases if base.device == device
-        ]
+
+        def waits(home: str) -> bool:
+            return (CPU if self.offloads else home) == device
+
+        found = [(f"base {one.id}: weights", one.size) for one in self.bases if waits(one.device)]
         for one in self.models:
             sizes = {"copies": one.kept, "reference": one.reference} if device == CPU else {}
-            if self.device_of(one.model) == device:
+            if waits(self.device_of(one.model)):
                 sizes |= {
                     "weights": one.weights,
                     "gradients": one.gradients,

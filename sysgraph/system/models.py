@@ -34,7 +34,7 @@ from ..engines import (
     Work,
     choices,
 )
-from ..engines.base import Base, Divisible, Foreseen, Rehearsed, total
+from ..engines.base import Base, Divisible, Foreseen, Rehearsed, Whole, total
 from ..engines.changes import Changes
 from ..engines.sharding import Sharding
 from ..support.changes import listed
@@ -360,6 +360,11 @@ class Models:
         engines = {id(engine): engine for engine in self._engines.values()}
         told = [one for one in engines.values() if isinstance(one, Foreseen)]
         return [base for one in told for base in one.bases()]
+
+    def whole(self, model: str) -> Whole:
+        """What of a model would be divided over processes; of a kind that does not tell, nothing."""
+        engine = self._engines[model]
+        return engine.whole(model) if isinstance(engine, Foreseen) else Whole(0, 0)
 
     def made_up(self, draw: Draw) -> Completion | Picture:
         """A value as large as a model's get: see `Rehearsed`."""

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from sysgraph_schemas import Checkpoint
 
 from ...support.errors import InputError
-from ..base import Base, Pass, Request, total
+from ..base import Base, Pass, Request, Whole, total
 from ..sharding import Sharding
 from ..work import NOTHING, Work
 from . import shapes
-from .memory import can_recompute, graph_bytes, pass_bytes, recomputed
+from .memory import bytes_of, can_recompute, graph_bytes, pass_bytes, recomputed
 from .quantized import count_of
 from .weights import Dividable, Trainable, Weights, weights_of
 
@@ -253,6 +253,16 @@ class CheckpointEngine(ABC, Generic[S, R]):
         for name, weights in self._weights.items():
             models[id(weights.resident)].append(name)
         return [self._base(several) for several in models.values()]
+
+    def whole(self, model: str) -> Whole:
+        """By the blocks that `Divided` would find; see `Foreseen`."""
+        from .divided import blocks
+
+        module = self._weights[model].module(reference=False)
+        every = bytes_of(module)
+        sizes = [bytes_of(block) for block in blocks(module, self._probe(model))]
+        # A block's weights, and the parts of all processes that these are put together from.
+        return Whole(every, every - sum(sizes) + 2 * max(sizes, default=0))
 
     def _base(self, models: Sequence[str]) -> Base:
         weights = self._weights[models[0]].resident.weights

@@ -37,6 +37,11 @@ def graph_bytes(module: nn.Module, run: Callable[[], Tensor]) -> int:
     return sum(kept.values())
 
 
+def bytes_of(module: nn.Module) -> int:
+    """Bytes of a module's weights."""
+    return sum(p.numel() * p.element_size() for p in module.parameters())
+
+
 def pass_bytes(device: torch.device) -> int:
     """Bytes that the graph of one pass may keep: an eighth of what the device has in all.
 
