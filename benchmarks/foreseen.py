@@ -1,9 +1,9 @@
 """J: what `fit --dry-run` foresees, against what the training then takes.
 
-Each system is trained in a process of its own, on a CPU, after the same system was trained with tiny
-models, which loads all code. Two things are measured at their most: the bytes of tensors, counted as
-operations make and lose them, and how much larger the process gets (its resident set), where the C
-library gives large blocks back (`MALLOC_MMAP_THRESHOLD_=65536`).
+Each system is trained in a process of its own, on a CPU, after it was foreseen there, which loads
+all code. Two things are measured at their most: the bytes of tensors, counted as operations make
+and lose them, and how much larger the process gets (its resident set), where the C library gives
+large blocks back (`MALLOC_MMAP_THRESHOLD_=65536`).
 """
 
 import gc
@@ -67,15 +67,12 @@ def _alone(options: Options, name: str) -> dict[str, Any]:
 
 def _measured(options: Options, name: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as place:
-        tiny = Path(place) / "tiny"
-        tiny.mkdir()
-        _fit(GRAPHS[name](Options(quick=True), tiny), tiny)
         graph = GRAPHS[name](options, Path(place))
+        found = _foreseen(graph)  # which loads all code, too
         gc.collect()
         start = memory_now()
         tensors, process = _fit(graph, Path(place))
-        found = _foreseen(graph)
-    parts = {"lasting": found.lasting, "passes": found.step.activations}
+    parts = {"between passes": found.places[0].lasting, "passes": found.step.activations}
     for what, several in (("samples", found.samples), ("latent", found.latent)):
         if several:
             parts[what] = max(one.memory for one in several)
@@ -83,7 +80,9 @@ def _measured(options: Options, name: str) -> dict[str, Any]:
         "foreseen": found.peak / _MIB,
         "tensors": tensors / _MIB,
         "process": process - start,
-        "parts": "foreseen: " + ", ".join(f"{k} {v / _MIB:,.0f}" for k, v in parts.items()) + " MiB",
+        "parts": "foreseen: "
+        + ", ".join(f"{k} {v / _MIB:,.0f}" for k, v in parts.items())
+        + " MiB",
     }
 
 

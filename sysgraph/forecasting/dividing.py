@@ -57,10 +57,7 @@ class Division:
     def step(self, step: StepShare) -> StepShare:
         """With what is put together while passes run."""
         more = {model: whole.running for model, whole in self.models.items()}
-        by_model = {
-            model: None if most is None else most + more.get(model, 0)
-            for model, most in step.by_model.items()
-        }
+        by_model = {model: most + more.get(model, 0) for model, most in step.by_model.items()}
         most = max((more.get(model, 0) for model in step.by_model), default=0)
         return replace(step, activations=step.activations + most, by_model=by_model)
 

@@ -1,7 +1,8 @@
 """What drawing takes: the samples of a round, and the values that pairs leave open."""
 
+import itertools
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from sysgraph_compiler import Variable
@@ -19,12 +20,17 @@ from .result import Drawing
 
 
 def round_of(
-    system: System, inputs: Sequence[Mapping[str, Any]], *, processes: int = 1
+    system: System,
+    inputs: Sequence[Mapping[str, Any]],
+    models: Set[str],
+    *,
+    processes: int = 1,
 ) -> Iterator[Drawing]:
     """What one process draws in a round, by model; the values are as long as they get.
 
     Args:
         inputs: all there are to collect on.
+        models: those that run on shapes.
         processes: between which they are shared out.
     """
     fit, made_up = system.program.fit, MadeUp(system)
@@ -39,11 +45,16 @@ def round_of(
     ]
     times = mine / max(together, 1)
     for generation in system.program.layers:
-        yield from _drawings(system, generation, traces, times=times)
+        variables = [v for v in generation if system.program.model_of(v.name) in models]
+        yield from _drawings(system, variables, traces, times=times)
 
 
-def latent_of(system: System, pairs: Sequence[Pair]) -> Iterator[Drawing]:
-    """What is drawn of values that the pairs of a step lack, by model."""
+def latent_of(system: System, pairs: Sequence[Pair], models: Set[str]) -> Iterator[Drawing]:
+    """What is drawn of values that the pairs of a step lack, by model.
+
+    Args:
+        models: those that run on shapes.
+    """
     program, made_up = system.program, MadeUp(system)
     settings = program.fit.sampling
     is_search = not SAMPLERS[settings.sampler].independent
@@ -51,12 +62,13 @@ def latent_of(system: System, pairs: Sequence[Pair]) -> Iterator[Drawing]:
     latent: dict[str, list[Trace]] = defaultdict(list)
     for row, pair in enumerate(pairs):
         gaps = needs(program, pair).gaps
-        for side in gaps.starts if gaps is not None else ():
-            given = gaps.sides[side].given  # type: ignore[union-attr]
-            names = {name for several in gaps.plan.layers.values() for name in several}  # type: ignore[union-attr]
-            for number in range(each):
-                filled = made_up.filled(given, row * each + number)
-                for name in names:
+        if gaps is None:
+            continue
+        lacking = [name for several in gaps.plan.layers.values() for name in several]
+        for side, number in itertools.product(gaps.starts, range(each)):
+            filled = made_up.filled(gaps.sides[side].given, row * each + number)
+            for name in lacking:
+                if program.model_of(name) in models:
                     latent[name].append(filled)
     for name, traces in latent.items():
         yield from _drawings(

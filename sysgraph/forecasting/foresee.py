@@ -1,10 +1,15 @@
 """What a training would take: models as shapes, the passes of one step, and what these leave."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+)
 
 import sysgraph_compiler
 from sysgraph_compiler import Program, load
@@ -70,7 +75,7 @@ def forecast(
             )
         source(spec.id, revision=spec.revision)  # a toy is built here, with its numbers
     pairs = _first_batch(program, material.pairs)
-    with only_shapes(where):
+    with only_shapes(where), _explained():
         system = System(program, device="cpu")
         whole = tuple(system.bases())
         models = tuple(_share(system, name, whole) for name in system.trained())
@@ -78,8 +83,9 @@ def forecast(
             divided = Division.of(system, processes)
             several = pairs or pairs_of(system, material.inputs)
             step = step_of(system, several, processes=processes, made_up=not pairs)
-            latent = by_model(latent_of(system, several[::processes]))
-            drawn = round_of(system, material.inputs, processes=processes)
+            known = system.program.models.keys() - step.unknown.keys()
+            latent = by_model(latent_of(system, several[::processes], known))
+            drawn = round_of(system, material.inputs, known, processes=processes)
             samples = by_model(drawn) if program.fit.rounds else ()
     bases = tuple(divided.base(base, models) for base in whole)
     types = {model: base.dtype for base in bases for model in base.models}
@@ -95,6 +101,22 @@ def forecast(
         samples=tuple(map(divided.drawing, samples)),
         latent=tuple(map(divided.drawing, latent)),
     )
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Refuses what only shows when it runs.
+
+    Raises:
+        InputError: a pass looks at numbers that a probe did not.
+    """
+    try:
+        yield
+    except (DataDependentOutputException, DynamicOutputShapeException) as error:
+        raise InputError(
+            f"a model looks at what its layers give ({error}), and a dry run has no numbers there: "
+            "see what one step takes (--set fit.steps=1)"
+        ) from error
 
 
 def _rooms(where: torch.device, bases: Sequence[Base]) -> dict[str, int]:

@@ -40,7 +40,9 @@ def remedies(graph: Graph, foresee: Foresee, found: Forecast) -> Iterator[Remedy
             continue
         tried = {name: changed[name].model_copy(update={key: value}) for name in names}
         try:
-            found = foresee(graph.model_copy(update={"models": {**graph.models, **changed, **tried}}))
+            found = foresee(
+                graph.model_copy(update={"models": {**graph.models, **changed, **tried}})
+            )
         except InputError:  # a model has no such setting
             continue
         if found.peak >= least:

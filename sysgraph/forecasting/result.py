@@ -1,7 +1,7 @@
 """What a training would take, as numbers."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from ..engines.base import Base
@@ -44,8 +44,9 @@ class StepShare:
         references: passes for the reference's values: of a step where noise is renewed each time,
             else once for all steps.
         activations: bytes that graphs and what computes them take at the most.
-        by_model: what the passes of each model alone take; None: that is not known, as the model
-            looks at what its layers give, and `activations` is without it.
+        by_model: what the passes of each model alone take.
+        unknown: the models whose passes are in none of these figures, as they do not run on
+            shapes, and why.
         made_up: no pair is there yet: these are of the longest values that there could be.
     """
 
@@ -54,8 +55,9 @@ class StepShare:
     tokens: int
     references: int
     activations: int
-    by_model: Mapping[str, int | None]
+    by_model: Mapping[str, int]
     made_up: bool
+    unknown: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ class Forecast:
 
     def _passing(self, device: str) -> list[tuple[str, int]]:
         """What is there for some time, one after the other."""
-        by_model = {m: most or 0 for m, most in self.step.by_model.items()}
+        by_model = self.step.by_model
         there = {m: most for m, most in by_model.items() if self.device_of(m) == device}
         held = min(self.step.activations, sum(there.values()))
         found = [(f"passes of {', '.join(there)}", held)] if there else []

@@ -7,10 +7,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import (
-    DataDependentOutputException,
-    DynamicOutputShapeException,
-)
 
 from ..engines import Pass, Request, choices
 from ..engines.requests import requests
@@ -22,9 +18,6 @@ from ..training.noise import Noises
 from .allocations import Allocations
 from .made_up import MadeUp
 from .result import StepShare
-
-BLIND = (DataDependentOutputException, DynamicOutputShapeException)
-"""A model looks at what its layers give, as some that choose between experts."""
 
 
 def pairs_of(system: System, inputs: Sequence[Mapping[str, Any]]) -> list[Pair]:
@@ -51,24 +44,22 @@ def step_of(
         made_up: what is told of the pairs.
     """
     filling = MadeUp(system)
-    asked = [_requests(system, filling, pair, row) for row, pair in enumerate(pairs)]
+    every = [_requests(system, filling, pair, row) for row, pair in enumerate(pairs)]
+    unknown = _unknown(system, [one for several in every for one in several])
+    asked = [[one for one in several if one.model not in unknown] for several in every]
     portions = list(_portions(asked[::processes], Adjoint(system).fits))
     largest = max(portions, key=lambda one: _held(_passes(system, one)))
     referred = _parts([one for pair in asked[::processes] for one in pair])
-    every = [one for part in portions for one in _passes(system, part)]
-    blind: set[str] = set()
-    try:
-        taken = _taken(system, largest)
-    except BLIND:
-        blind = set(_blind(system, largest))
-        taken = _taken(system, [one for one in largest if one.model not in blind])
+    passes = [one for part in portions for one in _passes(system, part)]
+    taken = _taken(system, largest)
     return StepShare(
         pairs=len(pairs),
-        passes=len(every),
-        tokens=sum(one.work.tokens for one in every),
+        passes=len(passes),
+        tokens=sum(one.work.tokens for one in passes),
         references=len(system.passes(referred, reference=True)),
         activations=taken.most,
-        by_model={**taken.by_model, **dict.fromkeys(blind)},
+        by_model=taken.by_model,
+        unknown=unknown,
         made_up=made_up,
     )
 
@@ -90,13 +81,18 @@ def _requests(system: System, made_up: MadeUp, pair: Pair, row: int) -> list[Req
     return [request for request in found if system.problem(request) is None]
 
 
-def _blind(system: System, portion: Sequence[Request]) -> Iterator[str]:
-    """The models of which nobody knows what they do, as they look at what their layers give."""
-    for model in dict.fromkeys(one.model for one in portion):
+def _unknown(system: System, asked: Sequence[Request]) -> dict[str, str]:
+    """The models whose passes do not run on shapes, and why, as their probes find out.
+
+    One that chooses between experts looks at what a layer gives.
+    """
+    found: dict[str, str] = {}
+    for request in {one.model: one for one in _parts(asked)}.values():
         try:
-            _taken(system, [next(one for one in portion if one.model == model)])
-        except BLIND:
-            yield model
+            system.passes([request], gradients=True)
+        except (RuntimeError, NotImplementedError) as error:
+            found[request.model] = str(error).partition("\n")[0] or type(error).__name__
+    return found
 
 
 def _portions(

@@ -1,9 +1,9 @@
 """A forecast as people read it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from .remedies import Remedy
-from .result import CPU, Drawing, Forecast, ModelShare, Place, human
+from .result import CPU, Drawing, Forecast, ModelShare, Place, StepShare, human
 
 _HEADS = (
     "model",
@@ -31,7 +31,7 @@ def text_of(found: Forecast) -> str:
             f"  base {base.id}{where}: {_count(base.parameters)} parameters, {base.dtype}, "
             f"{human(base.size)}, for {', '.join(base.models)}"
         )
-    rows = [_row(model, found.step.by_model) for model in found.models]
+    rows = [_row(model, found.step) for model in found.models]
     lines += ["", *_table([_HEADS, *rows]), "", *_step(found), *_drawn(found), ""]
     lines += [line for place in found.places for line in _place(place, found)]
     return "\n".join(lines)
@@ -49,10 +49,10 @@ def _name(place: Place) -> str:
     return "main memory" if place.device == CPU else place.device
 
 
-def _row(model: ModelShare, passes: Mapping[str, int | None]) -> tuple[str, ...]:
+def _row(model: ModelShare, step: StepShare) -> tuple[str, ...]:
     sizes = (model.weights, model.gradients, model.optimizer, model.reference, model.kept)
-    most = passes.get(model.model, 0)
-    told = "unknown" if most is None else human(most)
+    passes = human(step.by_model.get(model.model, 0))
+    told = "unknown" if model.model in step.unknown else passes
     return model.model, model.train, _count(model.parameters), *map(human, sizes), told
 
 
@@ -71,11 +71,10 @@ def _step(found: Forecast) -> Iterator[str]:
     yield f"  a step: {step.pairs} pairs{each}: {_several(step.passes)}{tokens}"
     yield f"  the reference of a step's pairs: {_several(step.references)}"
     yield f"  most that passes and their backward passes keep: {human(step.activations)}"
-    blind = [model for model, most in step.by_model.items() if most is None]
-    if blind:
+    for model, why in step.unknown.items():
         yield (
-            f"  without those of {', '.join(blind)}, which looks at what its layers give, and a dry "
-            "run has no numbers there: see what one step takes (--set fit.steps=1)"
+            f"  without passes of {model}, which do not run on shapes ({why}): see what one step "
+            "takes (--set fit.steps=1)"
         )
     if step.made_up:
         yield "  no pairs are there yet: these are of values as long as they may get"
@@ -88,7 +87,9 @@ def _drawn(found: Forecast) -> Iterator[str]:
 
 
 def _values(one: Drawing) -> str:
-    of = f"{one.values:,} texts of {one.tokens:,} tokens" if one.tokens else f"{one.values:,} images"
+    of = (
+        f"{one.values:,} texts of {one.tokens:,} tokens" if one.tokens else f"{one.values:,} images"
+    )
     return f"{of} at the most, {one.at_once} at once, in {human(one.memory)}"
 
 

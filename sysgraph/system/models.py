@@ -362,7 +362,7 @@ class Models:
         return [base for one in told for base in one.bases()]
 
     def whole(self, model: str) -> Whole:
-        """What of a model would be divided over processes; of a kind that does not tell, nothing."""
+        """What of a model would be divided over processes; nothing of a kind that does not tell."""
         engine = self._engines[model]
         return engine.whole(model) if isinstance(engine, Foreseen) else Whole(0, 0)
 
