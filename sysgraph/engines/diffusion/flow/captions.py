@@ -114,9 +114,8 @@ def _stacked(trees: Sequence[Any]) -> Any:
         raise Unstackable("captions have embeddings of several shapes")
     if first.shape[0] == 1:
         return torch.cat(list(trees))
-    if not shapes.are_all() and any(
-        not torch.equal(tree, first) for tree in trees
-    ):  # of no caption, as positions are
+    # Of no caption, as positions are.
+    if not shapes.are_all() and any(not torch.equal(tree, first) for tree in trees):
         raise Unstackable("what should be no caption's own differs by caption")
     return first
 
