@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from .foreseen_graphs import GRAPHS, score
 from .peaks import memory_now, memory_peak
@@ -118,8 +119,8 @@ def _fit(graph: Any, folder: Path) -> tuple[int, float]:
 
 
 def _alive() -> int:
-    """Bytes of all tensors that there are."""
-    tensors = (one for one in gc.get_objects() if isinstance(one, torch.Tensor))
+    """Bytes of all tensors that have numbers."""
+    tensors = (one for one in gc.get_objects() if type(one) in (torch.Tensor, nn.Parameter))
     storages = {t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in tensors}
     return sum(storages.values())
 

@@ -51,7 +51,7 @@ def step_of(
     largest = max(portions, key=lambda one: _held(_passes(system, one)))
     referred = _parts([one for pair in asked[::processes] for one in pair])
     passes = [one for part in portions for one in _passes(system, part)]
-    taken = _taken(system, largest)
+    taken = _taken(system, largest, alone=len(portions) == 1)
     return StepShare(
         pairs=len(pairs),
         passes=len(passes),
@@ -129,27 +129,41 @@ class Taken(NamedTuple):
     by_model: Mapping[str, int]
 
 
-def _taken(system: System, portion: Sequence[Request]) -> Taken:
-    """What the passes of a portion take, with their backward passes."""
+def _taken(system: System, portion: Sequence[Request], *, alone: bool) -> Taken:
+    """What the passes of a portion take, with their backward passes, gradients aside.
+
+    Args:
+        alone: it is all of a step: gradients come to be while its graphs go, and where these take
+            as much, they take nothing more.
+    """
     parts = _parts(portion)
     passes = _passes(system, portion)
     if sum(one.share for one in passes) > 1:  # they run one by one: the largest of each model
         order = sorted(passes, key=lambda one: (one.work.tokens, len(one.rows)))
         each = {parts[one.rows[0]].model: one for one in order}
-        alone = [_run(system, {model: [one]}) for model, one in each.items()]
-        by_model = {model: most for one in alone for model, most in one.by_model.items()}
+        runs = [_run(system, {model: [one]}, has_gradients=True) for model, one in each.items()]
+        by_model = {model: most for one in runs for model, most in one.by_model.items()}
         return Taken(max(by_model.values(), default=0), by_model)
     of_model: dict[str, list[Pass]] = defaultdict(list)
     for one in passes:
         of_model[parts[one.rows[0]].model].append(one)
-    return _run(system, of_model)
+    return _run(system, of_model, has_gradients=not alone)
 
 
-def _run(system: System, passes: Mapping[str, Sequence[Pass]]) -> Taken:
-    """Runs passes forward, then backward, as a step does with those that it holds together."""
+def _run(system: System, passes: Mapping[str, Sequence[Pass]], *, has_gradients: bool) -> Taken:
+    """Runs passes forward, then backward, as a step does with those that it holds together.
+
+    Args:
+        has_gradients: from passes before these.
+    """
+    if not passes:
+        return Taken(0, {})
+    gradients: dict[str, int] = defaultdict(int)
     for model in system.trained():
         for parameter in system.parameters(model).values():
-            parameter.grad = torch.zeros_like(parameter)  # they last: no part of what is counted
+            parameter.grad = torch.zeros_like(parameter) if has_gradients else None
+            size = parameter.numel() * parameter.element_size()
+            gradients[model] += 0 if has_gradients else size
     held: dict[str, int] = defaultdict(int)
     above: dict[str, int] = defaultdict(int)
     graphs: list[tuple[str, int, Tensor]] = []
@@ -170,4 +184,7 @@ def _run(system: System, passes: Mapping[str, Sequence[Pass]]) -> Taken:
                 values.backward(torch.ones_like(values))
             above[model] = max(above[model], counted.most - start)
             del values
-    return Taken(counted.most_ever, {model: held[model] + above[model] for model in passes})
+    return Taken(
+        max(0, counted.most_ever - sum(gradients.values())),
+        {model: held[model] + max(0, above[model] - gradients[model]) for model in passes},
+    )

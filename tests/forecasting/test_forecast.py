@@ -211,7 +211,7 @@ def test_the_command(build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("sysgraph.forecasting.foresee.device_bytes", lambda device: 1000)
     done = CliRunner().invoke(app, ["fit", str(file), "--dry-run"])
     assert done.exit_code == 1
-    assert ": DOES NOT FIT\n    most of it: passes of first, second " in done.output
+    assert ": DOES NOT FIT\n    most of it: model " in done.output
     assert "with --set models.first.gradient_checkpointing=true --set models.second." in done.output
     assert done.output.rstrip().endswith(": still does not fit")
 

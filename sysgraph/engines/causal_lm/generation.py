@@ -10,6 +10,7 @@ from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 from sysgraph_schemas import Decoding
 
 from ...support.seeding import derive, gumbels
+from ..checkpoints import shapes
 from ..checkpoints.batching import Ids
 from .decoder import Decoder, NotFinite, Way
 from .stopping import StopStrings
@@ -93,9 +94,11 @@ def rehearse(
     if room > 3:
         decoder.grow(room - 3)
         logits = side.step(tokens, going)
-    size = max(1, _NUMBERS // logits.shape[-1])
-    scores = _warped(logits[:size].float(), decoding)
-    gumbel_max(scores, torch.empty_like(scores))
+    rows = min(len(logits), max(1, _NUMBERS // logits.shape[-1]))
+    scores = _warped(logits[:rows].float(), decoding)
+    with shapes.like(scores):
+        noise = gumbels(range(rows), scores.shape[-1], scores.device)
+    gumbel_max(scores, noise)
 
 
 class _Side:

@@ -72,8 +72,16 @@ def numbers() -> Iterator[None]:
         yield
 
 
+def like(tensor: Tensor) -> contextlib.AbstractContextManager[Any]:
+    """What is made in the block has numbers only where `tensor` has: what takes many of them."""
+    return tensor.fake_mode if isinstance(tensor, FakeTensor) else contextlib.nullcontext()
+
+
 class _Places(TorchDispatchMode):
     """Where a mask with numbers picks from a tensor without, how many it picks is known."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(
         self,
