@@ -52,7 +52,11 @@ def progression(options: Options, folder: Path) -> sysgraph.Graph:
     painter = folder / "painter"
     pixels = tiny_painter.save(painter, quick=options.quick)
     graph["models"]["captioner"]["id"] = str(options.language_model)
-    graph["models"]["painter"] |= {"id": str(painter), "train": "full"}
+    graph["models"]["painter"] |= {
+        "id": str(painter),
+        "train": "full",
+        "learning_rate": 1e-3,
+    }
     drawn = [tiny_painter.pairs(_made(folder / str(i)), 4, pixels) for i in range(3)]
     rows = []
     for row, texts in enumerate(pairs.cut(options.language_model, 4, 40, 24)):

@@ -212,7 +212,7 @@ def test_the_command(build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     done = CliRunner().invoke(app, ["fit", str(file), "--dry-run"])
     assert done.exit_code == 1
     assert ": DOES NOT FIT\n    most of it: model " in done.output
-    assert "with --set models.first.gradient_checkpointing=true --set models.second." in done.output
+    assert "with --set models.first.dtype=bfloat16 --set models.second.dtype=" in done.output
     assert done.output.rstrip().endswith(": still does not fit")
 
 
