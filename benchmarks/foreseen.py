@@ -99,7 +99,8 @@ def _fit(graph: Any, folder: Path) -> tuple[int, float]:
     from sysgraph.support.progress import Reporter
     from sysgraph.training import fitting
 
-    run, found = fitting._run, []
+    run: Any = fitting._run
+    found: list[int] = []
 
     def counted(*args: Any) -> Any:
         start = _alive()
@@ -108,7 +109,7 @@ def _fit(graph: Any, folder: Path) -> tuple[int, float]:
         found.append(start + allocations.most_ever)
         return out
 
-    fitting._run = counted
+    fitting._run = counted  # type: ignore[assignment]
     try:
         with memory_peak() as peak:
             given = score if graph.fit.rounds else None

@@ -109,14 +109,14 @@ def _drawings(
                 key = model, variable.decoding
                 groups[key].append(draw)
                 tokens[key] += len(value.ids or ()) if isinstance(value, Completion) else 0
-    for key, draws in groups.items():
+    for group, draws in groups.items():
         with Allocations() as counted:
             at_once = system.rehearse(draws, copies=copies)
         if at_once is not None:
             yield Drawing(
                 model=draws[0].model,
                 values=round(len(draws) * copies * times),
-                tokens=round(tokens[key] * copies * times),
+                tokens=round(tokens[group] * copies * times),
                 at_once=at_once * copies,
                 memory=counted.most,
             )

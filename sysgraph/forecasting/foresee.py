@@ -68,7 +68,7 @@ def forecast(
     for name, spec in program.models.items():
         if not isinstance(spec, Checkpoint):
             continue
-        if not issubclass(engine_of(spec.kind), Foreseen):  # of another package
+        if not issubclass(engine_of(spec.kind), Foreseen):  # type: ignore[arg-type]
             raise InputError(
                 f"a dry run does not know what model {name!r} takes: models of kind "
                 f"{spec.kind!r} are not loaded as shapes. See what one step takes (fit.steps=1)"

@@ -126,7 +126,8 @@ def _fetched(name: str, family: Family, revision: Mapping[str, str]) -> Path:
     Of shapes, what is no weights.
     """
     if shapes.are_all():
-        return Path(snapshot_download(name, allow_patterns=list(_NO_WEIGHTS), **revision))
+        at = revision.get("revision")
+        return Path(snapshot_download(name, revision=at, allow_patterns=list(_NO_WEIGHTS)))
     settings = {"use_safetensors": True, **revision, **family.left_out}
     kind = family.kind
     try:
@@ -220,10 +221,11 @@ def _told_dtype(found: Source, part: str) -> str:
     """
     with contextlib.suppress(OSError, ValueError, LookupError):
         if not found.is_folder:
-            hub, at = HfApi(), {"revision": found.revision}
-            names = [name for name in hub.list_repo_files(found.path, **at) if _is_of(name, part)]
+            hub, at = HfApi(), found.revision
+            files = hub.list_repo_files(found.path, revision=at)
+            names = [name for name in files if _is_of(name, part)]
             first = min(names, key=lambda name: (bool(_variant_in(name)), name))
-            told = hub.parse_safetensors_file_metadata(found.path, first, **at)
+            told = hub.parse_safetensors_file_metadata(found.path, first, revision=at)
             return next(iter(told.tensors.values())).dtype
     return "F32"
 
