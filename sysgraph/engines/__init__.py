@@ -11,28 +11,24 @@ from importlib.metadata import entry_points
 from sysgraph_schemas.kinds import package_of
 
 from ..support.errors import InputError
+from .asked import Draw, Listener, Refused, Request, Search
 from .base import (
     Asking,
     Counting,
-    Draw,
     Editing,
     Exported,
     Fingerprinted,
     Hosted,
-    Listener,
-    Pass,
     Prompted,
     Receiving,
-    Refused,
-    Request,
     Sampled,
     Scored,
-    Search,
     Searched,
     Telling,
     Tokenwise,
     Trained,
 )
+from .passes import Pass
 from .work import Work
 
 GROUP = "sysgraph.engines"

@@ -17,7 +17,7 @@ from ..support.device import on_device
 from ..support.errors import RunError
 from ..support.seeding import uniforms
 from ..traces.trace import Completion
-from .base import Draw, Request, Search
+from .asked import Draw, Request, Search
 
 Score = Callable[[Sequence[Request]], Tensor]
 

@@ -9,7 +9,7 @@ import torch
 from sysgraph_schemas import Decoding
 
 from ..traces.trace import Completion
-from .base import Draw
+from .asked import Draw
 
 
 @dataclass(frozen=True, slots=True)

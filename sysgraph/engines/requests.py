@@ -8,7 +8,7 @@ from ..traces.course import context
 from ..traces.record import Record
 from ..traces.scope import Unobserved
 from ..traces.trace import Completion, Trace
-from .base import Request
+from .asked import Request
 
 
 def requests(program: Program, trace: Trace) -> Iterator[tuple[str, Request]]:

@@ -17,8 +17,9 @@ from ..support.errors import InputError, RunError
 from ..support.seeding import uniforms
 from ..traces.prompt import Context
 from ..traces.trace import Completion
-from .base import Draw, Pass, Request, Search
+from .asked import Draw, Request, Search
 from .digest import digest_of
+from .passes import Pass
 from .picking import pick
 
 _FILE = "table.safetensors"

@@ -34,8 +34,9 @@ from ..engines import (
     Work,
     choices,
 )
-from ..engines.base import Base, Divisible, Foreseen, Rehearsed, Whole, total
+from ..engines.base import Base, Divisible, Foreseen, Rehearsed, Whole
 from ..engines.changes import Changes
+from ..engines.passes import total
 from ..engines.sharding import Sharding
 from ..support.changes import listed
 from ..support.device import default_device, numbered

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..engines import Request, choices
-from ..engines.base import total
+from ..engines.passes import total
 from ..support.device import moved, on_device
 from ..support.errors import InputError
 from ..support.progress import Reporter

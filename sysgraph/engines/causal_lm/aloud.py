@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from transformers import PreTrainedTokenizerBase
 
-from ..base import Listener
+from ..asked import Listener
 from .detokenizer import decode
 from .stopping import StopStrings, special_ids
 

@@ -18,7 +18,7 @@ from ...support.errors import InputError, RunError
 from ...support.grouping import grouped, in_groups
 from ...traces.prompt import Context
 from ...traces.trace import Completion
-from ..base import Draw, Listener, Request, Search
+from ..asked import Draw, Listener, Request, Search
 from ..checkpoints.batching import TOKENS_PER_PASS, Ids, batches
 from ..checkpoints.engine import ENCODED, CheckpointEngine, Part, Values
 from ..checkpoints.prompt_check import changed_turns, prompt_oddities

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from sysgraph_schemas import Checkpoint
 
 from ...support.errors import InputError
-from ..base import Base, Pass, Request, Whole, total
+from ..asked import Request
+from ..base import Base, Whole
+from ..passes import Pass, total
 from ..sharding import Sharding
 from ..work import NOTHING, Work
 from . import shapes

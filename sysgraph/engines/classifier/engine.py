@@ -13,7 +13,7 @@ from ...support.device import on_device
 from ...support.errors import InputError
 from ...support.progress import Reporter
 from ...traces.prompt import Context
-from ..base import Request
+from ..asked import Request
 from ..checkpoints.batching import TOKENS_PER_PASS, Ids, batches
 from ..checkpoints.chat import encode_chat
 from ..checkpoints.completeness import listed

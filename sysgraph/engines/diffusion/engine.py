@@ -18,7 +18,7 @@ from ...support.errors import InputError
 from ...support.grouping import grouped, in_groups
 from ...support.seeding import derive
 from ...traces.pictures import Picture
-from ..base import Draw, Request
+from ..asked import Draw, Request
 from ..checkpoints.engine import CheckpointEngine, Part, Values
 from ..checkpoints.weights import Weights
 from .generation import generate

@@ -10,7 +10,7 @@ from ...support.addresses import address_of, require_known
 from ...support.errors import ServiceError
 from ...support.progress import Reporter
 from ...traces.trace import Completion
-from ..base import Draw, Refused
+from ..asked import Draw, Refused
 from .client import Client, require_openai
 from .parallel import in_parallel
 from .served import Served, failed

@@ -11,7 +11,7 @@ from sysgraph_schemas import Decoding, Endpoint
 
 from ...support.progress import Reporter
 from ...toys.cache import cache_root
-from ..base import Draw, Refused
+from ..asked import Draw, Refused
 from .cache import Replies
 from .client import Client, characters, file_of, refuses
 from .replies import Reply

@@ -15,7 +15,8 @@ from ...support.progress import Reporter
 from ...support.servers import Servers
 from ...toys.cache import cache_root
 from ...traces.trace import Completion
-from ..base import Draw, Refused, Trained
+from ..asked import Draw, Refused
+from ..base import Trained
 from ..digest import digest_of
 from ..endpoint.client import refuses, require_openai
 from ..endpoint.parallel import in_parallel

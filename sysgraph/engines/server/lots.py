@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...support.grouping import grouped
-from ..base import Draw
+from ..asked import Draw
 from ..ordering import Order
 
 _TOKENS = 1 << 17

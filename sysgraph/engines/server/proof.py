@@ -11,7 +11,8 @@ from sysgraph_schemas import Decoding
 from ...support.errors import InputError
 from ...support.seeding import derive
 from ...traces.prompt import Context
-from ..base import Draw, Request, Scored
+from ..asked import Draw, Request
+from ..base import Scored
 from ..ordering import Ordering
 from .protocol import Drawn
 from .remote import Remote
