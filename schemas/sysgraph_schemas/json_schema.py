@@ -172,7 +172,10 @@ def _nullable(node: Schema) -> Schema:
         return node
     rest = {key: value for key, value in node.items() if key != "anyOf"}
     one = {**members[0], **rest, "type": [members[0]["type"], "null"]}
-    return {**one, "enum": [*one["enum"], None]} if "enum" in one else one
+    legal = one.get("enum", [one["const"]] if "const" in one else [])
+    if not legal:
+        return one
+    return {**{key: value for key, value in one.items() if key != "const"}, "enum": [*legal, None]}
 
 
 def _by_kind(node: Schema) -> Schema:
