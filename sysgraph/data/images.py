@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ..support.errors import DataError
 from ..traces.pictures import Picture
@@ -22,6 +22,7 @@ class ImageFiles:
     """
 
     folder: Path
+    wanted: ClassVar[str] = "the path of an image"
     _read: dict[Path, Picture | str] = field(default_factory=dict, compare=False, repr=False)
 
     def picture(self, given: Any) -> Picture:
@@ -44,9 +45,12 @@ class ImageFiles:
                 name = path if isinstance(path, str) else "the image"
                 raise BadValue(f"{name}: {error}") from None
         if hasattr(given, "convert"):
-            return Picture.of(given)
+            try:
+                return Picture.of(given)
+            except ValueError as error:
+                raise BadValue(f"the image: {error}") from None
         if not isinstance(path, str) or not path:
-            raise BadValue(f"expected the path of an image, got {kind(given)}")
+            raise BadValue(f"expected {self.wanted}, got {kind(given)}")
         file = self.folder / path
         if file not in self._read:
             self._read[file] = _picture(file)

@@ -96,6 +96,7 @@ def read_inputs(
     out: dict[str, Given] = {}
     for name in input_names(program):
         value, kind_of = fields.get(name), program.variable(name).type
+        wanted = _WANTED.get(kind_of, images.wanted)
         if value is not None and kind_of in readers:
             try:
                 out[name] = readers[kind_of](value)
@@ -106,16 +107,16 @@ def read_inputs(
         elif isinstance(value, str):
             out[name] = value
         elif name in fields:
-            problems.append(f"{where}{name}: expected {_WANTED[kind_of]}, got {kind(value)}")
+            problems.append(f"{where}{name}: expected {wanted}, got {kind(value)}")
         else:
             near = closest(name, fields)
             has = ", ".join(map(str, fields)) or "nothing"
             hint = f"is {near!r} a misspelling of it?" if near else f"there is {has}"
-            problems.append(f"{where}{name}: missing; expected {_WANTED[kind_of]} ({hint})")
+            problems.append(f"{where}{name}: missing; expected {wanted} ({hint})")
     return out
 
 
-_WANTED = {"text": "a text", "messages": "messages", "image": "the path of an image"}
+_WANTED = {"text": "a text", "messages": "messages"}
 
 
 def row_inputs(

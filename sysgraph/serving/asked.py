@@ -15,7 +15,7 @@ from ..data.shown import BadValue
 from ..traces.trace import Given, input_names, is_broken
 from .errors import ApiError
 from .limits import Limits
-from .pictures import SentImages
+from .pictures import IMAGE, SentImages
 from .settings import ignored, refused
 
 
@@ -142,7 +142,8 @@ def _inputs(program: Program, body: _Body) -> tuple[dict[str, Given], dict[str, 
         return _given(program, body.inputs), {}
     names = input_names(program)
     if len(names) != 1 or program.variable(names[0]).type == "image":
-        example = json.dumps({"inputs": dict.fromkeys(names, "...")})
+        shown = {n: IMAGE if program.variable(n).type == "image" else "..." for n in names}
+        example = json.dumps({"inputs": shown})
         has = f"this system has the inputs {', '.join(names)}"
         said = f"{has}: give them beside `messages`, as {example}"
         raise ApiError(400, said, code="missing_inputs", param="inputs")

@@ -52,6 +52,21 @@ def decoded(content: bytes) -> "Image":
         raise ValueError(f"a damaged image: {said}") from None
 
 
+def as_rgb(image: "Image") -> "Image":
+    """A Pillow image, which may still be undecoded, as `decoded` makes one of its file.
+
+    Raises:
+        ValueError: it is damaged, or is too big.
+    """
+    try:
+        _refuse(image, b"")
+        return _rgb(image)
+    except _RefusedError as error:
+        raise ValueError(str(error)) from None
+    except Exception as error:
+        raise ValueError(f"a damaged image: {str(error) or type(error).__name__}") from None
+
+
 class _RefusedError(Exception):
     """A sound image, as far as is known, that nothing is done with."""
 

@@ -15,7 +15,7 @@ from sysgraph_schemas.bounded import read_bounded
 
 from ..support.errors import DataError, RunError
 from ..support.files import write_bytes
-from .decoding import MAX_BYTES, decoded
+from .decoding import MAX_BYTES, as_rgb, decoded
 
 if TYPE_CHECKING:  # Pillow comes with the extra `diffusion`; graphs without images need none
     from PIL.Image import Image
@@ -72,7 +72,7 @@ class Picture:
             return cls.read(given)
         if hasattr(given, "convert"):  # Pillow's, which need not be installed
             png = io.BytesIO()
-            given.convert("RGB").save(png, "PNG")
+            as_rgb(given).save(png, "PNG")
             return cls.encoded(png.getvalue())
         raise ValueError(f"expected the path of an image, or an image, got {given!r:.40}")
 

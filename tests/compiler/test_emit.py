@@ -4,7 +4,9 @@ import re
 
 import pytest
 
+import sysgraph_compiler
 from sysgraph_compiler import Observation, emit_latex
+from sysgraph_schemas import load
 
 from .drawing.samples import KINDS
 from .emitted import SAMPLING, kinds
@@ -182,3 +184,20 @@ def test_a_bound_is_written_as_it_is_computed(objective: str, said: str, written
     latex = emit_latex(program)
     assert written in latex
     assert r"\frac{0.3}{|s^w|} \log p_\theta(s^w \setminus \{\text{image}\} \mid x)" in latex
+
+
+def test_text_says_of_each_image_what_its_model_is_given() -> None:
+    graph = """
+    name: drawn and edited
+    models: {hand: {kind: diffusion, id: a}, editor: {kind: diffusion, id: b}}
+    nodes:
+      wish: {kind: input}
+      one: {kind: diffusion, model: hand, prompt: "{{ wish }}"}
+      two: {kind: diffusion, model: editor, prompt: "{{ one }} {{ wish }}"}
+    edges: [wish -> one, "one, wish -> two"]
+    outputs: [two]
+    """
+    found = "\n".join(rows(str(sysgraph_compiler.compile(load(graph))), "objective"))
+    of_one, of_two = found.split("log p/p_ref of ")[1:]
+    assert of_one.startswith("one is replaced") and of_one.strip().endswith("own caption")
+    assert of_two.startswith("two is replaced") and "own picture and instruction" in of_two

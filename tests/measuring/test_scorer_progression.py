@@ -98,3 +98,10 @@ def test_rows_without_an_attribute_are_named_before_anything_is_drawn() -> None:
 
 def test_the_docstring_tells_the_truth() -> None:
     assert doctest.testmod(module).failed == 0
+
+
+def test_it_names_the_rows_of_its_own_world() -> None:
+    for name, world in (("progression", "progression"), ("retouch", "retouch")):
+        problem = find_scorer(name).problem
+        assert problem is not None
+        assert str(problem({})).endswith(f"as the rows of toy:{world}/train have")

@@ -3,6 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from PIL import Image
+
+from sysgraph.serving.pictures import data_url
+from sysgraph.traces.pictures import Picture
 
 from ..compiler.drawing.chromium import CHROMIUM, Page, chromium
 from .serving import Gate, Served, served, system, until
@@ -129,3 +133,34 @@ def test_several_inputs_and_outputs_are_shown_apart(tab: Page) -> None:
         cells = "[...document.querySelectorAll('article tr')].map((row) => row.textContent)"
         assert tab.js(cells) == ["b1", "dxy"]
         assert tab.problems == []
+
+
+LOOK = """
+name: look
+models: {m: {kind: table, values: [seen]}}
+nodes:
+  question: {kind: input}
+  photo: {kind: input, type: image}
+  answer: {kind: lm, model: m, prompt: "{{ question }}"}
+edges: [question -> answer]
+outputs: [answer]
+"""
+CHOOSE = (
+    "(async (url, name) => {{ const files = new DataTransfer();"
+    " files.items.add(new File([Uint8Array.from(atob(url), (c) => c.charCodeAt(0))], name,"
+    " {{type: '{type}'}})); at('input-photo').files = files.files; form.requestSubmit() }})"
+    "('{content}', 'a')"
+)
+
+
+def test_an_image_is_the_file_that_is_chosen(tab: Page) -> None:
+    png = data_url(Picture.of(Image.new("RGB", (3, 2), "red"))).partition(",")[2]
+    with served(system(LOOK)) as server:
+        opened(tab, server)
+        shown(tab, "document.activeElement.id", "input-question")
+        tab.js("form.requestSubmit()")
+        shown(tab, PROBLEM, "photo: choose the file of an image")
+        tab.js(CHOOSE.format(type="text/plain", content=png))
+        shown(tab, PROBLEM, "photo: expected an image")
+        tab.js(CHOOSE.format(type="image/png", content=png))
+        shown(tab, STATUS, "Answered")

@@ -52,5 +52,8 @@ def test_an_image_is_what_was_sent(tmp_path: Path) -> None:
     for url in ("data:image/png;base64,%%", "data:image/png;base64,aaaa"):
         with pytest.raises(ApiError, match="picture: the image: "):
             asked(url)
-    with pytest.raises(ApiError, match="has the inputs picture: give them beside `messages`"):
+    for given in (b"{}", b'{"picture": null}'):
+        with pytest.raises(ApiError, match=r"picture: .*expected an image, data:image/png;base64"):
+            read_asked(program, b'{"messages": [], "inputs": %b}' % given, Limits())
+    with pytest.raises(ApiError, match=r'beside `messages`, as .*"picture": "data:image/png;base'):
         read_asked(program, b'{"messages": [{"role": "user", "content": "a.png"}]}', Limits())

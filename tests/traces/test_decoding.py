@@ -234,3 +234,30 @@ def test_whatever_a_decoder_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", load)
     with pytest.raises(ValueError, match="a damaged image: MemoryError"):
         decoded(encoded(NOISE, "PNG"))
+
+
+# ---- Pillow's own
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        Image.new("RGBA", (4, 2), (200, 10, 10, 0)),
+        Image.fromarray(np.array([[0, 9000, 65535]], np.uint16)),
+        NOISE,
+    ],
+    ids=["transparent", "16 bits", "turned"],
+)
+def test_an_image_of_pillow_is_what_its_file_is(tmp_path: Path, image: Image.Image) -> None:
+    exif = Image.Exif()
+    exif[0x112] = 6  # a camera that was held upright
+    image.save(tmp_path / "a.png", exif=exif)
+    with Image.open(tmp_path / "a.png") as opened:
+        assert Picture.of(opened) == Picture.read(tmp_path / "a.png")
+
+
+def test_a_damaged_image_of_pillow_is_told(tmp_path: Path) -> None:
+    content = encoded(NOISE, "PNG")
+    with Image.open(io.BytesIO(content[: len(content) // 2])) as opened:
+        with pytest.raises(BadValue, match="the image: a damaged image: .*truncated"):
+            ImageFiles(tmp_path).picture(opened)

@@ -77,23 +77,36 @@ def _existence(program: Program) -> list[str]:
 
 def _bounds(program: Program, words: Words) -> list[str]:
     """What stands for log p/p_ref of a diffusion model (SysDPO, appendix D)."""
-    lines: list[str] = []
-    for bound, names in bounds(program).items():
-        scale = "T" if bound.scale is None else f"{bound.scale:g}"
-        t = "t" if bound.sigmas is None else "sigma"
-        draws = f", mean of {bound.draws} draws of ({t}, eps)" if bound.draws > 1 else ""
-        what = "a bound" if bound.is_bound else "what bounds no log p"
-        shown = (p for name in names for p in program.variable(name).reads)
+    return [
+        line
+        for bound, names in bounds(program).items()
+        for given, alike in _by_condition(program, names).items()
+        for line in _bound(bound, given, words.listed(alike))
+    ]
+
+
+def _by_condition(program: Program, names: list[str]) -> dict[str, list[str]]:
+    """Images by what their model is given: a caption, or of those that edit a picture too."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        shown = program.variable(name).reads
         edits = any(program.variable(parent).type == "image" for parent in shown)
-        given = "picture, instruction" if edits else "caption"
-        lines += [
-            f"log p/p_ref of {words.listed(names)} is replaced by {what}:",
-            f"   {scale} * [ -l(model) + l(ref) ], {_error(bound, given)}{draws},",
-            *_flow(bound),
-            f"   with the same {t} and eps for model and reference, and each side's own "
-            + given.replace(", ", " and "),
-        ]
-    return lines
+        found.setdefault("picture, instruction" if edits else "caption", []).append(name)
+    return found
+
+
+def _bound(bound: Bound, given: str, listed: str) -> list[str]:
+    scale = "T" if bound.scale is None else f"{bound.scale:g}"
+    t = "t" if bound.sigmas is None else "sigma"
+    draws = f", mean of {bound.draws} draws of ({t}, eps)" if bound.draws > 1 else ""
+    what = "a bound" if bound.is_bound else "what bounds no log p"
+    return [
+        f"log p/p_ref of {listed} is replaced by {what}:",
+        f"   {scale} * [ -l(model) + l(ref) ], {_error(bound, given)}{draws},",
+        *_flow(bound),
+        f"   with the same {t} and eps for model and reference, and each side's own "
+        + given.replace(", ", " and "),
+    ]
 
 
 def _error(bound: Bound, given: str) -> str:

@@ -22,6 +22,8 @@ from .base import Scorer, Success
 
 LOWEST = -1.5
 """The lowest score there is."""
+_WORLDS = {"retouch": "retouch"}
+"""The toy world with rows for a scorer, where that is not `progression`."""
 
 
 def preference(first: float, middle: float, last: float) -> float:
@@ -39,7 +41,7 @@ def _asked(fields: Mapping[str, Any], scorer: str) -> Attribute:
     if not isinstance(name, str):
         raise InputError(
             f"scorer {scorer!r} needs inputs with a field `attribute`, "
-            "as the rows of toy:progression/train have"
+            f"as the rows of toy:{_WORLDS.get(scorer, 'progression')}/train have"
         )
     try:
         return attribute_named(name)

@@ -41,9 +41,10 @@ async function open() {
   for (const input of system.sysgraph.inputs) {
     const row = add(at("inputs"), "div", undefined, "field");
     const label = add(row, "label", input.type === "messages" ? `${input.name} (messages, as JSON)` : input.name);
-    const field = add(row, "textarea");
+    const field = add(row, input.type === "image" ? "input" : "textarea");
     label.htmlFor = field.id = `input-${input.name}`;
     field.name = input.name;
+    if (input.type === "image") Object.assign(field, { type: "file", accept: "image/png,image/jpeg,image/webp,image/gif,image/bmp" });
     if (input.type === "messages") field.placeholder = '[{"role": "user", "content": "..."}]';
   }
   draw(drawn);
@@ -128,11 +129,23 @@ function list() {
 
 // --- a run ---
 
-function inputs() {
+function dataUrl(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(file);
+  });
+}
+
+async function inputs() {
   const given = {};
   for (const input of system.sysgraph.inputs) {
-    const said = at(`input-${input.name}`).value;
-    if (input.type !== "messages") given[input.name] = said;
+    const field = at(`input-${input.name}`), said = field.value;
+    if (input.type === "image") {
+      if (!field.files.length) throw new Error(`${input.name}: choose the file of an image`);
+      given[input.name] = await dataUrl(field.files[0]);
+    } else if (input.type !== "messages") given[input.name] = said;
     else try { given[input.name] = JSON.parse(said); } catch { throw new Error(`${input.name}: this is no JSON`); }
   }
   return given;
@@ -200,7 +213,7 @@ function unfold(card, index) {
 
 async function run() {
   const count = Number(at("count").value);
-  const body = { model: system.id, messages: [], inputs: inputs(), n: count, stream: true, sysgraph: { values: true } };
+  const body = { model: system.id, messages: [], inputs: await inputs(), n: count, stream: true, sysgraph: { values: true } };
   if (at("seed").value !== "") body.seed = Number(at("seed").value);
   found = [];
   const shown = cards(count);
