@@ -199,5 +199,7 @@ def test_text_says_of_each_image_what_its_model_is_given() -> None:
     """
     found = "\n".join(rows(str(sysgraph_compiler.compile(load(graph))), "objective"))
     of_one, of_two = found.split("log p/p_ref of ")[1:]
-    assert of_one.startswith("one is replaced") and of_one.strip().endswith("own caption")
-    assert of_two.startswith("two is replaced") and "own picture and instruction" in of_two
+    assert of_one.startswith("one is replaced")
+    assert of_one.strip().endswith("own caption")
+    assert of_two.startswith("two is replaced")
+    assert "own picture and instruction" in of_two

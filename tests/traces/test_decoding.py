@@ -258,6 +258,9 @@ def test_an_image_of_pillow_is_what_its_file_is(tmp_path: Path, image: Image.Ima
 
 def test_a_damaged_image_of_pillow_is_told(tmp_path: Path) -> None:
     content = encoded(NOISE, "PNG")
-    with Image.open(io.BytesIO(content[: len(content) // 2])) as opened:
-        with pytest.raises(BadValue, match="the image: a damaged image: .*truncated"):
-            ImageFiles(tmp_path).picture(opened)
+    said = r"the image: a damaged image: .*truncated"
+    with (
+        Image.open(io.BytesIO(content[: len(content) // 2])) as opened,
+        pytest.raises(BadValue, match=said),
+    ):
+        ImageFiles(tmp_path).picture(opened)
