@@ -5,7 +5,7 @@ import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 from safetensors.torch import load, save
@@ -72,7 +72,7 @@ class Picture:
             return cls.read(given)
         if hasattr(given, "convert"):  # Pillow's, which need not be installed
             png = io.BytesIO()
-            as_rgb(given).save(png, "PNG")
+            as_rgb(cast("Image", given)).save(png, "PNG")
             return cls.encoded(png.getvalue())
         raise ValueError(f"expected the path of an image, or an image, got {given!r:.40}")
 
