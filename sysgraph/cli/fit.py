@@ -71,14 +71,13 @@ def fit(
     loaded, endpoints = found.graph, addresses(endpoint, found.program)
     servers = servers_of(server, adapters, found.program)
 
-    from accelerate import PartialState
-
     from ..support.errors import Interrupted, ServiceError
+    from ..support.processes import processes
     from ..training.fitting import fit as train
 
     chosen = None if scorer is None else given_scorer(scorer)
     if dry_run:
-        state = PartialState()
+        state = processes()
         if state.is_main_process:
             _foresee(loaded, data, chosen, tools, processes=state.num_processes)
         return
@@ -99,7 +98,7 @@ def fit(
         words = bound_addresses(endpoint, server, adapters)
         bound = shlex.join([*bindings(scorer, plugin, allow_network), *words])
         raise type(error)(f"{error} {bound}".rstrip()) from None
-    if not PartialState().is_main_process:
+    if not processes().is_main_process:
         return
     if run.before is not None and run.after is not None:
         say(f"held-out before: {run.before}\nheld-out after:  {run.after}")

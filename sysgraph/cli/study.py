@@ -76,12 +76,11 @@ def study(
     loaded, endpoints = found.graph, addresses(endpoint, found.program)
     servers = servers_of(server, adapters, found.program, drawn=True)
 
-    from accelerate import PartialState
-
     from ..measuring.judges import find_judge
     from ..studies import study as run
     from ..support.errors import RunError
     from ..support.files import component
+    from ..support.processes import processes
 
     folder = output or f"runs/{component(loaded.name)}-study"
     chosen = find_judge(judge) if judge is not None else None
@@ -98,7 +97,7 @@ def study(
         servers=servers,
         cut_loops=cut_loops,
     )
-    if PartialState().is_main_process:
+    if processes().is_main_process:
         if format == "json":
             say_json(result.model_dump_json(indent=2))
         else:
