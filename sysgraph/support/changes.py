@@ -7,6 +7,8 @@ _SHOWN = 5
 _WIDTH = 80
 _DERIVED = ("terms", "groups", "objective", "residents", "calls", "ir_version")
 """Parts of a program that follow from the others."""
+_PLACE = ("device", "shard")
+"""Keys of a model that say where it lives: on which device, in which processes."""
 _PLACED = ("residents", "calls")
 """Those that follow from where models live, too."""
 
@@ -16,7 +18,7 @@ def program_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
 
     What only follows from the rest is left out.
     """
-    if _devices(then) != _devices(now):
+    if _places(then) != _places(now):
         then, now = _anywhere(then), _anywhere(now)
     found = {key: list(_changes(key, then.get(key), now.get(key))) for key in {**now, **then}}
     written = [text for key, several in found.items() if key not in _DERIVED for text in several]
@@ -36,14 +38,18 @@ def _models(program: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     return _named(program.get("models")) or {}  # type: ignore[return-value]
 
 
-def _devices(program: Mapping[str, Any]) -> dict[str, object]:
-    return {name: spec.get("device") for name, spec in _models(program).items()}
+def _places(program: Mapping[str, Any]) -> object:
+    fit: Mapping[str, Any] = program.get("fit") or {}
+    models = _models(program).items()
+    return fit.get("shard"), {name: [spec.get(key) for key in _PLACE] for name, spec in models}
 
 
 def _anywhere(program: Mapping[str, Any]) -> dict[str, Any]:
     """A program as it would be if it did not say where its models live."""
-    models = {name: {**spec, "device": None} for name, spec in _models(program).items()}
-    return {k: v for k, v in program.items() if k not in _PLACED} | {"models": models}
+    nowhere = dict.fromkeys(_PLACE)
+    models = {name: {**spec, **nowhere} for name, spec in _models(program).items()}
+    fit = {**(program.get("fit") or {}), "shard": None}
+    return {k: v for k, v in program.items() if k not in _PLACED} | {"models": models, "fit": fit}
 
 
 def listed(found: Sequence[str]) -> str:

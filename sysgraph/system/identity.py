@@ -16,7 +16,10 @@ FILE = "sysgraph.json"
 _PROGRAM = "program.json"
 _RUN = ("models", "variables", "parsers")
 """The parts of a program that decide what it runs."""
-_ALIKE = (".learning_rate ", ".sampler ", ".sampler.server ", ".device ")
+_ALIKE = (
+    *(".learning_rate ", ".gradient_checkpointing ", ".sampler ", ".sampler.server "),
+    *(".device ", ".shard "),
+)
 """Keys of models that change nothing of what they run: how they were trained, who draws, where."""
 _REMEDY = "put it back as it was, or train again"
 

@@ -154,6 +154,7 @@ def test_each_of_several_processes_has_a_device(
 def test_where_it_lived_is_no_setting(plain_folder: Path) -> None:
     """A run goes on, and its models are read, wherever they are then; SG307 tells of two bases."""
     from sysgraph.support.changes import program_changes
+    from sysgraph.system.identity import differences
 
     one = chain(plain_folder, ada={}, bo={})
     two = chain(plain_folder, ada={"device": "cuda:1"}, bo={})
@@ -162,6 +163,12 @@ def test_where_it_lived_is_no_setting(plain_folder: Path) -> None:
         return json.loads(sysgraph.compile(graph).to_json())
 
     assert program_changes(said(one), said(two)) == []
+    fit = one.fit.model_copy(update={"shard": True})
+    parts = chain(plain_folder, ada={"shard": False}, bo={"shard": False}).model_copy(
+        update={"fit": fit}
+    )
+    assert program_changes(said(one), said(parts)) == []
+    assert differences(said(parts), said(two)) is None
     other = chain(plain_folder, ada={"device": "cuda:1"}, bo={"dtype": "float32"})
     assert [text.split()[0] for text in program_changes(said(one), said(other))] == [
         "models.bo.dtype"

@@ -20,13 +20,14 @@ from .conftest import tokenizer
 from .diffusion.conftest import images as images
 from .diffusion.conftest import pipeline as pipeline
 
-# The last graph is drawn from with a scorer that one of the two processes does not survive.
+# What the first graph takes is foreseen first. The last one is drawn from with a scorer that one of
+# the two processes does not survive.
 DRIVER = """
 import runpy, sys
 pairs = list(zip(sys.argv[1::2], sys.argv[2::2]))
-for graph, output in pairs:
-    sys.argv = ["sysgraph", "fit", graph, "--output", output]
-    sys.argv += ["--scorer", __file__.replace("driver", "fails") + ":scorer"] * (output[-1] == "3")
+for graph, output in [(pairs[0][0], ""), *pairs]:
+    sys.argv = ["sysgraph", "fit", graph, *(["--output", output] if output else ["--dry-run"])]
+    sys.argv += ["--scorer", __file__.replace("driver", "fails") + ":scorer"] * (output[-1:] == "3")
     try:
         runpy.run_module("sysgraph", run_name="__main__")
     except SystemExit as end:
@@ -212,6 +213,7 @@ def launch(graphs: Sequence[sysgraph.Graph], folder: Path, environment: dict[str
         text=True,
     )
     assert done.returncode == 1, done.stderr
+    assert done.stdout.count(": 2 processes, each\n") == 1, "one process of two foresees"
     return done.stderr
 
 

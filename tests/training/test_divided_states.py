@@ -62,8 +62,10 @@ def test_parts_are_read_kept_and_put_together(
         metrics(tmp_path / "whole"), metrics(tmp_path / "killed"), strict=True
     ):
         assert after == pytest.approx(before, rel=1e-5)
-    # One process goes on with the state of two.
-    sysgraph.fit(graph, output=tmp_path / "alone", resume=True, reporter=quiet)
+    # One process goes on with the state of two, and with whole models.
+    fit = graph.fit.model_copy(update={"shard": False})
+    whole_models = graph.model_copy(update={"fit": fit})
+    sysgraph.fit(whole_models, output=tmp_path / "alone", resume=True, reporter=quiet)
     for name, tensor in weights(tmp_path / "alone").items():
         torch.testing.assert_close(tensor, whole[name], atol=1e-4, rtol=0, msg=name)
     system = sysgraph.System(sysgraph.compile(graph), device="cpu", model_dir=tmp_path / "whole")
