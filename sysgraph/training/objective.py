@@ -99,7 +99,8 @@ class Objective:
         Args:
             key: tells this draw's random numbers from those of others.
         """
-        self._system.sync_all()
+        if self.table.has_gaps:  # whatever this process's share of them
+            self._system.sync_all()
         wanted = [row for row in self._rows(visits) if self.table.gaps[row] is not None]
         pools = self._pools([row for row in wanted if row not in self._fixed], *key)
         pools = {row: pools[row] if row in pools else self._fixed[row] for row in wanted}

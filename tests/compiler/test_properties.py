@@ -79,7 +79,7 @@ def examine(text: str) -> None:
         return
     found = sysgraph_compiler.check(reading.graph)
     render(found, "text", color=True)
-    if has_errors(found) or reading.diagnostics:
+    if has_errors((*reading.diagnostics, *found)):
         with pytest.raises(GraphError):
             sysgraph_compiler.compile(reading.graph)
         return

@@ -65,7 +65,7 @@ def test_what_could_not_be_written_is_said(
     quiet: Reporter,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(*args: object) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
         raise error
 
     monkeypatch.setattr(RunFolder, "save_models", fail)
