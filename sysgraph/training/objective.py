@@ -90,7 +90,7 @@ class Objective:
 
     def _references(self) -> References:
         """The reference's values, read from disk where an equal pass left them there."""
-        around = surroundings(self._workers, self._system.places)
+        around = surroundings(self._workers, self._system)
         return References(self._system, shelf(self._reporter), around)
 
     def draw(self, visits: Iterable[int], *key: object) -> None:

@@ -307,7 +307,7 @@ class Session:
         size = self._metrics.size()
         return {
             **self._own_identity(),
-            "surroundings": surroundings(self._workers, self._system.places),
+            "surroundings": surroundings(self._workers, self._system),
             "data": self._digest,
             "pairs": self._pairs_digest,
             "kept": [one.model_dump() for one in self.kept],
@@ -339,7 +339,7 @@ class Session:
         self._trackers.had(self._metrics.truncate(info["metrics_size"]))
         self._pairs_digest = info["pairs"]
         self.kept = [Kept(**one) for one in info["kept"]]
-        changed = changes(info["surroundings"], surroundings(self._workers, self._system.places))
+        changed = changes(info["surroundings"], surroundings(self._workers, self._system))
         if changed:
             self._reporter.line(
                 f"warning: {listed(changed)}: the run goes on, but will not end to the bit as it "
