@@ -121,7 +121,7 @@ def not_kept() -> AbstractContextManager[Any]:
 
     def pack(tensor: Tensor) -> Any:
         if not is_lent(tensor):
-            return tensor
+            return tensor.detach()  # what its own operation keeps would keep that, for ever
         view = (tensor.shape, tensor.stride(), tensor.storage_offset())
         return _LENT[_storage(tensor)], view
 

@@ -29,7 +29,7 @@ def graph_bytes(module: nn.Module, run: Callable[[], Tensor]) -> int:
         storage = tensor.untyped_storage()
         if storage._cdata not in weights:
             kept[storage._cdata] = storage.nbytes()
-        return tensor
+        return tensor.detach()  # what its own operation keeps would keep that, for ever
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda saved: saved):
         values = run()  # the graph, and with it all that was noted, lives as long as this
