@@ -23,6 +23,7 @@ from torch.distributed.fsdp import (
 from torch.utils._pytree import tree_map_only
 
 from ..sharding import Probe, Sharding
+from .memory import bytes_of
 from .parts import aside
 
 _LARGEST = 1 / 8
@@ -134,14 +135,14 @@ def blocks(root: nn.Module, probe: Probe) -> list[nn.Module]:
     block: another pass might run it.
     """
     runs = _runs(root, probe)
-    total = _size(root)
+    total = bytes_of(root)
     head: nn.Module | None = getattr(root, "get_output_embeddings", lambda: None)()
     apart = {id(p) for p in [*_shared(root), *(head.parameters() if head else ())]}
     found: list[nn.Module] = []
 
     def look(module: nn.Module) -> None:
         for child in module.children():
-            size = _size(child)
+            size = bytes_of(child)
             fits = runs[child] and next(child.children(), None) is not None
             alone = not any(id(p) in apart for p in child.parameters())
             if size < _SMALLEST * total or child is head:
@@ -179,10 +180,6 @@ def _runs(root: nn.Module, probe: Probe) -> Counter[nn.Module]:
         for handle in handles:
             handle.remove()
     return calls
-
-
-def _size(module: nn.Module) -> int:
-    return sum(p.numel() * p.element_size() for p in module.parameters())
 
 
 def _shared(root: nn.Module) -> list[nn.Parameter]:
